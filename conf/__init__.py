@@ -1,0 +1,1 @@
+"""Hydra's configuration groups (YAML) and their typed shape (`conf.schema`)."""

@@ -1,0 +1,325 @@
+"""The typed, frozen shape of every configuration.
+
+The YAML files beside this module give values, this module gives names, types and defaults. Fields
+marked `NOT_IN_KEY` say how or where a run is carried out; all others are its science and enter its
+key (see `sweeps.identity`), unless they stand outside `TrainConfig`.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+NOT_IN_KEY = {"in_key": False}
+"""Field metadata: this field does not change what is trained, so it is left out of the key."""
+
+
+class Precision(Enum):
+    """Arithmetic of the forward and backward pass; weights and optimiser are always fp32."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class ScheduleName(Enum):
+    """Course of the learning rate over a run."""
+
+    cosine = "cosine"
+    constant = "constant"
+    constant_cooldown = "constant_cooldown"
+
+
+class CooldownShape(Enum):
+    """How the learning rate falls to zero in a cooldown."""
+
+    linear = "linear"
+    one_minus_sqrt = "one_minus_sqrt"
+
+
+class ClusterKind(Enum):
+    """Who runs the work items."""
+
+    local = "local"
+    slurm = "slurm"
+
+
+class HookMoment(Enum):
+    """What has to be complete for a hook to be called."""
+
+    checkpoint = "checkpoint"
+    run = "run"
+    sweep = "sweep"
+
+
+class OutputFormat(Enum):
+    """What a command prints on standard output."""
+
+    text = "text"
+    json = "json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig:
+    """A model by name, or with a model config of open_clip's JSON form spelled out.
+
+    In `config`, `text_cfg.tokenizer_kwargs.bpe_path` is relative to `conf/model/`.
+    """
+
+    name: str
+    config: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderConfig:
+    """Parameters of the sample order (see `training.order`).
+
+    `num_lanes` null: the largest power of two up to 64 that divides the global batch.
+    """
+
+    num_lanes: int | None = None
+    window_shards: int = 16
+    chunk_samples: int = 64
+    block_samples: int = 4096
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataConfig:
+    """Image-text pairs in WebDataset tar shards, as img2dataset writes them.
+
+    `shards`: brace patterns, several joined by `::`; a relative one is under the root.
+    `generator`: `_target_` and arguments of a function that writes the shards where they are absent.
+    `resampled`: draw shards with replacement. `crop_scale`: range of the random crop's share of area.
+    """
+
+    name: str
+    shards: str = field(metadata=NOT_IN_KEY)
+    generator: dict[str, Any] | None = None
+    resampled: bool = False
+    crop_scale: tuple[float, float] = (0.9, 1.0)
+    order: OrderConfig = field(default_factory=OrderConfig)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProcedureConfig:
+    """How a model is built and what its loss is: `_target_` names a class (`training.procedure`)."""
+
+    _target_: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptimConfig:
+    """AdamW; biases, gains and the logit scale are not decayed."""
+
+    lr: float
+    beta1: float = 0.9
+    beta2: float = 0.98
+    eps: float = 1e-6
+    weight_decay: float = 0.2
+    grad_clip_norm: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScheduleConfig:
+    """Course of the learning rate. Durations read `10%`, `2000 steps` or `1_000_000 samples`."""
+
+    name: ScheduleName
+    warmup: str = "10%"
+    cooldown: str = "20%"
+    cooldown_shape: CooldownShape = CooldownShape.linear
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageSchedule:
+    """Learning rate over one stage, in its own optimiser steps; `total_steps` null = no end."""
+
+    shape: str
+    warmup_steps: int = 0
+    total_steps: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """The science of one stage: all that its key hashes, besides where it starts and ends."""
+
+    model: ModelConfig
+    data: DataConfig
+    procedure: ProcedureConfig
+    optim: OptimConfig
+    schedule: StageSchedule
+    global_batch_size: int
+    precision: Precision = Precision.fp32
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointConfig:
+    """Which checkpoints are kept for evaluation, and how often the full state is saved.
+
+    `milestones`: samples seen, written out. Else `first_milestone` times powers of
+    `milestone_factor`; else every `samples_per_epoch` where a run has epochs. The end always counts.
+    """
+
+    milestones: tuple[int, ...] = ()
+    first_milestone: int | None = None
+    milestone_factor: float = 2.0
+    save_every_s: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResourceConfig:
+    """How a run is laid out on a machine; no part of its science.
+
+    World size times micro-batch times `accumulation` is the global batch.
+    """
+
+    num_ranks: int = 1
+    ranks_per_node: int | None = None
+    threads_per_rank: int = 1
+    num_workers: int = 0
+    accumulation: int = 1
+
+    @property
+    def num_cores(self) -> int:
+        """CPU cores kept busy by all ranks together."""
+        return self.num_ranks * (self.threads_per_rank + self.num_workers)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvalDatasetConfig:
+    """A test set in CLIP_benchmark's WebDataset layout; a relative `path` is under the root."""
+
+    path: str
+    generator: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvalSpec:
+    """One eval: an evaluator (`_target_`) on a dataset. A changed protocol is a new version."""
+
+    _target_: str
+    name: str
+    dataset: str
+    version: int = 1
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvalConfig:
+    """A suite: the evals that every checkpoint gets."""
+
+    name: str
+    datasets: dict[str, EvalDatasetConfig]
+    evals: tuple[EvalSpec, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """One training recipe, how it is laid out, and what its checkpoints are scored on.
+
+    `samples_seen`, or `epochs` and `samples_per_epoch` (of which it is the product).
+    """
+
+    model: ModelConfig
+    data: DataConfig
+    procedure: ProcedureConfig
+    optim: OptimConfig
+    schedule: ScheduleConfig
+    eval: EvalConfig
+    global_batch_size: int
+    samples_seen: int | None = None
+    epochs: int | None = None
+    samples_per_epoch: int | None = None
+    precision: Precision = Precision.fp32
+    seed: int = 0
+    checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
+    resources: ResourceConfig = field(default_factory=ResourceConfig)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterConfig:
+    """A machine, and how jobs are handed to it. What is null is left to the scheduler's defaults.
+
+    `cores_per_node`, `gpus_per_node`, `gpu`: what one node has (null: this machine's own cores).
+    `charged_cores_per_node`: core-hours that a node-hour costs, where nodes are not shared.
+    `host_suffix`: appended to the first host's name to reach it over the fast network.
+    `signal_s`: seconds before the time limit at which a checkpoint is asked for.
+    `modules`, `env`: loaded and exported in every job. `sbatch`: further options by long name.
+    `beat_s`: a holder renews its lease so often; `stale_s`: a lease unchanged for so long may be
+    taken over, if the queue agrees (network file systems hide changes for up to a minute).
+    """
+
+    name: str
+    kind: ClusterKind
+    account: str | None = None
+    partition: str | None = None
+    qos: str | None = None
+    time_min: int = 60
+    signal_s: int = 300
+    cores_per_node: int | None = None
+    gpus_per_node: int = 0
+    gpu: str | None = None
+    ranks_per_node: int | None = None
+    charged_cores_per_node: int | None = None
+    host_suffix: str = ""
+    modules: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    sbatch: dict[str, str] = field(default_factory=dict)
+    srun_args: tuple[str, ...] = ()
+    max_array_size: int = 1000
+    max_parallel: int = 256
+    beat_s: float = 20.0
+    stale_s: float = 180.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyConfig:
+    """Patience and limits of the launcher and its supervisors; `_s` are seconds.
+
+    `settle_s`: so far apart are two queue answers that give up an unresolved submission.
+    `lock_stale_s`: a lock of another host, unchanged for so long, is dead. `stall_s`: a run without
+    new samples for so long hangs. `fruitless_attempts`: held after so many attempts without new
+    samples. `scores_per_item`: checkpoints scored by one work item. `poll_s`: between two passes of
+    `watch`. `client_timeout_s`: for one call of a scheduler's command.
+    """
+
+    settle_s: float = 30.0
+    lock_stale_s: float = 300.0
+    stall_s: float = 1800.0
+    fruitless_attempts: int = 3
+    scores_per_item: int = 32
+    poll_s: float = 60.0
+    client_timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaunchConfig:
+    """What belongs to a launch rather than to a run.
+
+    `hooks`: entries that `launcher.hooks` reads. `root` null: `runs/` in the checkout.
+    """
+
+    cluster: ClusterConfig
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    hooks: tuple[Any, ...] = ()
+    root: str | None = None
+    format: OutputFormat = OutputFormat.text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockConfig:
+    """A product of axes, and its exceptions. `sweeps.grid` says what the fields mean."""
+
+    axes: dict[str, Any]
+    set: dict[str, Any] = field(default_factory=dict)
+    cells: tuple[dict[str, Any], ...] = ()
+    include: tuple[dict[str, Any], ...] = ()
+    exclude: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SweepConfig:
+    """A named, finite set of runs: a union of blocks; `set` holds for all of them."""
+
+    name: str
+    blocks: tuple[BlockConfig, ...]
+    set: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,312 @@
+"""The border to Hydra: command-line overrides and YAML become typed configs. Only here.
+
+Hydra composes a config in about 60 ms, and a grid has thousands of points. So the base and each
+group choice are composed once, and a point is put together from those parts as plain data. That
+equals Hydra's own composition as long as a choice changes only its own group and a value can be set
+on the base; where it does not, the point is composed by Hydra (`Composer.full`).
+"""
+
+import contextlib
+import functools
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import hydra
+import msgspec
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from conf.schema import LaunchConfig, RunConfig, SweepConfig
+from sweeps.errors import UsageError, choices
+from sweeps.folders import CONF
+from sweeps.grid import Cell, Settings, axes_of, cells_of, describe, select
+from sweeps.twin import app_node
+
+T = TypeVar("T")
+
+RUN_KEYS = {field.name for field in fields(RunConfig)}
+LAUNCH_KEYS = {field.name for field in fields(LaunchConfig)}
+NO_SWEEP = "say which sweep: sweep=NAME, one of the files in conf/sweep/"
+ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What a command line asks for: a launch, and the cells it selects with their run configs.
+
+    `selected`: only some cells of the sweep; `overridden`: the command line changes run configs.
+    """
+
+    sweep: str
+    launch: LaunchConfig
+    cells: list[Cell]
+    configs: list[RunConfig]
+    selected: bool
+    overridden: bool
+
+
+def compose_request(arguments: Sequence[str]) -> Request:
+    """Return what the Hydra overrides `arguments` ask for.
+
+    An override that names an axis of the sweep selects cells; any other one holds for every run.
+
+    Raises:
+        UsageError: an override, the sweep, or a value in it is wrong.
+    """
+    with _hydra_errors(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        _register_schema()
+        overrides = OverridesParser.create().parse_overrides(list(arguments))
+        sweep = _load_sweep(overrides)
+        cells = cells_of(sweep)
+        axes = axes_of(cells)
+        selection = {_key(o): _values(o) for o in overrides if _key(o) in axes}
+        common = [o for o in overrides if _key(o) not in axes and _key(o) != "sweep"]
+        composer = Composer(sweep, common)
+        chosen = select(cells, selection) if selection else cells
+        return Request(
+            sweep=sweep.name,
+            launch=_typed(composer.base(), LaunchConfig, "this launch"),
+            cells=chosen,
+            configs=[_typed(composer.point(c), RunConfig, describe(c.labels)) for c in chosen],
+            selected=bool(selection),
+            overridden=any(_key(o).split(".")[0] in RUN_KEYS for o in common),
+        )
+
+
+def simple_overrides(arguments: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the values that overrides give each key, without composing anything.
+
+    Raises:
+        UsageError: an argument is no override, or no sweep is named.
+    """
+    with _hydra_errors():
+        overrides = OverridesParser.create().parse_overrides(list(arguments))
+    if "sweep" not in map(_key, overrides):
+        raise UsageError(NO_SWEEP)
+    return {_key(override): _values(override) for override in overrides}
+
+
+def run_hydra_app(task: Callable[[DictConfig], None]) -> None:
+    """Let Hydra itself handle `sys.argv`: `--help`, `--cfg job`, `--info`, shell completion."""
+    _register_schema()
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
+
+
+class Composer:
+    """Composes the configs of one sweep's cells under one command line.
+
+    Settings apply as Hydra overrides do: first the group choices, then the values in order (the
+    sweep's own, the cell's, the command line's); `+key=value` and `~key` go to Hydra as they are.
+    """
+
+    def __init__(self, sweep: SweepConfig, common: Sequence[Override]) -> None:
+        self._groups = {name.split("/")[0] for name in os.listdir(CONF) if (CONF / name).is_dir()}
+        self._lines = [line for o in common if (line := o.input_line) and not _is_change(o)]
+        self._first = tuple(sweep.set.items())
+        self._last = tuple((_key(o), _single(o, sweep.name)) for o in common if _is_change(o))
+        self._typed_base = self._compose({})
+        self._plain_base = _plain(self._typed_base)
+        self._scratch = self._typed_base.copy()
+
+    def base(self) -> dict[str, Any]:
+        """Return the config that belongs to no cell: the launch and the runs' defaults."""
+        return _resolved(self._by_hydra((*self._first, *self._last)))
+
+    def point(self, cell: Cell) -> dict[str, Any]:
+        """Return the config of `cell` as plain data."""
+        for key, _ in cell.settings:
+            if key.split(".")[0] in LAUNCH_KEYS:
+                raise UsageError(f"{key} belongs to a launch: set it in the sweep's own `set`")
+        settings = (*self._first, *cell.settings, *self._last)
+        point = self._from_parts(settings)
+        return _resolved(self._by_hydra(settings) if point is None else point)
+
+    def full(self, cell: Cell) -> dict[str, Any]:
+        """Return the config of `cell` as Hydra itself composes it."""
+        return _resolved(self._by_hydra((*self._first, *cell.settings, *self._last)))
+
+    def _from_parts(self, settings: Settings) -> dict[str, Any] | None:
+        groups, values = self._split(settings)
+        point = dict(self._plain_base)
+        for group, option in groups.items():
+            part = self._part(group, str(option))
+            if part is None:
+                return None
+            point[group] = part
+        for key, value in values:
+            if isinstance(value, Mapping) or not _has(point, key) or not _has(self._scratch, key):
+                return None
+            point = _assigned(point, key.split("."), self._coerced(key, repr(value), value))
+        return point
+
+    def _by_hydra(self, settings: Settings) -> dict[str, Any]:
+        groups, values = self._split(settings)
+        config = self._compose(groups)
+        for key, value in values:
+            _update(config, key, value)
+        return _plain(config)
+
+    def _split(self, settings: Settings) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+        groups = {key: value for key, value in settings if key in self._groups}
+        return groups, [(key, value) for key, value in settings if key not in self._groups]
+
+    def _compose(self, groups: Mapping[str, Any]) -> DictConfig:
+        lines = [f"{group}={option}" for group, option in groups.items()]
+        return hydra.compose("config", [*lines, *self._lines])
+
+    @functools.cached_property
+    def _parts(self) -> dict[tuple[str, str], dict[str, Any] | None]:
+        return {}
+
+    def _part(self, group: str, option: str) -> dict[str, Any] | None:
+        """Return what choosing `option` makes of its group; None if it changes more than that."""
+        if (group, option) not in self._parts:
+            composed = _plain(self._compose({group: option}))
+            alone = {**composed, group: None} == {**self._plain_base, group: None}
+            self._parts[group, option] = composed[group] if alone else None
+        return self._parts[group, option]
+
+    @functools.cached_property
+    def _values(self) -> dict[tuple[str, str], Any]:
+        return {}
+
+    def _coerced(self, key: str, text: str, value: Any) -> Any:
+        """Return `value` as the type that the schema gives `key`."""
+        if (key, text) not in self._values:
+            _update(self._scratch, key, value)
+            self._values[key, text] = _find(_plain(self._scratch), key)
+        return self._values[key, text]
+
+
+@functools.cache
+def _register_schema() -> None:
+    ConfigStore.instance().store(name="schema", node=app_node())
+
+
+@contextlib.contextmanager
+def _hydra_errors() -> Iterator[None]:
+    """Turn Hydra's and OmegaConf's errors into one line for the user."""
+    try:
+        yield
+    except MissingConfigException as error:
+        group, _, option = (error.missing_cfg_file or "").rpartition("/")
+        options = [str(known) for known in error.options or []]
+        raise UsageError(f"there is no {group} {option!r}. {choices(option, options)}") from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(" ".join(str(error).split())) from error
+
+
+def _load_sweep(overrides: Sequence[Override]) -> SweepConfig:
+    chosen = [o.value() for o in overrides if _key(o) == "sweep"]
+    if len(chosen) != 1:
+        raise UsageError(NO_SWEEP)
+    search = [o.input_line for o in overrides if _key(o) == "hydra.searchpath"]
+    config = hydra.compose("config", [f"sweep={chosen[0]}", *[line for line in search if line]])
+    return _typed(_plain(config)["sweep"], SweepConfig, f"sweep {chosen[0]}")
+
+
+def _key(override: Override) -> str:
+    return override.key_or_group
+
+
+def _is_change(override: Override) -> bool:
+    return not (override.is_add() or override.is_delete() or _key(override).startswith("hydra."))
+
+
+def _values(override: Override) -> list[Any]:
+    """Return what selects on an axis: one value, a comma list or a bracketed list."""
+    if override.is_sweep_override():
+        return list(override.sweep_iterator())
+    value = override.value()
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _single(override: Override, sweep: str) -> Any:
+    if override.is_sweep_override():
+        raise UsageError(
+            f"{override.input_line}: {_key(override)} is no axis of sweep {sweep}, so it takes one "
+            f"value; to train several, add the axis to conf/sweep/{sweep}.yaml"
+        )
+    return override.value()
+
+
+def _update(config: DictConfig, key: str, value: Any) -> None:
+    try:
+        merge = OmegaConf.select(config, key) is not None
+        OmegaConf.update(config, key, value, merge=merge, force_add=isinstance(value, Mapping))
+    except (ConfigKeyError, ConfigAttributeError) as error:
+        known = _find(_plain(config), key.rpartition(".")[0]) if "." in key else _plain(config)
+        name = key.rpartition(".")[2]
+        raise UsageError(f"there is no {key!r} to set. {choices(name, known)}") from error
+    except OmegaConfBaseException as error:
+        raise UsageError(f"{key}={value}: {str(error).splitlines()[0]}") from error
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    result = _cleaned(OmegaConf.to_container(config, resolve=False, enum_to_str=True))
+    assert isinstance(result, dict)
+    return result
+
+
+def _cleaned(value: Any) -> Any:
+    """Undo YAML 1.1's reading of a bare `on` as true; resolve what depends on the environment only.
+
+    What refers to other keys is left alone: a point is not complete yet.
+    """
+    if isinstance(value, dict):
+        return {"on" if name is True else name: _cleaned(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, str) and "${" in value and "${" not in ENVIRONMENT.sub("", value):
+        return OmegaConf.create([value])[0]
+    return value
+
+
+def _resolved(point: dict[str, Any]) -> dict[str, Any]:
+    if not _refers(point):
+        return point
+    resolved = OmegaConf.to_container(OmegaConf.create(point), resolve=True)
+    assert isinstance(resolved, dict)
+    return resolved  # type: ignore[return-value]
+
+
+def _refers(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_refers(item) for item in value.values())
+    if isinstance(value, list):
+        return any(_refers(item) for item in value)
+    return isinstance(value, str) and "${" in value
+
+
+def _typed(plain: Any, kind: type[T], what: str) -> T:
+    try:
+        return msgspec.convert(plain, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{what}: {error}") from error
+
+
+def _find(tree: Any, key: str) -> Any:
+    for name in key.split("."):
+        tree = tree[name]
+    return tree
+
+
+def _has(tree: Any, key: str) -> bool:
+    for name in key.split("."):
+        if not isinstance(tree, (dict, DictConfig)) or name not in tree:
+            return False
+        tree = tree[name]
+    return True
+
+
+def _assigned(tree: dict[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Return `tree` with the value at `path` replaced; what is not on the path is shared."""
+    name, *rest = path
+    return {**tree, name: _assigned(tree[name], rest, value) if rest else value}

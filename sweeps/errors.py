@@ -1,0 +1,64 @@
+"""Every error that isogrid raises on purpose.
+
+IsogridError
+├── UsageError          the user's input is wrong; nothing was written
+├── DataError           shards or a data set are missing, truncated or unreadable
+├── CorruptCheckpoint   a checkpoint's content does not match its hash
+├── NotFinite           a loss or features are no finite numbers
+├── KeyConflict         a folder belongs to another configuration
+├── Superseded          a later attempt holds the lease; this one must leave
+├── LauncherBusy        another launcher is at work on this root
+├── QueueUnknown        the scheduler could not be asked; nothing may be concluded
+└── SubmissionRefused   the scheduler refused a submission, for good
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class IsogridError(Exception):
+    """Base of all of them; its text is one line that a user can act on."""
+
+
+class UsageError(IsogridError):
+    """The user's input is wrong; nothing was written."""
+
+
+class DataError(IsogridError):
+    """Shards or a data set are missing, truncated or unreadable."""
+
+
+class CorruptCheckpoint(IsogridError):
+    """A checkpoint's content does not match its hash."""
+
+
+class NotFinite(IsogridError):
+    """A loss or features are no finite numbers."""
+
+
+class KeyConflict(IsogridError):
+    """A folder belongs to another configuration than the one at hand."""
+
+
+class Superseded(IsogridError):
+    """A later attempt holds the lease of this work item."""
+
+
+class LauncherBusy(IsogridError):
+    """Another launcher is at work on this root."""
+
+
+class QueueUnknown(IsogridError):
+    """The scheduler could not be asked."""
+
+
+class SubmissionRefused(IsogridError):
+    """The scheduler refused a submission, for good."""
+
+
+def choices(value: str, valid: Iterable[str]) -> str:
+    """Return the end of a message about a wrong `value`: the nearest names, then all of them."""
+    names = sorted(set(valid))
+    near = get_close_matches(value, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{hint}Choose from: {', '.join(names) or '(none)'}"

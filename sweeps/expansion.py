@@ -1,0 +1,201 @@
+"""Cells and their configs become runs, and runs become the segments that they share.
+
+Every stage is cut where some run of the sweep leaves it. Since resuming is exact, a cut changes no
+key; since a trunk's key does not know the horizon, runs that agree on a stretch train it once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from conf.schema import EvalConfig, ResourceConfig, RunConfig, TrainConfig
+from sweeps.errors import UsageError
+from sweeps.grid import Cell, describe
+from sweeps.identity import key_of, stage_key
+from sweeps.stages import milestones_of, samples_seen_of, stages_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segment:
+    """A piece of a stage, trained as one work item. All positions are samples since the run began.
+
+    `parent` is the key of the state that it starts from (None: fresh weights); `stage_start` is where
+    its learning-rate schedule begins; `milestones` are kept for evaluation; `keep_state`: a later
+    segment may start from its end.
+    """
+
+    key: str
+    train: TrainConfig
+    parent: str | None
+    stage_start: int
+    start: int
+    end: int
+    milestones: tuple[int, ...]
+    keep_state: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One point of the grid. `segments` are the keys of its pieces in order; the last is `run_id`."""
+
+    run_id: str
+    labels: dict[str, str]
+    config: RunConfig
+    samples_seen: int
+    segments: tuple[str, ...]
+
+    @property
+    def model(self) -> str:
+        """The model's axis value, or its name where the model is no axis."""
+        return self.labels.get("model", self.config.model.name)
+
+    @property
+    def data(self) -> str:
+        """The data's axis value, or its name where the data is no axis."""
+        return self.labels.get("data", self.config.data.name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expansion:
+    """A sweep, enumerated: its runs, and all segments by key, parents before children."""
+
+    sweep: str
+    runs: tuple[Run, ...]
+    segments: dict[str, Segment]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Stretch:
+    """A stage as all its runs see it: where they leave it and what they want kept on the way."""
+
+    start_key: str | None
+    train: TrainConfig
+    start: int
+    ends: set[int] = field(default_factory=set)
+    milestones: set[int] = field(default_factory=set)
+
+
+def expand(sweep: str, cells: Sequence[Cell], configs: Sequence[RunConfig]) -> Expansion:
+    """Return the runs and segments of a sweep.
+
+    Raises:
+        UsageError: a config is impossible, or two cells are one run; the message names the cell.
+    """
+    stretches: dict[str, _Stretch] = {}
+    paths = [_enter(stretches, cell, config) for cell, config in zip(cells, configs, strict=True)]
+    segments, chains = _cut(stretches)
+    runs = [
+        Run(
+            run_id=path[-1][1],
+            labels=cell.labels,
+            config=config,
+            samples_seen=samples_seen_of(config),
+            segments=tuple(key for name, end in path for key in _until(chains[name], end)),
+        )
+        for path, cell, config in zip(paths, cells, configs, strict=True)
+    ]
+    _refuse_twins(runs)
+    return Expansion(sweep=sweep, runs=tuple(runs), segments=segments)
+
+
+def micro_batch_of(config: RunConfig) -> int:
+    """Return the samples that one rank takes through the model at once.
+
+    Raises:
+        UsageError: the global batch does not divide.
+    """
+    return micro_batch(config.global_batch_size, config.resources)
+
+
+def micro_batch(global_batch_size: int, resources: ResourceConfig) -> int:
+    """Return global batch ÷ (ranks × accumulation); see `micro_batch_of`."""
+    parts = resources.num_ranks * resources.accumulation
+    size, rest = divmod(global_batch_size, parts)
+    if rest or not size:
+        raise UsageError(
+            f"the global batch does not divide: {resources.num_ranks} ranks × micro-batch × "
+            f"accumulation {resources.accumulation} = global_batch_size {global_batch_size}, but "
+            f"{global_batch_size} = {parts} × {size} + {rest}; change global_batch_size, "
+            f"resources.num_ranks or resources.accumulation"
+        )
+    return size
+
+
+def suites_of(runs: Iterable[Run]) -> dict[str, list[EvalConfig]]:
+    """Return for each segment the suites that its checkpoints are to be scored on."""
+    suites: dict[str, list[EvalConfig]] = {}
+    for run in runs:
+        for key in run.segments:
+            known = suites.setdefault(key, [])
+            if run.config.eval not in known:
+                known.append(run.config.eval)
+    return suites
+
+
+Path = list[tuple[str, str]]
+"""(stage key, key of the state in which the run leaves it) for each stage of a run."""
+
+
+def _enter(stretches: dict[str, _Stretch], cell: Cell, config: RunConfig) -> Path:
+    """Note in `stretches` what one run needs of its stages; return its path through them."""
+    try:
+        micro_batch_of(config)
+        stages, milestones = stages_of(config), milestones_of(config)
+    except UsageError as error:
+        raise UsageError(f"run {describe(cell.labels)}: {error}") from error
+    start_key, path = None, []
+    for stage in stages:
+        name = stage_key(start_key, stage.train)
+        stretch = stretches.setdefault(
+            name, _Stretch(start_key=start_key, train=stage.train, start=stage.start)
+        )
+        stretch.ends.add(stage.end)
+        stretch.milestones.update(m for m in milestones if stage.start < m <= stage.end)
+        start_key = key_of(start_key, stage.train, stage.end)
+        path.append((name, start_key))
+    return path
+
+
+def _cut(stretches: Mapping[str, _Stretch]) -> tuple[dict[str, Segment], dict[str, list[str]]]:
+    """Return all segments by key, and the keys of each stage in order."""
+    segments: dict[str, Segment] = {}
+    chains: dict[str, list[str]] = {}
+    for name, stretch in stretches.items():
+        start, parent = stretch.start, stretch.start_key
+        for end in sorted(stretch.ends):
+            segment = _segment(stretch, parent, start, end)
+            segments[segment.key] = segment
+            chains.setdefault(name, []).append(segment.key)
+            start, parent = end, segment.key
+    parents = {segment.parent for segment in segments.values()}
+    return {
+        key: replace(segment, keep_state=segment.keep_state or key in parents)
+        for key, segment in segments.items()
+    }, chains
+
+
+def _segment(stretch: _Stretch, parent: str | None, start: int, end: int) -> Segment:
+    return Segment(
+        key=key_of(stretch.start_key, stretch.train, end),
+        train=stretch.train,
+        parent=parent,
+        stage_start=stretch.start,
+        start=start,
+        end=end,
+        milestones=tuple(sorted(m for m in stretch.milestones if start < m <= end)),
+        keep_state=stretch.train.schedule.shape == "constant",
+    )
+
+
+def _until(chain: Sequence[str], last: str) -> Sequence[str]:
+    return chain[: chain.index(last) + 1]
+
+
+def _refuse_twins(runs: Iterable[Run]) -> None:
+    seen: dict[str, Run] = {}
+    for run in runs:
+        twin = seen.setdefault(run.run_id, run)
+        if twin is not run:
+            raise UsageError(
+                f"{describe(twin.labels)} and {describe(run.labels)} are one and the same run: they "
+                f"differ in nothing that is trained"
+            )

@@ -1,0 +1,71 @@
+"""Work items: what can be executed. Each carries all that its process needs besides the root."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from conf.schema import EvalSpec, ResourceConfig
+from sweeps.durable import encode
+from sweeps.expansion import Segment
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainItem:
+    """Train a segment from the state of its parent to its end. `shards` is absolute."""
+
+    segment: Segment
+    shards: str
+    resources: ResourceConfig
+    save_every_s: float
+
+    @property
+    def key(self) -> str:
+        """The name of this item: that of its segment."""
+        return self.segment.key
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointEvals:
+    """The evals wanted of one checkpoint."""
+
+    segment: str
+    samples_seen: int
+    evals: tuple[EvalSpec, ...]
+
+    @property
+    def checkpoint(self) -> str:
+        """`<segment key>@<samples_seen>`."""
+        return checkpoint_id(self.segment, self.samples_seen)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoreItem:
+    """Score checkpoints on evals. `datasets`: name of a test set → its absolute folder."""
+
+    checkpoints: tuple[CheckpointEvals, ...]
+    datasets: dict[str, str]
+    resources: ResourceConfig
+
+    @property
+    def key(self) -> str:
+        """A name for exactly this set of (checkpoint, eval)."""
+        pairs = [[c.checkpoint, sorted(map(eval_id, c.evals))] for c in self.checkpoints]
+        return f"score-{hashlib.sha256(encode(sorted(pairs))).hexdigest()[:12]}"
+
+
+WorkItem = TrainItem | ScoreItem
+
+
+def checkpoint_id(segment: str, samples_seen: int) -> str:
+    """Return the name of a checkpoint in tables and events."""
+    return f"{segment}@{samples_seen}"
+
+
+def eval_id(spec: EvalSpec) -> str:
+    """Return the name of an eval, with its data set and version: `zero_shot/shapes/v1`."""
+    return f"{spec.name}/{spec.dataset}/v{spec.version}"
+
+
+def pairs_of(items: Iterable[CheckpointEvals]) -> set[tuple[str, str]]:
+    """Return (checkpoint, eval) of everything asked for."""
+    return {(item.checkpoint, eval_id(spec)) for item in items for spec in item.evals}

@@ -1,0 +1,56 @@
+"""Run the command line as a user would, and wait for things with a deadline."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+OWN_CONF = f"hydra.searchpath=[file://{CHECKOUT}/tests/conf]"
+"""Lets a command find the sweeps of the tests."""
+
+
+def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return an environment in which `root` is the root."""
+    return {**os.environ, "ISOGRID_ROOT": str(root), "COLUMNS": "200", **(extra or {})}
+
+
+def run(module: str, *arguments: str, root: Path, env: Mapping[str, str] | None = None) -> Any:
+    """Run `python -m module …` to its end; return the completed process."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=CHECKOUT,
+        env=environment(root, env),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def start(
+    module: str, *arguments: str, root: Path, env: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start `python -m module …`; its output is thrown away."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=CHECKOUT,
+        env=environment(root, env),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def wait_for(condition: Callable[[], T], what: str, timeout_s: float = 60.0) -> T:
+    """Return what `condition` returns as soon as it is true."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout_s:g} s for {what}")
+        time.sleep(0.02)
+    return found

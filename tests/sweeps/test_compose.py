@@ -1,0 +1,185 @@
+"""Composing: the shipped sweeps, overrides, mistakes, and parts against Hydra's own composition."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conf.schema import Precision, RunConfig, SweepConfig
+from sweeps.compose import Composer, compose_request, simple_overrides
+from sweeps.errors import UsageError
+from sweeps.folders import CHECKOUT, CONF
+from sweeps.grid import Cell
+from sweeps.stages import samples_seen_of
+
+PUBLISHED = CHECKOUT.parent / "shared/data/openclip/trained_models_info.csv"
+
+
+def only(arguments: Sequence[str]) -> RunConfig:
+    (config,) = compose_request(arguments).configs
+    return config
+
+
+def test_quickstart_is_three_models_two_data_sets_three_lengths() -> None:
+    request = compose_request(["sweep=quickstart"])
+    assert len(request.cells) == 18
+    assert {config.resources.num_ranks for config in request.configs} == {1, 2, 4}
+    assert not request.selected
+    assert not request.overridden
+
+
+def test_full_grid_has_the_published_recipes() -> None:
+    request = compose_request(["sweep=full_grid"])
+    recipes = {
+        _recipe(cell, config) for cell, config in zip(request.cells, request.configs, strict=True)
+    }
+    assert len(recipes) == 29
+    assert ("ViT-H-14", "LAION-2B", "34B", 34_725_395_968, 79_104, 824, 5e-4, "2000 steps") in recipes
+    if PUBLISHED.exists():
+        rows = csv.DictReader(PUBLISHED.read_text().splitlines())
+        assert recipes == {_published(row) for row in rows}
+
+
+def _recipe(cell: Cell, config: RunConfig) -> tuple[Any, ...]:
+    return (
+        *cell.labels.values(),
+        samples_seen_of(config),
+        config.global_batch_size,
+        config.resources.num_ranks,
+        config.optim.lr,
+        config.schedule.warmup,
+    )
+
+
+def _published(row: dict[str, str]) -> tuple[Any, ...]:
+    return (
+        row["arch"],
+        f"LAION-{row['data']}",
+        row["samples_seen_pretty"],
+        int(row["epochs"]) * int(row["samples_per_epoch"]),
+        int(row["gpus"]) * int(row["local_bs"]),
+        int(row["gpus"]),
+        float(row["lr"]),
+        f"{row['warmup']} steps",
+    )
+
+
+def test_an_override_of_an_axis_selects_cells() -> None:
+    request = compose_request(["sweep=full_grid", "model=ViT-B-32,ViT-B-16", "samples_seen=3B"])
+    assert len(request.cells) == 6
+    assert request.selected
+    assert not request.overridden
+
+
+def test_any_other_override_wins_over_the_cell() -> None:
+    chosen = ["sweep=quickstart", "model=ViT-w32", "data=shapes-clean", "samples_seen=10240"]
+    assert only(chosen).optim.lr == 1.5e-3
+    assert only([*chosen, "optim.lr=7e-4"]).optim.lr == 7e-4
+    assert only([*chosen, "precision=bf16"]).precision is Precision.bf16
+    assert compose_request([*chosen, "optim.lr=7e-4"]).overridden
+
+
+def test_the_launch_takes_the_sweeps_cluster_unless_told_otherwise() -> None:
+    assert compose_request(["sweep=full_grid"]).launch.cluster.name == "juwels_booster"
+    assert compose_request(["sweep=full_grid", "cluster=slurm"]).launch.cluster.name == "slurm"
+
+
+def test_environment_variables_are_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISOGRID_ROOT", "/somewhere")
+    assert compose_request(["sweep=quickstart"]).launch.root == "/somewhere"
+
+
+def test_a_bare_on_in_yaml_is_no_boolean() -> None:
+    moments = [entry["on"] for entry in compose_request(["sweep=quickstart"]).launch.hooks]
+    assert moments == ["checkpoint", "sweep"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say which sweep"),
+        (["sweep=quikstart"], "no sweep 'quikstart'. did you mean quickstart"),
+        (
+            ["sweep=quickstart", "model=ViT-w33"],
+            r"model=ViT-w33 is not in this sweep. did you mean ViT-w",
+        ),
+        (["sweep=quickstart", "optim.lrr=1"], "no 'optim.lrr' to set. did you mean lr"),
+        (["sweep=quickstart", "optim.lr=fast"], "optim.lr=fast: Value 'fast'.*Float"),
+        (["sweep=quickstart", "precision=fp8"], r"precision=fp8: .*\[fp32, bf16\]"),
+        (["sweep=quickstart", "optim.lr=1e-3,1e-4"], "optim.lr is no axis of sweep quickstart"),
+        (["sweep=quickstart", "schedule=cosin"], "no schedule 'cosin'. did you mean cosine"),
+        (["sweep=quickstart", "==="], "."),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_to_do(arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as raised:
+        compose_request(arguments)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_cell_may_not_set_what_belongs_to_the_launch() -> None:
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        composer = Composer(SweepConfig(name="s", blocks=()), [])
+        with pytest.raises(UsageError, match="cluster.time_min belongs to a launch"):
+            composer.point(Cell(labels={}, settings=(("cluster.time_min", 5),)))
+
+
+def test_simple_overrides_need_no_composition() -> None:
+    given = simple_overrides(["sweep=x", "model=a,b", "seed=1", "root=/r"])
+    assert given == {"sweep": ["x"], "model": ["a", "b"], "seed": [1], "root": ["/r"]}
+
+
+GROUPS = {
+    "model": ["ViT-w32", "ViT-B-32"],
+    "data": ["shapes-clean", "LAION-80M"],
+    "schedule": ["cosine", "constant", "constant_cooldown"],
+    "eval": ["quickstart", "openclip2023"],
+}
+VALUES = {
+    "optim.lr": [1e-3, 1, "${optim.beta1}"],
+    "seed": [3],
+    "precision": ["bf16"],
+    "samples_seen": [640, "${global_batch_size}"],
+    "schedule.warmup": ["5%", "10 steps"],
+    "resources.num_ranks": [2],
+    "data.crop_scale": [[0.5, 1.0]],
+    "model.config": [{"embed_dim": 8}, None],
+    "procedure.options": [{"a": 1}],
+    "checkpoints.milestones": [[64, 128]],
+}
+a_setting = st.one_of(
+    *[st.tuples(st.just(key), st.sampled_from(values)) for key, values in {**GROUPS, **VALUES}.items()]
+)
+
+
+@pytest.fixture(params=[[], ["seed=7", "schedule=constant", "+procedure.options.b=2"]])
+def composer(request: pytest.FixtureRequest) -> Iterator[Composer]:
+    """A composer of one command line; it keeps what Hydra composed."""
+    overrides = OverridesParser.create().parse_overrides(request.param)
+    sweep = SweepConfig(name="s", blocks=(), set={"global_batch_size": 32})
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        yield Composer(sweep, overrides)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chosen=st.lists(a_setting, max_size=6))
+def test_a_point_made_of_parts_equals_hydras_own_composition(
+    composer: Composer, chosen: list[tuple[str, Any]]
+) -> None:
+    cell = Cell(labels={}, settings=tuple(chosen))
+    assert composer.point(cell) == composer.full(cell)
+
+
+def test_own_sweeps_may_lie_outside_the_checkout(tmp_path: Path) -> None:
+    (tmp_path / "sweep").mkdir()
+    text = "name: mine\nblocks:\n  - axes: {samples_seen: [64]}\n"
+    (tmp_path / "sweep/mine.yaml").write_text(text)
+    request = compose_request(["sweep=mine", f"hydra.searchpath=[file://{tmp_path}]"])
+    assert replace(request.configs[0]).samples_seen == 64
