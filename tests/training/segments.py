@@ -1,0 +1,91 @@
+"""Train segments of the tests' own sweeps, in this process or as ranks of their own."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from conf.schema import ResourceConfig
+from sweeps import durable
+from sweeps.compose import compose_request
+from sweeps.expansion import Expansion, Segment, expand
+from sweeps.folders import CHECKOUT
+from sweeps.items import TrainItem
+from tests.commands import OWN_CONF
+from training.distributed import World
+from training.done import DoneMarker, read_done
+from training.loop import train_segment
+from training.orders import TrainOrder
+
+
+def expansion_of(*arguments: str) -> Expansion:
+    """Return the expansion of a sweep in tests/conf."""
+    request = compose_request([OWN_CONF, *arguments])
+    return expand(request.sweep, request.cells, request.configs)
+
+
+def order_for(
+    segment: Segment,
+    folder: Path,
+    data: Path,
+    *,
+    resources: ResourceConfig | None = None,
+    save_every_s: float = 1e9,
+    attempt: int = 1,
+) -> TrainOrder:
+    """Return the order to train `segment` below `folder` on the shards in `data`."""
+    own = folder / segment.key
+    own.mkdir(parents=True, exist_ok=True)
+    return TrainOrder(
+        item=TrainItem(
+            segment=segment,
+            shards=f"{data}/tiny/{{00000..00002}}.tar",
+            resources=resources or ResourceConfig(),
+            save_every_s=save_every_s,
+        ),
+        folder=own,
+        parent_folder=folder / segment.parent if segment.parent else None,
+        index_cache=data / "tiny.index.npz",
+        attempt=attempt,
+        stop_file=own / f"stop-{attempt}",
+    )
+
+
+def train(order: TrainOrder) -> DoneMarker:
+    """Train in this process, with one thread; return the marker."""
+    torch.set_num_threads(1)
+    assert train_segment(order, World())
+    marker = read_done(order.folder)
+    assert marker is not None
+    return marker
+
+
+def start_ranks(order: TrainOrder) -> list["subprocess.Popen[bytes]"]:
+    """Start the ranks of an order as a supervisor would."""
+    path = order.folder / "order.json"
+    durable.replace(path, durable.encode(order))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    num_ranks = order.item.resources.num_ranks
+    with (order.folder / "log.txt").open("ab") as log:
+        return [
+            subprocess.Popen(
+                [sys.executable, "-m", "training.rank", str(path)],
+                cwd=CHECKOUT,
+                env={
+                    **os.environ,
+                    "RANK": str(rank),
+                    "WORLD_SIZE": str(num_ranks),
+                    "LOCAL_RANK": str(rank),
+                    "MASTER_ADDR": "127.0.0.1",
+                    "MASTER_PORT": str(port),
+                    "GLOO_SOCKET_IFNAME": "lo",
+                },
+                stdout=log,
+                stderr=log,
+            )
+            for rank in range(num_ranks)
+        ]

@@ -1,0 +1,106 @@
+"""States and weights on disk."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from sweeps.errors import CorruptCheckpoint
+from training import checkpoint
+from training.checkpoint import Layout, Position, Tensors
+from training.distributed import World
+from training.saved import saved_samples, state_path
+
+TENSORS: Tensors = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.tensor(1.5)}
+
+
+def position(samples: int) -> Position:
+    return Position(
+        key="k",
+        samples_seen=samples,
+        samples_trained=samples,
+        steps=1,
+        train_s=0.5,
+        rank_s=1.0,
+        layout=Layout.here(World()),
+    )
+
+
+def test_what_is_written_comes_back(tmp_path: Path) -> None:
+    checkpoint.write(state_path(tmp_path, 64), TENSORS, position(64))
+    tensors, where = checkpoint.read(state_path(tmp_path, 64))
+    assert where == position(64)
+    assert tensors.keys() == TENSORS.keys()
+    assert all(torch.equal(tensors[name], TENSORS[name]) for name in TENSORS)
+
+
+@pytest.mark.parametrize("where", [8, 200, -1])
+def test_a_changed_byte_is_found(tmp_path: Path, where: int) -> None:
+    path = state_path(tmp_path, 64)
+    checkpoint.write(path, TENSORS, position(64))
+    content = bytearray(path.read_bytes())
+    content[where] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CorruptCheckpoint, match="state-64"):
+        checkpoint.read(path)
+
+
+@pytest.mark.parametrize("size", [0, 5, 100, -1])
+def test_a_torn_file_is_found(tmp_path: Path, size: int) -> None:
+    path = state_path(tmp_path, 64)
+    checkpoint.write(path, TENSORS, position(64))
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(CorruptCheckpoint):
+        checkpoint.read(path)
+
+
+def test_the_newest_state_that_verifies_counts(tmp_path: Path) -> None:
+    for samples in (64, 128, 1024):
+        checkpoint.write(state_path(tmp_path, samples), TENSORS, position(samples))
+    state_path(tmp_path, 1024).write_bytes(b"torn")
+    (tmp_path / ".state-2048.safetensors.0123").touch()
+    found = checkpoint.newest_state(tmp_path)
+    assert found is not None
+    assert found[1].samples_seen == 128
+
+
+def test_no_state_is_none(tmp_path: Path) -> None:
+    assert checkpoint.newest_state(tmp_path / "absent") is None
+
+
+def test_all_but_a_pair_of_states_are_deleted(tmp_path: Path) -> None:
+    for samples in (64, 128, 1024):
+        checkpoint.write(state_path(tmp_path, samples), TENSORS, position(samples))
+    checkpoint.prune_states(tmp_path)
+    assert saved_samples(tmp_path, "state") == [128, 1024]
+    checkpoint.prune_states(tmp_path, keep=0)
+    assert saved_samples(tmp_path, "state") == []
+
+
+def test_the_digest_covers_names_types_shapes_and_bytes() -> None:
+    variants: list[Tensors] = [
+        {"a": torch.zeros(4)},
+        {"b": torch.zeros(4)},
+        {"a": torch.zeros(2, 2)},
+        {"a": torch.zeros(4, dtype=torch.int32)},
+        {"a": torch.tensor([0.0, 0.0, 0.0, 1e-45])},
+    ]
+    assert len({checkpoint.tensors_digest(tensors) for tensors in variants}) == len(variants)
+
+
+def test_model_and_optimiser_come_back_exactly() -> None:
+    def trained(steps: int) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        model = torch.nn.Linear(3, 2)
+        optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+        for _ in range(steps):
+            model(torch.ones(1, 3)).sum().backward()
+            optimizer.step()
+        return model, optimizer
+
+    saved = checkpoint.full_state(*trained(3))
+    model, optimizer = trained(0)
+    checkpoint.load_full_state(model, optimizer, saved)
+    assert checkpoint.tensors_digest(checkpoint.full_state(model, optimizer)) == (
+        checkpoint.tensors_digest(saved)
+    )

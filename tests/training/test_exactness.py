@@ -1,0 +1,112 @@
+"""k steps, a stop or a kill, and the rest are all steps at once, bit for bit."""
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from conf.schema import ResourceConfig
+from sweeps.expansion import Expansion
+from tests.commands import wait_for
+from tests.training.segments import expansion_of, order_for, start_ranks, train
+from training.done import read_done
+from training.exits import RankExit
+from training.metrics import last_moment, metrics_path
+from training.orders import TrainOrder
+from training.saved import saved_samples
+
+
+def killed_at_random(order: TrainOrder, seed: int) -> int:
+    """Start the ranks and kill one of them with SIGKILL somewhere on the way; return how far it was."""
+    ranks = start_ranks(order)
+    metrics = metrics_path(order.folder, order.attempt)
+    before = last_moment(metrics)
+    wait_for(lambda: last_moment(metrics) != before or ranks[0].poll() is not None, "the first step")
+    time.sleep(random.Random(seed).uniform(0.05, 0.6))
+    ranks[seed % len(ranks)].send_signal(signal.SIGKILL)
+    for rank in ranks:
+        rank.kill()
+        rank.wait()
+    moment = last_moment(metrics)
+    return moment.samples_seen if moment else 0
+
+
+def finished(order: TrainOrder) -> str:
+    """Start the ranks and let them finish; return the digest of the final weights."""
+    codes = [rank.wait(120) for rank in start_ranks(order)]
+    assert codes == [RankExit.finished] * len(codes), (order.folder / "log.txt").read_text()
+    marker = read_done(order.folder)
+    assert marker is not None
+    return marker.weights_sha256
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_ranks", [1, 2, 4])
+def test_a_run_that_is_killed_and_resumed_ends_in_the_same_bits(
+    tmp_path: Path, data: Path, num_ranks: int
+) -> None:
+    (segment,) = expansion_of("sweep=tiny", "samples_seen=7680").segments.values()
+    resources = ResourceConfig(num_ranks=num_ranks)
+    straight = order_for(segment, tmp_path / "straight", data, resources=resources)
+    broken = order_for(segment, tmp_path / "broken", data, resources=resources, save_every_s=0.05)
+    reached = [killed_at_random(broken, seed) for seed in range(2 if num_ranks == 4 else 3)]
+    assert any(0 < samples < segment.end for samples in reached)
+    assert finished(broken) == finished(straight)
+
+
+@pytest.mark.slow
+def test_ranks_that_are_asked_to_stop_save_and_go_on_exactly(tmp_path: Path, data: Path) -> None:
+    (segment,) = expansion_of("sweep=tiny", "samples_seen=7680").segments.values()
+    resources = ResourceConfig(num_ranks=2)
+    stopped = order_for(segment, tmp_path / "stopped", data, resources=resources)
+    ranks = start_ranks(stopped)
+    wait_for(lambda: last_moment(metrics_path(stopped.folder, 1)), "the first step")
+    stopped.stop_file.touch()
+    assert [rank.wait(60) for rank in ranks] == [RankExit.stopped] * 2
+    (saved,) = saved_samples(stopped.folder, "state")
+    assert 0 < saved < segment.end
+    stopped.stop_file.unlink()
+    straight = order_for(segment, tmp_path / "straight", data, resources=resources)
+    assert finished(stopped) == finished(straight)
+
+
+def trained_below(folder: Path, expansion: Expansion, data: Path) -> dict[str, str]:
+    """Train all segments of an expansion in order; return their final weights' digests."""
+    return {
+        key: train(order_for(segment, folder, data)).weights_sha256
+        for key, segment in expansion.segments.items()
+    }
+
+
+def test_a_trunk_in_pieces_with_cooldowns_equals_each_run_alone(tmp_path: Path, data: Path) -> None:
+    together = expansion_of("sweep=trunk")
+    shared = trained_below(tmp_path / "together", together, data)
+    assert len(together.segments) == 6
+    for run in together.runs:
+        alone = expansion_of("sweep=trunk", f"samples_seen={run.samples_seen}")
+        assert len(alone.segments) == 2
+        own = trained_below(tmp_path / f"alone-{run.samples_seen}", alone, data)
+        assert own[run.run_id] == shared[run.run_id]
+
+
+def test_the_number_of_loading_processes_changes_no_bit(tmp_path: Path, data: Path) -> None:
+    (segment,) = expansion_of("sweep=trunk", "samples_seen=640", "schedule=constant").segments.values()
+    digests = {
+        train(order_for(segment, tmp_path / f"{n}", data, resources=ResourceConfig(num_workers=n)))
+        .weights_sha256
+        for n in (0, 1, 2)
+    }  # fmt: skip
+    assert len(digests) == 1
+
+
+def test_another_seed_ends_elsewhere(tmp_path: Path, data: Path) -> None:
+    digests = {
+        train(order_for(segment, tmp_path, data)).weights_sha256
+        for seed in (0, 1)
+        for segment in expansion_of(
+            "sweep=trunk", "samples_seen=640", "schedule=constant", f"seed={seed}"
+        ).segments.values()
+    }
+    assert len(digests) == 2

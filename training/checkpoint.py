@@ -1,0 +1,157 @@
+"""States and weights on disk: one self-verifying safetensors file each, written atomically.
+
+    state-<samples>.safetensors      weights and optimiser: a segment resumes, or a child starts, here
+    weights-<samples>.safetensors    weights only: a milestone, for evaluation
+
+`<samples>` are samples seen since the run began. The header carries `Position` and a SHA-256 of all
+tensors, so a file needs no companion and is never trusted unread. There is no random state to keep:
+random numbers are functions of (seed, step, rank).
+"""
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import safetensors
+import torch
+from safetensors.torch import save
+
+from sweeps import durable
+from sweeps.errors import CorruptCheckpoint
+from training.distributed import World
+from training.saved import saved_samples, state_path
+
+Tensors = dict[str, torch.Tensor]
+
+KEPT_STATES = 2
+"""A rolling pair: if the newest does not verify, the one before it does."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """On what a state was trained. Another layout continues exactly in data, but not in bits."""
+
+    num_ranks: int
+    threads: int
+    device: str
+    torch: str
+
+    @classmethod
+    def here(cls, world: World) -> "Layout":
+        """Return the layout of this process."""
+        cuda = world.device.type == "cuda"
+        return cls(
+            num_ranks=world.size,
+            threads=torch.get_num_threads(),
+            device=torch.cuda.get_device_name() if cuda else f"cpu {platform.machine()}",
+            torch=str(torch.__version__),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """Where a state stands, and what it took to get there.
+
+    `key`: of the segment that wrote it. `train_s`: wall-clock seconds of training since the run began,
+    over all attempts; `rank_s`: the same times the number of ranks.
+    """
+
+    key: str
+    samples_seen: int
+    samples_trained: int
+    steps: int
+    train_s: float
+    rank_s: float
+    layout: Layout
+
+
+def write(path: Path, tensors: Tensors, position: Position) -> str:
+    """Write tensors and where they stand; return their SHA-256."""
+    digest = tensors_digest(tensors)
+    meta = {"sha256": digest, "position": msgspec.json.encode(position).decode()}
+    durable.replace(path, save(tensors, metadata=meta))
+    return digest
+
+
+def read(path: Path) -> tuple[Tensors, Position]:
+    """Return the tensors of a file and where they stand.
+
+    Raises:
+        CorruptCheckpoint: the content does not verify.
+        FileNotFoundError: there is no such file.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            meta = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        position = msgspec.json.decode(meta["position"], type=Position)
+    except (safetensors.SafetensorError, msgspec.DecodeError, KeyError, TypeError) as error:
+        raise CorruptCheckpoint(f"{path}: {error}") from error
+    if tensors_digest(tensors) != meta["sha256"]:
+        raise CorruptCheckpoint(f"{path}: its content does not match its SHA-256")
+    return tensors, position
+
+
+def newest_state(folder: Path) -> tuple[Tensors, Position] | None:
+    """Return the newest full state of a folder that verifies, or None."""
+    for samples in reversed(saved_samples(folder, "state")):
+        try:
+            return read(state_path(folder, samples))
+        except CorruptCheckpoint:
+            continue
+    return None
+
+
+def prune_states(folder: Path, keep: int = KEPT_STATES) -> None:
+    """Delete all but the newest full states."""
+    samples = saved_samples(folder, "state")
+    for old in samples[: max(0, len(samples) - keep)]:
+        state_path(folder, old).unlink(missing_ok=True)
+
+
+def full_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Tensors:
+    """Return copies of the weights and of the optimiser's tensors, by name."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    tensors = {f"model.{name}": tensor for name, tensor in weights(model).items()}
+    for parameter, values in optimizer.state.items():
+        for kind, value in values.items():
+            tensors[f"optimizer.{kind}.{names[id(parameter)]}"] = value.detach().cpu().clone()
+    return tensors
+
+
+def load_full_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer, saved: Tensors) -> None:
+    """Put the tensors of `full_state` back."""
+    load_weights(model, _under(saved, "model."))
+    for name, parameter in model.named_parameters():
+        kinds = {key.split(".")[1] for key in saved if key.startswith("optimizer.")}
+        for kind in sorted(kinds):
+            value = saved[f"optimizer.{kind}.{name}"]
+            # The step counter stays on the CPU unless a fused kernel put it elsewhere.
+            optimizer.state[parameter][kind] = value.to(parameter.device)
+
+
+def weights(model: torch.nn.Module) -> Tensors:
+    """Return copies of the weights on the CPU, by name."""
+    return {name: t.detach().cpu().clone() for name, t in model.state_dict().items()}
+
+
+def load_weights(model: torch.nn.Module, saved: Mapping[str, torch.Tensor]) -> None:
+    """Put the tensors of `weights` back."""
+    model.load_state_dict(dict(saved), strict=True)
+
+
+def tensors_digest(tensors: Tensors) -> str:
+    """Return the SHA-256 of names, types, shapes and bytes of all tensors."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _under(tensors: Tensors, prefix: str) -> Tensors:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

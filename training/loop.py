@@ -1,0 +1,227 @@
+"""Train one segment: from the newest state that verifies to its end, exactly.
+
+k steps, a stop and the rest are all steps at once, bit for bit on the same layout: everything random
+is a function of (seed, step, rank), and the state is weights, optimiser and position. How ranks are
+started and who watches them is the launcher's business; this loop reads a `TrainOrder`, answers to a
+stop file, and writes states, milestones, metrics and finally the done marker.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from conf.schema import Precision, TrainConfig
+from sweeps import durable
+from sweeps.duration import steps_of
+from sweeps.errors import NotFinite, Superseded
+from sweeps.expansion import Segment
+from training import checkpoint
+from training.checkpoint import Layout, Position
+from training.clock import Clock, Wish
+from training.distributed import World, average_gradients, first_decides
+from training.done import DoneMarker, done_path
+from training.images import MEAN, STD
+from training.loader import Batch, StepDataset, batches
+from training.metrics import MetricsWriter, metrics_path
+from training.model import image_size
+from training.optimizer import clamp_logit_scale, clip_gradients, make_optimizer, set_learning_rate
+from training.orders import TrainOrder
+from training.patterns import existing_shards
+from training.procedure import Procedure, make_procedure
+from training.progress import Progress
+from training.saved import state_path, weights_path
+from training.schedule import learning_rate
+from training.shards import open_index
+
+log = logging.getLogger(__name__)
+
+
+def train_segment(order: TrainOrder, world: World) -> bool:
+    """Train until the segment's end or until asked to stop; return whether the end was reached.
+
+    Raises:
+        DataError: shards are missing or unreadable.
+        NotFinite: the loss is no finite number.
+        Superseded: a later attempt holds the lease.
+    """
+    trainer = _Trainer(order, world)
+    with MetricsWriter(metrics_path(order.folder, order.attempt)) as metrics:
+        return trainer.run(metrics)
+
+
+class _Trainer:
+    """The loop's state: model, optimiser and position."""
+
+    def __init__(self, order: TrainOrder, world: World) -> None:
+        self._order, self._world = order, world
+        self._segment: Segment = order.item.segment
+        self._train: TrainConfig = self._segment.train
+        self._procedure: Procedure = make_procedure(self._train.procedure, self._train.model)
+        self._model = self._procedure.build(self._train.seed).to(world.device)
+        self._optimizer = make_optimizer(self._model, self._train.optim)
+        self._position = self._restore()
+        self._clock = Clock(order.stop_file, order.item.save_every_s)
+
+    def run(self, metrics: MetricsWriter) -> bool:
+        """Step until the end or a stop."""
+        first, last = self._position.steps, self._steps(self._segment.end)
+        progress = Progress(metrics, self._position.samples_seen)
+        for step, batch in zip(range(first, last), self._batches(range(first, last)), strict=True):
+            losses, lr, norm = self._step(step, batch)
+            self._advance(step + 1)
+            if self._world.is_first:
+                progress.after_step(self._position.samples_seen, losses, lr, norm, self._model)
+            wish = Wish(first_decides(self._clock.wish(), self._world))
+            self._save(wish, is_last=step + 1 == last)
+            if wish is Wish.stop and step + 1 < last:
+                return False
+        if self._world.is_first:
+            self._finish()
+        return True
+
+    def _restore(self) -> Position:
+        """Load the newest state of this segment, else its parent's end, else keep fresh weights."""
+        found = checkpoint.newest_state(self._order.folder)
+        parent = self._order.parent_folder
+        if found is None and parent is not None:
+            found = checkpoint.read(state_path(parent, self._segment.start))
+        here = Layout.here(self._world)
+        if found is None:
+            return Position(
+                key=self._segment.key,
+                samples_seen=self._segment.start,
+                samples_trained=self._segment.start,
+                steps=self._steps(self._segment.start),
+                train_s=0.0,
+                rank_s=0.0,
+                layout=here,
+            )
+        tensors, position = found
+        checkpoint.load_full_state(self._model, self._optimizer, tensors)
+        if position.layout != here and self._world.is_first:
+            log.warning(
+                "continues exactly in data, but not in bits: saved on %s, now on %s",
+                position.layout,
+                here,
+            )
+        return replace(position, key=self._segment.key, layout=here)
+
+    def _batches(self, steps: range) -> Iterator[Batch]:
+        item = self._order.item
+        index = open_index(existing_shards(item.shards), self._order.index_cache)
+        dataset = StepDataset(
+            self._train,
+            index,
+            self._procedure.tokenizer(),
+            image_size(self._train.model),
+            self._world,
+        )
+        return batches(
+            dataset,
+            steps,
+            num_workers=item.resources.num_workers,
+            pin_memory=self._world.device.type == "cuda",
+        )
+
+    def _step(self, step: int, batch: Batch) -> tuple[dict[str, torch.Tensor], float, float]:
+        """Take one optimiser step; return its losses, learning rate and gradient norm."""
+        stage_step = step - self._steps(self._segment.stage_start)
+        lr = learning_rate(self._train.schedule, self._train.optim.lr, stage_step)
+        set_learning_rate(self._optimizer, lr)
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.manual_seed(_step_seed(self._train.seed, step, self._world.rank))
+        losses = self._backward(batch)
+        average_gradients(self._model.parameters(), self._world)
+        norm = clip_gradients(self._model, self._train.optim)
+        self._optimizer.step()
+        clamp_logit_scale(self._model)
+        return losses, lr, norm
+
+    def _backward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        device = self._world.device
+        images = normalised(batch.images.to(device, non_blocking=True))
+        tokens = batch.tokens.to(device, non_blocking=True)
+        bf16 = self._train.precision is Precision.bf16
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            losses = self._procedure.losses(self._model, images, tokens, self._world)
+        total = torch.stack(list(losses.values())).sum()
+        if not torch.isfinite(total):
+            raise NotFinite(
+                f"the loss is {float(total.detach())} after {self._position.samples_seen} samples; "
+                f"lower optim.lr or lengthen schedule.warmup"
+            )
+        total.backward()  # type: ignore[no-untyped-call]
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def _advance(self, steps: int) -> None:
+        trained = steps * self._train.global_batch_size
+        seconds = self._clock.lap_s()
+        self._position = replace(
+            self._position,
+            steps=steps,
+            samples_trained=trained,
+            samples_seen=min(trained, self._segment.end),
+            train_s=self._position.train_s + seconds,
+            rank_s=self._position.rank_s + seconds * self._world.size,
+        )
+
+    def _save(self, wish: Wish, *, is_last: bool) -> None:
+        """Write a milestone and a state where they are due."""
+        if not self._world.is_first:
+            return
+        samples, folder = self._position.samples_seen, self._order.folder
+        is_milestone = samples in self._segment.milestones
+        wants_state = wish is not Wish.go_on or (is_last and self._segment.keep_state)
+        if not (is_milestone or wants_state):
+            return
+        self._refuse_superseded()
+        if is_milestone:
+            path = weights_path(folder, samples)
+            checkpoint.write(path, checkpoint.weights(self._model), self._position)
+        if wants_state:
+            path = state_path(folder, samples)
+            state = checkpoint.full_state(self._model, self._optimizer)
+            checkpoint.write(path, state, self._position)
+            checkpoint.prune_states(folder)
+            self._clock.saved()
+
+    def _finish(self) -> None:
+        """Publish the done marker, and drop states from which nothing starts."""
+        self._refuse_superseded()
+        folder = self._order.folder
+        marker = DoneMarker(
+            key=self._segment.key,
+            samples_seen=self._position.samples_seen,
+            samples_trained=self._position.samples_trained,
+            steps=self._position.steps,
+            weights_sha256=checkpoint.tensors_digest(checkpoint.weights(self._model)),
+            train_s=self._position.train_s,
+            rank_s=self._position.rank_s,
+            attempt=self._order.attempt,
+            finished_at=time.time(),
+        )
+        durable.publish(done_path(folder), durable.encode(marker))
+        checkpoint.prune_states(folder, keep=1 if self._segment.keep_state else 0)
+
+    def _refuse_superseded(self) -> None:
+        if durable.newest_generation(self._order.folder, "lease") > self._order.attempt:
+            raise Superseded(f"a later attempt than {self._order.attempt} trains this segment")
+
+    def _steps(self, samples: int) -> int:
+        return steps_of(samples, self._train.global_batch_size)
+
+
+def normalised(images: torch.Tensor) -> torch.Tensor:
+    """Return uint8 images (n, side, side, 3) as fp32 (n, 3, side, side), CLIP's mean and std."""
+    mean = torch.tensor(MEAN, device=images.device) * 255
+    std = torch.tensor(STD, device=images.device) * 255
+    return ((images.float() - mean) / std).permute(0, 3, 1, 2).contiguous()
+
+
+def _step_seed(seed: int, step: int, rank: int) -> int:
+    """Return the seed of dropout and the like in one step of one rank."""
+    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])

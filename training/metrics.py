@@ -1,0 +1,85 @@
+"""What is seen of a run while it trains: one JSON line a moment, in one file an attempt."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+TAIL_BYTES = 4096
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """One line: where training stands. `losses` are means over the samples since the line before."""
+
+    samples_seen: int
+    time: float
+    samples_per_s: float
+    lr: float
+    logit_scale: float | None
+    grad_norm: float
+    losses: dict[str, float]
+
+
+def metrics_path(folder: Path, attempt: int) -> Path:
+    """Return the metrics file of an attempt."""
+    return folder / f"metrics-{attempt}.jsonl"
+
+
+class MetricsWriter:
+    """Appends moments to the file of one attempt."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab")
+
+    def __enter__(self) -> "MetricsWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def write(self, moment: Moment) -> None:
+        """Append one line, visible to readers at once."""
+        self._file.write(msgspec.json.encode(moment) + b"\n")
+        self._file.flush()
+
+
+def last_moment(path: Path) -> Moment | None:
+    """Return the last whole line of a metrics file, or None where there is none yet."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return None
+    for line in reversed(lines[:-1]):
+        try:
+            return msgspec.json.decode(line, type=Moment)
+        except msgspec.DecodeError:
+            continue
+    return None
+
+
+class Rate:
+    """Samples per second since it was last asked."""
+
+    def __init__(self, samples: int) -> None:
+        self._samples, self._time = samples, time.monotonic()
+
+    def elapsed(self) -> float:
+        """Return the seconds since it was last asked."""
+        return time.monotonic() - self._time
+
+    def take(self, samples: int) -> float:
+        """Return the rate up to `samples`, and begin anew."""
+        now = time.monotonic()
+        rate = (samples - self._samples) / max(now - self._time, 1e-9)
+        self._samples, self._time = samples, now
+        return rate

@@ -1,0 +1,90 @@
+"""Models and tokenizers, from open_clip's names or from a model config in its JSON form."""
+
+import copy
+import json
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from conf.schema import ModelConfig
+from sweeps.errors import UsageError, choices
+from sweeps.folders import CONF
+from training.distributed import World
+from training.torchvision_remedy import import_torchvision
+
+import_torchvision()
+import open_clip  # noqa: E402  (needs torchvision)
+
+
+class Tokenizer(Protocol):
+    """What open_clip's tokenizers have in common."""
+
+    def __call__(self, texts: list[str]) -> torch.Tensor:
+        """Return token numbers, shape (texts, context length), int64."""
+        ...
+
+
+def build_model(config: ModelConfig, *, seed: int) -> torch.nn.Module:
+    """Return a freshly initialised model in fp32 on the CPU; equal seeds give equal weights."""
+    _register(config)
+    torch.manual_seed(seed)
+    model = open_clip.create_model(config.name, pretrained_text=False, load_weights=False)
+    assert isinstance(model, torch.nn.Module)
+    return model
+
+
+def build_tokenizer(config: ModelConfig) -> Tokenizer:
+    """Return the model's tokenizer."""
+    _register(config)
+    tokenizer: Tokenizer = open_clip.get_tokenizer(config.name)
+    return tokenizer
+
+
+def build_contrast(world: World) -> torch.nn.Module:
+    """Return open_clip's contrastive loss of (image features, text features, scale) over all ranks."""
+    loss = open_clip.ClipLoss(
+        local_loss=True,
+        gather_with_grad=True,
+        cache_labels=True,
+        rank=world.rank,
+        world_size=world.size,
+    )
+    assert isinstance(loss, torch.nn.Module)
+    return loss
+
+
+def model_config(config: ModelConfig) -> dict[str, Any]:
+    """Return open_clip's description of a model.
+
+    Raises:
+        UsageError: open_clip has no model of this name.
+    """
+    _register(config)
+    found = open_clip.get_model_config(config.name)
+    if found is None:
+        names = open_clip.list_models()
+        raise UsageError(f"open_clip has no model {config.name!r}. {choices(config.name, names)}")
+    assert isinstance(found, dict)
+    return found
+
+
+def image_size(config: ModelConfig) -> int:
+    """Return the side of the square images that a model takes, in pixels."""
+    size = model_config(config)["vision_cfg"]["image_size"]
+    return int(size[0] if isinstance(size, (list, tuple)) else size)
+
+
+def _register(config: ModelConfig) -> None:
+    """Make a model that is spelled out known to open_clip under its name."""
+    if config.config is None:
+        return
+    spelled_out = copy.deepcopy(config.config)
+    tokenizer = spelled_out.get("text_cfg", {}).get("tokenizer_kwargs", {})
+    if "bpe_path" in tokenizer:
+        tokenizer["bpe_path"] = str(CONF / "model" / tokenizer["bpe_path"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{config.name}.json"
+        path.write_text(json.dumps(spelled_out))
+        open_clip.add_model_config(path)

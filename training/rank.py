@@ -1,0 +1,59 @@
+"""One rank: `python -m training.rank ORDER` trains what the order file says.
+
+Started by a supervisor, once a rank; its exit code is a `RankExit`.
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import torch
+
+from sweeps import durable
+from sweeps.errors import DataError, NotFinite, Superseded, UsageError
+from sweeps.logs import configure_logging
+from training.distributed import World, join_world, leave_world
+from training.exits import RankExit
+from training.leash import die_with_parent
+from training.loop import train_segment
+from training.orders import TrainOrder
+
+log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Run one rank; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.rank", description=__doc__)
+    parser.add_argument("order", type=Path)
+    parser.add_argument("--leash", action="store_true", help="die when standard input ends")
+    arguments = parser.parse_args()
+    configure_logging()
+    if arguments.leash:
+        die_with_parent()
+    order = durable.decode(arguments.order.read_bytes(), TrainOrder)
+    torch.set_num_threads(order.item.resources.threads_per_rank)
+    world = join_world()
+    code = _train(order, world)
+    leave_world(world)
+    return code
+
+
+def _train(order: TrainOrder, world: World) -> RankExit:
+    try:
+        return RankExit.finished if train_segment(order, world) else RankExit.stopped
+    except Superseded as error:
+        return _gave_up(error, RankExit.superseded)
+    except (DataError, UsageError) as error:
+        return _gave_up(error, RankExit.bad_data)
+    except NotFinite as error:
+        return _gave_up(error, RankExit.not_finite)
+
+
+def _gave_up(error: Exception, code: RankExit) -> RankExit:
+    log.error("%s", error)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
