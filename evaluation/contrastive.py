@@ -1,0 +1,36 @@
+"""Held-out contrastive loss: what training minimises, on pairs that it never saw."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from evaluation.encoder import Encoder, Features
+from evaluation.testset import TestSet
+
+
+def contrastive_loss(images: Features, texts: Features, scale: float) -> float:
+    """Return CLIP's symmetric cross-entropy in nats of pairs (row i of both belong together)."""
+    logits = scale * (images @ texts.T).astype(np.float64)
+    own = np.diagonal(logits)
+    return float(((_log_sum_exp(logits) - own) + (_log_sum_exp(logits.T) - own)).mean() / 2)
+
+
+class HeldOutLoss:
+    """Mean loss over batches of `batch` pairs in the set's order; what is left over is left out."""
+
+    def __init__(self, batch: int = 64) -> None:
+        self._batch = batch
+
+    def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
+        """Yield contrastive_loss, with the first caption of each image."""
+        images, texts = model.images(data), model.texts([own[0] for own in data.captions])
+        starts = range(0, len(images) - self._batch + 1, self._batch)
+        parts = [slice(first, first + self._batch) for first in starts]
+        losses = [contrastive_loss(images[p], texts[p], model.logit_scale) for p in parts]
+        yield "contrastive_loss", float(np.mean(losses))
+
+
+def _log_sum_exp(logits: np.ndarray) -> np.ndarray:
+    most = logits.max(axis=1, keepdims=True)
+    result: np.ndarray = np.log(np.exp(logits - most).sum(axis=1)) + most[:, 0]
+    return result

@@ -1,0 +1,91 @@
+"""The results table as people read it: one row a (checkpoint, eval, version), joined with runs."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evaluation import store
+from sweeps import frozen
+from sweeps.errors import UsageError, choices
+from sweeps.expansion import Run
+from sweeps.folders import Root
+from sweeps.items import checkpoint_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEY = ["checkpoint", "eval", "downstream_dataset", "eval_version"]
+
+
+def load(root: str | Path, *, sweep: str | None = None, **where: Any) -> "pd.DataFrame":
+    """Return the table of a root: one row for each eval of each checkpoint.
+
+    Args:
+        root: the root's folder.
+        sweep: only checkpoints of this sweep's runs. Its rows also have `run_id` and the run's label
+            on each axis, and stand once for each run that a shared checkpoint belongs to.
+        **where: column=value or column=[values]; only rows with these.
+
+    Returns:
+        Columns of `store.Row`, a column for each metric, and `final`: whether the checkpoint is the
+        last of a run that was launched under this root.
+
+    Raises:
+        UsageError: no such sweep was launched under this root.
+        KeyError: a column of `where` does not exist.
+    """
+    import pandas as pd
+
+    path = Root(Path(root))
+    frame: pd.DataFrame = store.read_table(path.results).to_pandas()
+    frame = frame.sort_values("scored_at", kind="stable").drop_duplicates(KEY, keep="last")
+    frame["final"] = frame["checkpoint"].isin({_last_checkpoint(run) for run in _all_runs(path)})
+    if sweep is not None:
+        runs = _runs_of(path, sweep)
+        frame = pd.merge(_runs_frame(runs), frame, on="segment", how="inner")
+        frame["final"] = frame["checkpoint"] == frame.pop("last_checkpoint")
+    for column, value in where.items():
+        values = value if isinstance(value, (list, tuple, set)) else [value]
+        frame = frame[frame[column].isin(list(values))]
+    return frame.sort_values([*KEY], kind="stable").reset_index(drop=True)
+
+
+def scored_pairs(root: Root) -> set[tuple[str, str]]:
+    """Return (checkpoint, eval) of all rows in the table, named as in work items. No pandas."""
+    table = store.read_table(root.results, KEY).group_by(KEY).aggregate([])
+    checkpoints, *rest = (table[name].to_pylist() for name in KEY)
+    evals = [f"{name}/{data}/v{version}" for name, data, version in zip(*rest, strict=True)]
+    return set(zip(checkpoints, evals, strict=True))
+
+
+def _runs_frame(runs: Iterable[Run]) -> "pd.DataFrame":
+    """Return a row for each (run, segment); axes whose names are columns of the table are left out."""
+    import pandas as pd
+
+    records = [
+        {
+            "run_id": run.run_id,
+            "segment": segment,
+            "last_checkpoint": _last_checkpoint(run),
+            **{a: v for a, v in run.labels.items() if a not in store.BASE_SCHEMA.names},
+        }
+        for run in runs
+        for segment in run.segments
+    ]
+    return pd.DataFrame(records)
+
+
+def _last_checkpoint(run: Run) -> str:
+    return checkpoint_id(run.segments[-1], run.samples_seen)
+
+
+def _runs_of(root: Root, sweep: str) -> tuple[Run, ...]:
+    known = frozen.load(root, sweep)
+    if known is None:
+        launched = choices(sweep, frozen.launched(root))
+        raise UsageError(f"sweep {sweep!r} was never launched under {root.path}. {launched}")
+    return known.expansion.runs
+
+
+def _all_runs(root: Root) -> list[Run]:
+    return [run for sweep in frozen.launched(root) for run in _runs_of(root, sweep)]

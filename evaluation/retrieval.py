@@ -1,0 +1,46 @@
+"""Image and text retrieval: recall at k, without holding all pairs at once."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.encoder import Encoder, Features
+from evaluation.testset import TestSet
+
+KS = (1, 5, 10)
+CHUNK = 1024
+
+
+def ranks_of_best(
+    queries: Features, targets: Features, relevant: Sequence[NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """Return for each query how many targets stand above its best relevant one, shape (queries,).
+
+    Args:
+        queries: shape (queries, embedding).
+        targets: shape (targets, embedding).
+        relevant: for each query the rows of `targets` that are right.
+    """
+    ranks = np.empty(len(queries), dtype=np.int64)
+    for first in range(0, len(queries), CHUNK):
+        scores = queries[first : first + CHUNK] @ targets.T
+        for row, line in enumerate(scores):
+            ranks[first + row] = (line > line[relevant[first + row]].max()).sum()
+    return ranks
+
+
+class Retrieval:
+    """Each caption looks for its image, each image for any of its captions."""
+
+    def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
+        """Yield image_retrieval_recall@k and text_retrieval_recall@k for k = 1, 5, 10."""
+        owners = np.repeat(np.arange(len(data.captions)), [len(own) for own in data.captions])
+        images = model.images(data)
+        texts = model.texts([caption for own in data.captions for caption in own])
+        image_ranks = ranks_of_best(texts, images, list(owners[:, None]))
+        captions_of = np.split(np.arange(len(owners)), np.flatnonzero(np.diff(owners)) + 1)
+        text_ranks = ranks_of_best(images, texts, captions_of)
+        for k in KS:
+            yield f"image_retrieval_recall@{k}", float((image_ranks < k).mean())
+            yield f"text_retrieval_recall@{k}", float((text_ranks < k).mean())

@@ -1,0 +1,146 @@
+"""Score checkpoints one after the other, each loaded once, test sets decoded once for all.
+
+A checkpoint's rows go to the table's inbox in one file when all its evals are through, so a worker
+that is killed leaves whole checkpoints or nothing. What fails on one checkpoint is reported after the
+others are scored.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from conf.schema import EvalSpec, TrainConfig
+from evaluation import store
+from evaluation.encoder import Encoder
+from evaluation.evaluator import make_evaluator
+from evaluation.orders import ScoreOrder
+from evaluation.results import scored_pairs
+from evaluation.testset import TestSet, load_test_set
+from sweeps import durable
+from sweeps.errors import CorruptCheckpoint, DataError, IsogridError, NotFinite
+from sweeps.expansion import Segment
+from sweeps.folders import Root
+from sweeps.items import CheckpointEvals, eval_id
+from training import checkpoint
+from training.checkpoint import Position
+from training.distributed import World
+from training.flops import gflops_per_sample
+from training.model import image_size, model_config
+from training.procedure import make_procedure
+from training.saved import weights_path
+
+log = logging.getLogger(__name__)
+
+
+class ScoringFailed(IsogridError):
+    """Some checkpoints could not be scored; the others were."""
+
+
+def score_all(order: ScoreOrder) -> bool:
+    """Score what is not in the table yet; return False if asked to stop before the end.
+
+    Raises:
+        ScoringFailed: some checkpoints could not be scored.
+    """
+    scorer = _Scorer(order)
+    failures = []
+    with order.progress.open("a") as progress:
+        for task in order.item.checkpoints:
+            if order.stop_file.exists():
+                return False
+            try:
+                scorer.score(task)
+            except (CorruptCheckpoint, DataError, NotFinite) as error:
+                failures.append(f"{task.checkpoint}: {error}")
+            progress.write(f"{task.checkpoint}\n")
+            progress.flush()
+    if failures:
+        raise ScoringFailed(f"{len(failures)} checkpoints not scored; {'; '.join(failures)}")
+    return True
+
+
+class _Scorer:
+    """Keeps test sets in memory while checkpoints pass by."""
+
+    def __init__(self, order: ScoreOrder) -> None:
+        self._order = order
+        self._root = Root(order.root)
+        self._scored = scored_pairs(self._root)
+        self._sets: dict[tuple[str, int], TestSet] = {}
+
+    def score(self, task: CheckpointEvals) -> None:
+        """Score one checkpoint on those of its evals that have no row yet."""
+        evals = [e for e in task.evals if (task.checkpoint, eval_id(e)) not in self._scored]
+        path = weights_path(self._root.segment(task.segment), task.samples_seen)
+        if not evals:
+            return
+        if not path.exists():
+            log.warning("%s is not there yet", task.checkpoint)
+            return
+        name = f"{task.checkpoint}.{self._order.name}"
+        store.append(self._root.results, name, list(self._rows(task, path, evals)))
+        log.info("scored %s", task.checkpoint)
+
+    def _rows(self, task: CheckpointEvals, path: Path, evals: list[EvalSpec]) -> Iterator[store.Row]:
+        segment = durable.decode(self._root.segment_config(task.segment).read_bytes(), Segment)
+        weights, position = checkpoint.read(path)
+        model, encoder = self._load(segment.train, weights)
+        num_params = sum(parameter.numel() for parameter in model.parameters())
+        for spec in evals:
+            data = self._test_set(spec.dataset, image_size(segment.train.model))
+            metrics = dict(make_evaluator(spec).run(encoder, data))
+            yield _row(task, spec, segment.train, position, num_params, metrics, self._order.commit)
+
+    def _load(self, train: TrainConfig, weights: checkpoint.Tensors) -> tuple[torch.nn.Module, Encoder]:
+        device = World().device
+        procedure = make_procedure(train.procedure, train.model)
+        model = procedure.build(train.seed)
+        checkpoint.load_weights(model, weights)
+        return model, Encoder(model.to(device), procedure.tokenizer(), device)
+
+    def _test_set(self, name: str, side: int) -> TestSet:
+        if (name, side) not in self._sets:
+            self._sets[name, side] = load_test_set(Path(self._order.item.datasets[name]), side)
+        return self._sets[name, side]
+
+
+def _row(
+    task: CheckpointEvals,
+    spec: EvalSpec,
+    train: TrainConfig,
+    position: Position,
+    num_params: int,
+    metrics: dict[str, float],
+    commit: str,
+) -> store.Row:
+    gflops = gflops_per_sample(model_config(train.model))
+    on_gpu = not position.layout.device.startswith("cpu")
+    return store.Row(
+        checkpoint=task.checkpoint,
+        segment=task.segment,
+        eval=spec.name,
+        eval_version=spec.version,
+        downstream_dataset=spec.dataset,
+        model=train.model.name,
+        pretrain_dataset=train.data.name,
+        samples_seen=position.samples_seen,
+        samples_trained=position.samples_trained,
+        steps=position.steps,
+        global_batch_size=train.global_batch_size,
+        lr=train.optim.lr,
+        warmup=train.schedule.warmup_steps,
+        lr_scheduler=train.schedule.shape,
+        seed=train.seed,
+        precision=train.precision.value,
+        gflops_per_sample=gflops,
+        gflops_total=None if gflops is None else gflops * position.samples_seen,
+        num_params=num_params,
+        train_s=position.train_s,
+        gpu_hours=position.rank_s / 3600 if on_gpu else 0.0,
+        commit=commit,
+        scored_at=time.time(),
+        metrics=metrics,
+    )

@@ -1,0 +1,71 @@
+"""Test sets, decoded once into memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.layout import is_test_set, shard_paths
+from sweeps.errors import DataError
+from training.images import Pixels, decode, eval_pixels
+from training.loader import IMAGE_EXTENSIONS
+from training.shards import Sample, ShardReader, make_index
+
+
+@dataclass(frozen=True, slots=True)
+class TestSet:
+    """A decoded test set.
+
+    `images`: uint8, shape (n, side, side, 3). `labels`: shape (n,), empty where there are no classes.
+    `captions`: those of each image, empty where there are none.
+    """
+
+    __test__ = False  # for pytest: this is no test
+
+    images: Pixels
+    labels: NDArray[np.int64]
+    captions: tuple[tuple[str, ...], ...]
+    classes: tuple[str, ...]
+    templates: tuple[str, ...]
+
+
+def load_test_set(folder: Path, side: int) -> TestSet:
+    """Return the test set in `folder` at a resolution of `side` × `side` pixels.
+
+    Raises:
+        DataError: it is incomplete or a sample cannot be decoded.
+    """
+    samples = list(_samples(folder))
+    return TestSet(
+        images=np.stack([_pixels(folder, number, s, side) for number, s in enumerate(samples)]),
+        labels=np.array([int(s["cls"]) for s in samples if "cls" in s], dtype=np.int64),
+        captions=tuple(tuple(s["txt"].decode().splitlines()) for s in samples if "txt" in s),
+        classes=_lines(folder / "classnames.txt"),
+        templates=_lines(folder / "zeroshot_classification_templates.txt"),
+    )
+
+
+def _samples(folder: Path) -> Iterator[Sample]:
+    if not is_test_set(folder):
+        raise DataError(f"no test set in {folder}: test/nshards.txt is missing")
+    index = make_index(shard_paths(folder))
+    reader = ShardReader(index)
+    for shard, size in enumerate(index.sizes.tolist()):
+        for number in range(size):
+            yield reader.read(shard, number)
+
+
+def _pixels(folder: Path, number: int, sample: Sample, side: int) -> Pixels:
+    content = next((sample[e] for e in IMAGE_EXTENSIONS if e in sample), None)
+    if content is None:
+        raise DataError(f"{folder}, sample {number}: it has {sorted(sample)}, no image")
+    try:
+        return eval_pixels(decode(content), side)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{folder}, sample {number}: {error}") from error
+
+
+def _lines(path: Path) -> tuple[str, ...]:
+    return tuple(path.read_text().splitlines()) if path.exists() else ()
