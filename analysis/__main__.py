@@ -1,0 +1,104 @@
+"""The command line: `python -m analysis fit root=… [sweep=…] [key=value …]`."""
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import pandas as pd
+
+from analysis.arguments import FitArguments, read_arguments
+from analysis.laws import law_json, laws_of
+from analysis.report import write_report
+from analysis.select import filtered
+from evaluation import results
+from sweeps import frozen
+from sweeps.errors import IsogridError, UsageError, choices
+from sweeps.folders import Root, root_of
+from sweeps.logs import configure_logging
+
+USAGE = """usage: python -m analysis fit root=DIR [sweep=NAME] [key=value ...]
+
+  fit   fit E = beta * C^alpha on the compute frontier, print it, and write figure and report
+
+  root=DIR or table=FILE   our results table, or any CSV or Parquet file
+  x=gflops_total           column of compute
+  y=error:acc1             a column, or error:COLUMN for 1 - COLUMN; without y, each eval's main one
+  group=pretrain_dataset   one fit for each value of this column
+  frontier=pareto          pareto, bins5 or none
+  bootstrap=1000           resamples for the intervals
+  where.COLUMN=value       only these rows; a [list] means any of it; where.COLUMN.min= and .max=
+  format=text              or json"""
+
+
+def main() -> int:
+    """Run one command; return its exit status."""
+    configure_logging()
+    command, *rest = sys.argv[1:] or ["--help"]
+    if {"--help", "-h"} & {command, *rest}:
+        print(USAGE)
+        return 0
+    try:
+        if command not in COMMANDS:
+            raise UsageError(f"there is no command {command!r}. {choices(command, COMMANDS)}")
+        return COMMANDS[command](rest)
+    except UsageError as error:
+        print(f"isogrid: {error}", file=sys.stderr)
+        return 2
+    except IsogridError as error:
+        print(f"isogrid: {error}", file=sys.stderr)
+        return 1
+
+
+def fit(words: Sequence[str]) -> int:
+    """Fit and print the laws of a table."""
+    arguments = read_arguments(words)
+    frame, title, folder = _input(arguments)
+    laws = laws_of(
+        filtered(frame, arguments.where),
+        x=arguments.x,
+        y=arguments.y,
+        group=arguments.group,
+        rule=arguments.frontier,
+        num_resamples=arguments.bootstrap,
+    )
+    command = shlex.join(["python", "-m", "analysis", "fit", *words])
+    files = write_report(folder, title, laws, command) if folder else None
+    if arguments.format == "json":
+        fits = [law_json(law) for law in laws]
+        sys.stdout.write(msgspec.json.encode({"fits": fits}).decode() + "\n")
+        return 0
+    for law in laws:
+        print(law.sentence())
+    if files:
+        print(f"figure: {files.svg}\nreport: {files.html}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"fit": fit}
+
+
+def _input(arguments: FitArguments) -> tuple[pd.DataFrame, str, Path | None]:
+    """Return the table, a title, and the folder of the report (None for a table of one's own)."""
+    if arguments.table is not None:
+        path = Path(arguments.table)
+        if not path.is_file():
+            raise UsageError(f"table={path}: there is no such file")
+        read = pd.read_parquet if path.suffix == ".parquet" else pd.read_csv
+        return read(path), f"Scaling laws of {path.name}", None
+    root = root_of(arguments.root)
+    sweep = arguments.sweep or _only_sweep(root)
+    frame = results.load(root.path, sweep=sweep, final=True)
+    return frame, f"Scaling laws of {sweep}", root.report(sweep)
+
+
+def _only_sweep(root: Root) -> str:
+    names = frozen.launched(root)
+    if len(names) != 1:
+        raise UsageError(f"say which sweep: sweep=NAME. {choices('', names)}")
+    return names[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""The laws of a table: one fit for each measure (test set and quantity) and group (training data)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.fit import Fit, fit_frontier, fit_json
+from analysis.select import quantity, require_column
+
+DEFAULT_X = "gflops_total"
+DEFAULT_GROUP = "pretrain_dataset"
+
+MAIN_METRICS = ("error:acc1", "error:image_retrieval_recall@5", "contrastive_loss")
+"""What is fitted of each eval where nothing else is asked for: the first of these that it has."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """A quantity on one test set."""
+
+    downstream_dataset: str
+    y: str
+
+    @property
+    def title(self) -> str:
+        """How it is named in text and figures."""
+        return f"{quantity_name(self.y)} on {self.downstream_dataset}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Law:
+    """The fit of one measure in one group. `points` are the rows that the fit was offered."""
+
+    measure: Measure
+    group: str
+    x: str
+    points: pd.DataFrame
+    fit: Fit
+
+    def sentence(self) -> str:
+        """Return the law in one line, with its interval and its warnings."""
+        name = f"{self.measure.title}, {self.group}: "
+        law, notes = self.fit.law, "; ".join(self.fit.warnings)
+        if law is None:
+            return name + notes
+        low, high = self.fit.interval["alpha"]
+        return (
+            f"{name}E = {law.beta:.3g} · C^{law.alpha:.3f}, alpha in [{low:.3f}, {high:.3f}] "
+            f"({self.fit.level:.0%}); {len(self.fit.rows)} of {len(self.points)} runs on the frontier, "
+            f"R² {law.r2:.2f}" + (f". {notes}" if notes else "")
+        )
+
+
+def quantity_name(y: str) -> str:
+    """Return a readable name of a quantity: `1 − acc1` for `error:acc1`."""
+    return f"1 − {y.removeprefix('error:')}" if y.startswith("error:") else y.replace("_", " ")
+
+
+def laws_of(
+    frame: pd.DataFrame,
+    *,
+    x: str = DEFAULT_X,
+    y: str | None = None,
+    group: str = DEFAULT_GROUP,
+    rule: str = "pareto",
+    num_resamples: int = 1000,
+) -> list[Law]:
+    """Return a law for each measure and group.
+
+    Args:
+        frame: one row for each eval of each run.
+        x: column of compute.
+        y: quantity; None for the main one of each eval.
+        group: column that tells groups apart.
+        rule: of the frontier.
+        num_resamples: of the bootstrap.
+
+    Raises:
+        UsageError: a column does not exist, or there is no such rule.
+    """
+    require_column(frame, x)
+    require_column(frame, group)
+    return [
+        _law(measure, name, x, points, rule, num_resamples)
+        for measure, rows in _measures(frame, y)
+        for name, points in rows.groupby(group, sort=True)
+    ]
+
+
+def law_json(law: Law) -> dict[str, Any]:
+    """Return a law as plain data; `frontier` lists the rows that were used."""
+    used = law.points.iloc[law.fit.rows]
+    columns = [c for c in ("checkpoint", "model", "samples_seen", law.x) if c in used.columns]
+    rows = used[columns].assign(y=quantity(used, law.measure.y))
+    return {
+        "group": law.group,
+        "downstream_dataset": law.measure.downstream_dataset,
+        "x": law.x,
+        "y": law.measure.y,
+        **fit_json(law.fit),
+        "frontier": rows.to_dict(orient="records"),
+    }
+
+
+def _measures(frame: pd.DataFrame, y: str | None) -> Iterator[tuple[Measure, pd.DataFrame]]:
+    """Yield each measure with the rows that have it."""
+    for (dataset, _), rows in frame.groupby(["downstream_dataset", "eval"], sort=True):
+        for name in MAIN_METRICS if y is None else (y,):
+            column = name.removeprefix("error:")
+            if column in rows.columns and rows[column].notna().any():
+                yield Measure(downstream_dataset=str(dataset), y=name), rows[rows[column].notna()]
+                break
+
+
+def _law(
+    measure: Measure, group: object, x: str, points: pd.DataFrame, rule: str, num_resamples: int
+) -> Law:
+    fit = fit_frontier(
+        points[x].to_numpy(dtype=np.float64),
+        quantity(points, measure.y).to_numpy(dtype=np.float64),
+        rule=rule,
+        num_resamples=num_resamples,
+    )
+    return Law(measure=measure, group=str(group), x=x, points=points, fit=fit)

@@ -1,0 +1,73 @@
+"""The report on a sweep: one HTML page that needs nothing else, Markdown, JSON and the figure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import msgspec
+import pandas as pd
+
+from analysis.laws import Law, law_json
+from analysis.plot import as_png, as_svg, scaling_figure
+from analysis.select import quantity
+from sweeps import durable
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportFiles:
+    """What was written."""
+
+    html: Path
+    markdown: Path
+    json: Path
+    svg: Path
+    png: Path
+
+
+def write_report(folder: Path, title: str, laws: Sequence[Law], command: str) -> ReportFiles:
+    """Write the report of `laws` into `folder`; `command` is what reproduces it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figure = scaling_figure(laws)
+    svg = as_svg(figure)
+    files = ReportFiles(
+        html=folder / "law.html",
+        markdown=folder / "law.md",
+        json=folder / "law.json",
+        svg=folder / "law.svg",
+        png=folder / "law.png",
+    )
+    durable.replace(files.svg, svg.encode())
+    durable.replace(files.png, as_png(figure))
+    durable.replace(files.json, msgspec.json.encode({"fits": [law_json(law) for law in laws]}))
+    for path in (files.html, files.markdown):
+        text = _render(path, title=title, laws=laws, command=command, svg=svg)
+        durable.replace(path, text.encode())
+    return files
+
+
+def points_table(law: Law) -> pd.DataFrame:
+    """Return the runs that a law was offered, by compute; `frontier` marks those that it rests on."""
+    shown = pd.DataFrame(
+        {
+            "model": law.points["model"].to_numpy(),
+            "samples_seen": law.points["samples_seen"].to_numpy(),
+            law.x: law.points[law.x].to_numpy(),
+            "y": quantity(law.points, law.measure.y).to_numpy(),
+        }
+    )
+    shown["frontier"] = shown.index.isin(law.fit.rows)
+    return shown.sort_values(law.x)
+
+
+def _render(path: Path, **values: object) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=path.suffix == ".html",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(f"{path.name}.jinja").render(points_table=points_table, **values)

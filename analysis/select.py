@@ -1,0 +1,58 @@
+"""Which rows are fitted: filters on columns, and the quantity `y`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from sweeps.errors import UsageError, choices
+
+ERROR = "error:"
+"""`error:COLUMN` is 1 − COLUMN: the error rate of an accuracy or a recall."""
+
+
+def filtered(frame: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rows that satisfy all filters.
+
+    Args:
+        frame: the table.
+        where: column → value, list of values (any of them), or {min: …, max: …}.
+
+    Raises:
+        UsageError: there is no such column, or no row is left.
+    """
+    for column, wanted in where.items():
+        require_column(frame, column)
+        frame = frame[_mask(frame[column], wanted)]
+    if frame.empty:
+        raise UsageError(f"no row is left with {dict(where)}")
+    return frame
+
+
+def quantity(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Return the column that `name` means: itself, or 1 − COLUMN for `error:COLUMN`."""
+    column = name.removeprefix(ERROR)
+    require_column(frame, column)
+    return 1 - frame[column] if name.startswith(ERROR) else frame[column]
+
+
+def require_column(frame: pd.DataFrame, column: str) -> None:
+    """Check that a column exists.
+
+    Raises:
+        UsageError: it does not; the nearest names are suggested.
+    """
+    if column not in frame.columns:
+        raise UsageError(f"the table has no column {column!r}. {choices(column, frame.columns)}")
+
+
+def _mask(values: pd.Series, wanted: Any) -> pd.Series:
+    if isinstance(wanted, Mapping):
+        low, high = wanted.get("min"), wanted.get("max")
+        mask = values.notna()
+        if low is not None:
+            mask &= values >= low
+        if high is not None:
+            mask &= values <= high
+        return mask
+    return values.isin(wanted if isinstance(wanted, list) else [wanted])
