@@ -1,0 +1,132 @@
+"""The command line: `python -m launcher [launch|plan|status|watch] sweep=NAME [override …]`."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from conf.schema import ClusterKind, OutputFormat
+from launcher import launch as launching
+from launcher.preview import make_preview, plan_json, plan_text
+from launcher.state import RunStatus, State
+from launcher.status import make_report, status_json, status_text
+from launcher.view import look_at
+from sweeps.compose import compose_request, run_hydra_app
+from sweeps.cost import load_rates
+from sweeps.errors import IsogridError, UsageError, choices
+from sweeps.folders import root_of
+from sweeps.logs import configure_logging
+
+HYDRA_FLAGS = {
+    "--help", "-h", "--hydra-help", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i",
+    "--version", "--shell-completion", "-sc",
+}  # fmt: skip
+
+
+def main() -> int:
+    """Run one command; return its exit status."""
+    configure_logging()
+    command, arguments = _split(sys.argv[1:])
+    try:
+        if any(argument.split("=")[0] in HYDRA_FLAGS for argument in arguments):
+            return _show_by_hydra(arguments)
+        return COMMANDS[command](arguments)
+    except UsageError as error:
+        print(f"isogrid: {error}", file=sys.stderr)
+        return 2
+    except IsogridError as error:
+        print(f"isogrid: {error}", file=sys.stderr)
+        return 1
+
+
+def launch(arguments: Sequence[str], *, watch: bool = False) -> int:
+    """Start what is missing of a sweep; on this machine, stay until it is complete."""
+    request = compose_request(arguments)
+    is_local = request.launch.cluster.kind is ClusterKind.local
+    done = launching.launch(request, until_complete=watch or is_local)
+    report = make_report(root_of(request.launch.root), request.sweep, done.statuses)
+    _print(
+        request.launch.format,
+        status_json(report),
+        lambda tty: "\n".join(
+            [status_text(report, is_terminal=tty), _what_was_done(done), *done.last_words]
+        ),
+    )
+    return _exit_status(done.statuses)
+
+
+def watch(arguments: Sequence[str]) -> int:
+    """Launch, again and again until nothing is left to wait for."""
+    return launch(arguments, watch=True)
+
+
+def status(arguments: Sequence[str]) -> int:
+    """Show the state of every cell of the grid."""
+    view = look_at(arguments)
+    statuses = launching.current_statuses(view.sweep)
+    report = make_report(view.sweep.root, view.sweep.name, statuses, view.note)
+    _print(view.format, status_json(report), lambda tty: status_text(report, is_terminal=tty))
+    return 0
+
+
+def plan(arguments: Sequence[str]) -> int:
+    """Show what a launch would do and what it would cost."""
+    request = compose_request(arguments)
+    sweep = launching.sweep_of(request)
+    statuses, trained = launching.statuses_by_files(sweep)
+    preview = make_preview(sweep.expansion, statuses, trained, request.launch.cluster, load_rates())
+    _print(request.launch.format, plan_json(preview), lambda tty: plan_text(preview, is_terminal=tty))
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "launch": launch,
+    "plan": plan,
+    "status": status,
+    "watch": watch,
+}
+
+
+def _split(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """Separate the command from what Hydra understands; without one it is `launch`."""
+    if argv and "=" not in argv[0] and argv[0][:1] not in ("-", "+", "~"):
+        if argv[0] not in COMMANDS:
+            print(
+                f"isogrid: there is no command {argv[0]!r}. {choices(argv[0], COMMANDS)}",
+                file=sys.stderr,
+            )
+            sys.exit(2)
+        return argv[0], list(argv[1:])
+    return "launch", list(argv)
+
+
+def _show_by_hydra(arguments: Sequence[str]) -> int:
+    """Let Hydra print its help or the composed config; it reads `sys.argv`."""
+    sys.argv = [sys.argv[0], *arguments]
+    run_hydra_app(lambda _: None)
+    return 0
+
+
+def _print(form: OutputFormat, data: Any, text: Callable[[bool], str]) -> None:
+    if form is OutputFormat.json:
+        sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
+    else:
+        print(text(sys.stdout.isatty()))
+
+
+def _what_was_done(done: launching.Launched) -> str:
+    if done.num_submissions:
+        return f"handed over {done.num_submissions} submissions"
+    if all(status.state is State.done for status in done.statuses):
+        return "nothing to do: every run is done"
+    return "nothing to submit now"
+
+
+def _exit_status(statuses: Sequence[RunStatus]) -> int:
+    """Return 1 if some run needs the user."""
+    return int(any(status.state is State.held for status in statuses))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

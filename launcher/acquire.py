@@ -1,0 +1,99 @@
+"""How a supervisor comes to hold the lease of its work item, or finds that it must leave.
+
+A lease that ended may be followed at once. One that did not may be taken over only if its holder is
+known to be gone: its process on this host is; or the queue was asked and does not list it, or it is an
+earlier start of this very job, *and* the lease stays unchanged for `stale_s` on this waiter's own
+clock. A holder that is alive, or that cannot be asked about, means: leave.
+"""
+
+import time
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+
+from conf.schema import ClusterKind
+from launcher import lease
+from launcher.executor import this_host
+from launcher.lease import Holder, Lease
+from launcher.local import is_alive
+from launcher.slurm import ask_queue
+from sweeps.errors import QueueUnknown
+
+POLL_S = 1.0
+
+
+class HolderState(Enum):
+    """What is known of the process that holds a lease."""
+
+    alive = "alive"
+    gone = "gone"
+    silent = "silent"
+    unknown = "unknown"
+
+
+def acquire(
+    folder: Path,
+    successor: Callable[[Lease | None], Lease],
+    state_of: Callable[[Holder], HolderState],
+    *,
+    stale_s: float,
+) -> Lease | None:
+    """Return the lease that is held now, or None if the item is in other hands.
+
+    Args:
+        folder: of the work item.
+        successor: makes the lease that follows another.
+        state_of: says what is known of a holder.
+        stale_s: how long the lease of a silent holder must stay unchanged; one that cannot be asked
+            about is asked about again for as long.
+    """
+    seen, seen_at = lease.newest(folder), time.monotonic()
+    while True:
+        current = lease.newest(folder)
+        if current != seen:
+            seen, seen_at = current, time.monotonic()
+        is_stale = time.monotonic() - seen_at >= stale_s
+        state = _state(current, state_of)
+        if state is HolderState.gone or (state is HolderState.silent and is_stale):
+            following = successor(current)
+            if lease.take(folder, following):
+                return following
+        elif state is HolderState.alive or (state is HolderState.unknown and is_stale):
+            return None
+        else:
+            time.sleep(POLL_S)
+
+
+def holder_state(holder: Holder, me: Holder, kind: ClusterKind, timeout_s: float) -> HolderState:
+    """Return what `me`, a waiter for the same item, can know of a holder.
+
+    Args:
+        holder: of the lease.
+        me: who asks.
+        kind: of the cluster on which `me` runs.
+        timeout_s: for asking the queue.
+    """
+    if holder.where != me.where:
+        return HolderState.unknown
+    if kind is ClusterKind.local:
+        return _local_state(holder)
+    if (holder.submission, holder.index) == (me.submission, me.index):
+        return HolderState.silent if holder.restart < me.restart else HolderState.alive
+    try:
+        listed = ask_queue(timeout_s).job_of(holder.submission, holder.index)
+    except QueueUnknown:
+        return HolderState.unknown
+    return HolderState.alive if listed else HolderState.silent
+
+
+def _state(current: Lease | None, state_of: Callable[[Holder], HolderState]) -> HolderState:
+    if current is None or current.attempt.outcome is not None:
+        return HolderState.gone
+    return state_of(current.attempt.holder)
+
+
+def _local_state(holder: Holder) -> HolderState:
+    if holder.host != this_host():
+        return HolderState.unknown
+    is_there = is_alive(holder.pid, holder.pid_started_at)
+    return HolderState.alive if is_there else HolderState.gone

@@ -1,0 +1,151 @@
+"""Carry out a plan. Every act is in the ledger before it is begun and after it is through."""
+
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from conf.schema import ClusterConfig, PolicyConfig
+from launcher import submission
+from launcher.executor import Executor
+from launcher.ledger import Act, Ledger, Line
+from launcher.lock import Lock
+from launcher.plan import Action, Adopt, GiveUp, NoteEnded, NoteUnlisted, Submit
+from launcher.submission import Submission
+from sweeps import durable
+from sweeps.errors import KeyConflict, QueueUnknown, SubmissionRefused
+from sweeps.expansion import Segment
+from sweeps.folders import Root
+from sweeps.identity import differing_fields
+from sweeps.items import ScoreItem, TrainItem
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """Where actions are carried out, and on whose behalf."""
+
+    root: Root
+    sweep: str
+    cluster: ClusterConfig
+    policy: PolicyConfig
+    executor: Executor
+    ledger: Ledger
+    lock: Lock
+    commit: str
+
+
+def apply(actions: Iterable[Action], site: Site) -> None:
+    """Carry out the actions in order.
+
+    Raises:
+        SubmissionRefused: the scheduler said no to a submission, for good.
+        KeyConflict: a segment's folder belongs to another configuration.
+        LauncherBusy: another launcher took over meanwhile.
+    """
+    for action in actions:
+        site.lock.check()
+        match action:
+            case Submit():
+                _submit(action, site)
+            case Adopt():
+                log.info("adopted job %s of %s", action.job_id, action.submission)
+                _note(site, Act.adopted, action.submission, job_id=action.job_id)
+            case NoteUnlisted():
+                _note(site, Act.unlisted, action.submission, at=action.asked_at)
+            case GiveUp():
+                log.info("%s never became a job; its items are planned again", action.submission)
+                _note(site, Act.lost, action.submission)
+            case NoteEnded():
+                _note(site, Act.ended, action.submission)
+
+
+def _submit(action: Submit, site: Site) -> None:
+    train = tuple(item for item in action.items if isinstance(item, TrainItem))
+    score = tuple(item for item in action.items if isinstance(item, ScoreItem))
+    kind = "train" if train else "score"
+    given = Submission(
+        id=submission.new_id(site.root, site.sweep, kind),
+        where=site.executor.where,
+        root=site.root.path,
+        cluster=site.cluster,
+        policy=site.policy,
+        commit=site.commit,
+        train=train,
+        score=score,
+    )
+    for item in train:
+        freeze_segment(site.root, item.segment)
+    submission.write(given)
+    _note(
+        site,
+        Act.submitting,
+        given.id,
+        where=given.where,
+        items=tuple(item.key for item in given.items),
+        checkpoints=tuple(tuple(c.checkpoint for c in item.checkpoints) for item in score),
+    )
+    try:
+        job_id = site.executor.submit(given)
+    except SubmissionRefused as error:
+        _note(site, Act.refused, given.id, detail=str(error))
+        raise
+    except QueueUnknown as error:
+        log.warning("%s: %s; whether it became a job will be seen", given.id, error)
+        return
+    _note(site, Act.submitted, given.id, job_id=job_id)
+    log.info("job %s: %s", job_id, describe(given))
+
+
+def describe(given: Submission) -> str:
+    """Return what a submission does, in a few words."""
+    if given.score:
+        return f"score {sum(len(item.checkpoints) for item in given.score)} checkpoints"
+    keys = [item.key for item in given.train]
+    return f"train {keys[0]}" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
+
+
+def freeze_segment(root: Root, segment: Segment) -> None:
+    """Write what a segment is into its folder, unless it stands there already.
+
+    Raises:
+        KeyConflict: the folder belongs to another configuration.
+    """
+    path = root.segment_config(segment.key)
+    known = durable.read(path, Segment)
+    if known == segment:
+        return
+    if known is not None and (fields := differing_fields(known.train, segment.train)):
+        raise KeyConflict(
+            f"{path.parent} holds another configuration under this key: {', '.join(fields)} differ; "
+            f"move the folder away, or choose another root"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    durable.replace(path, durable.encode(segment))
+
+
+def _note(
+    site: Site,
+    act: Act,
+    name: str,
+    *,
+    at: float | None = None,
+    where: str = "",
+    job_id: str = "",
+    items: tuple[str, ...] = (),
+    checkpoints: tuple[tuple[str, ...], ...] = (),
+    detail: str = "",
+) -> None:
+    site.ledger.append(
+        Line(
+            time=time.time() if at is None else at,
+            act=act,
+            submission=name,
+            where=where,
+            job_id=job_id,
+            items=items,
+            checkpoints=checkpoints,
+            detail=detail,
+        )
+    )

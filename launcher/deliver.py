@@ -1,0 +1,119 @@
+"""Tell hooks what is complete: events from evidence, each delivered until it succeeded once."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from conf.schema import EvalSpec, HookMoment
+from launcher.hooks import Hook
+from launcher.ledger import Act, Ledger, Line
+from launcher.observe import SegmentEvidence
+from launcher.state import RunStatus, State
+from sweeps import durable
+from sweeps.events import Event
+from sweeps.expansion import Expansion, suites_of
+from sweeps.folders import Root
+from sweeps.items import checkpoint_id, eval_id
+from training.saved import weights_path
+
+log = logging.getLogger(__name__)
+
+MOST_FAILURES = 3
+
+
+def checkpoint_events(
+    root: Root, expansion: Expansion, evidence: Mapping[str, SegmentEvidence]
+) -> list[Event]:
+    """Return an event for each checkpoint of the sweep that exists."""
+    suites = suites_of(expansion.runs)
+    return [
+        Event(
+            event_id=f"checkpoint:{checkpoint_id(key, samples)}",
+            on=HookMoment.checkpoint,
+            root=root.path,
+            sweep=expansion.sweep,
+            segment=key,
+            samples_seen=samples,
+            weights=weights_path(root.segment(key), samples),
+            evals=_union(suite.evals for suite in suites.get(key, [])),
+        )
+        for key in expansion.segments
+        for samples in sorted(evidence[key].milestones)
+    ]
+
+
+def completion_events(
+    root: Root, expansion: Expansion, statuses: Sequence[RunStatus]
+) -> Iterator[Event]:
+    """Yield an event for each run that is done, and one for the sweep if all are."""
+    for status in statuses:
+        if status.state is State.done:
+            yield Event(
+                event_id=f"run:{status.run.run_id}",
+                on=HookMoment.run,
+                root=root.path,
+                sweep=expansion.sweep,
+                run_id=status.run.run_id,
+            )
+    if all(status.state is State.done for status in statuses):
+        yield Event(
+            event_id=f"sweep:{expansion.sweep}:{_completion(expansion)}",
+            on=HookMoment.sweep,
+            root=root.path,
+            sweep=expansion.sweep,
+        )
+
+
+def deliver(events: Iterable[Event], hooks: Sequence[Hook], ledger: Ledger) -> None:
+    """Call the hooks that were not yet called with success."""
+    for event in events:
+        for hook in hooks:
+            if hook.call is not None and hook.on is event.on and _is_due(event, hook, ledger):
+                _deliver(event, hook, ledger)
+
+
+def last_words(event: Event, ledger: Ledger) -> list[str]:
+    """Return what the hooks said that were told of an event."""
+    delivered = ledger.history.delivered
+    return [said for (event_id, _), said in delivered.items() if event_id == event.event_id and said]
+
+
+def failed_deliveries(ledger: Ledger) -> list[str]:
+    """Return the last words of hooks that have failed too often to be called again."""
+    history = ledger.history
+    return [
+        f"hook on {event_id}: {words[-1]}"
+        for (event_id, hook), words in history.failures.items()
+        if len(words) >= MOST_FAILURES and (event_id, hook) not in history.delivered
+    ]
+
+
+def _is_due(event: Event, hook: Hook, ledger: Ledger) -> bool:
+    which = (event.event_id, hook.name)
+    failures = len(ledger.history.failures.get(which, []))
+    return which not in ledger.history.delivered and failures < MOST_FAILURES
+
+
+def _deliver(event: Event, hook: Hook, ledger: Ledger) -> None:
+    assert hook.call is not None
+    act, detail = Act.delivered, ""
+    try:
+        said = hook.call(event)
+        detail = said if isinstance(said, str) else ""
+    except Exception as error:
+        act, detail = Act.delivery_failed, f"{type(error).__name__}: {error}"
+        log.exception("the hook on %s failed", event.event_id)
+    ledger.append(
+        Line(time=time.time(), act=act, event_id=event.event_id, hook=hook.name, detail=detail)
+    )
+
+
+def _union(suites: Iterable[tuple[EvalSpec, ...]]) -> tuple[EvalSpec, ...]:
+    return tuple({eval_id(spec): spec for suite in suites for spec in suite}.values())
+
+
+def _completion(expansion: Expansion) -> str:
+    """Return what tells completions of a sweep apart: its runs and what they are scored on."""
+    what = sorted((r.run_id, sorted(map(eval_id, r.config.eval.evals))) for r in expansion.runs)
+    return hashlib.sha256(durable.encode(what)).hexdigest()[:12]

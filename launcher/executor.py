@@ -1,0 +1,65 @@
+"""What reconciling needs of a machine; two kinds of machine offer it."""
+
+import os
+import socket
+from typing import Protocol
+
+from conf.schema import ClusterConfig, ClusterKind, PolicyConfig
+from launcher.queue import Queue
+from launcher.submission import Submission
+
+
+class Executor(Protocol):
+    """Takes submissions, knows which are alive, ends them."""
+
+    @property
+    def where(self) -> str:
+        """The machine's own name, by which its submissions are told from those of other machines."""
+        ...
+
+    def queue(self) -> Queue:
+        """Return the user's jobs.
+
+        Raises:
+            QueueUnknown: the scheduler could not be asked.
+        """
+        ...
+
+    def submit(self, submission: Submission) -> str:
+        """Hand a submission over; return its job id.
+
+        Raises:
+            SubmissionRefused: the scheduler said no, for good.
+            QueueUnknown: there was no clear answer; the job may exist.
+        """
+        ...
+
+    @property
+    def all_cores(self) -> int | None:
+        """How many cores there are to share out, or None where the scheduler sees to that."""
+        ...
+
+    def free_cores(self, queue: Queue) -> int | None:
+        """Return how many of them may be taken now."""
+        ...
+
+
+def executor_for(cluster: ClusterConfig, policy: PolicyConfig) -> Executor:
+    """Return the executor of a cluster."""
+    if cluster.kind is ClusterKind.local:
+        from launcher.local import LocalExecutor
+
+        return LocalExecutor(cluster)
+    from launcher.slurm import SlurmExecutor
+
+    return SlurmExecutor(cluster, policy)
+
+
+def this_host() -> str:
+    """Return this machine's name."""
+    return socket.gethostname()
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,147 @@
+"""Leases: who executes a work item now, and how every attempt before ended.
+
+`lease.<n>` is made by `link(2)`, the highest n holds, and n numbers the attempts. The holder alone
+rewrites its file, as a heartbeat and at last with the outcome; taking over is making n + 1, never
+renaming or deleting. The file carries the history, so one read tells all.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from sweeps import durable
+from sweeps.errors import Superseded
+
+NAME = "lease"
+
+
+class Outcome(Enum):
+    """How an attempt ended."""
+
+    done = "done"
+    stopped = "stopped"
+    crashed = "crashed"
+    stalled = "stalled"
+    bad_data = "bad_data"
+    not_finite = "not_finite"
+    vanished = "vanished"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether trying again would end the same way."""
+        return self in (Outcome.bad_data, Outcome.not_finite)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holder:
+    """Who holds a lease: item `index` of a submission, in a job's `restart`-th start, as a process."""
+
+    where: str
+    submission: str
+    index: int
+    job_id: str
+    restart: int
+    host: str
+    pid: int
+    pid_started_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One start of a work item. `samples`: as far as it got; `outcome` None while it lasts.
+
+    Times are seconds since 1970 on the holder's clock; `beat_at` is the end once there is an outcome.
+    """
+
+    number: int
+    holder: Holder
+    started_at: float
+    beat_at: float
+    samples: int
+    num_cores: int
+    num_gpus: int
+    outcome: Outcome | None = None
+    reason: str = ""
+
+    @property
+    def hours(self) -> float:
+        """How long it has lasted."""
+        return (self.beat_at - self.started_at) / 3600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """The newest attempt, and those before it in order."""
+
+    attempt: Attempt
+    history: tuple[Attempt, ...] = ()
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All attempts in order."""
+        return (*self.history, self.attempt)
+
+
+def newest(folder: Path) -> Lease | None:
+    """Return the lease that holds in a work item's folder, or None if there never was one."""
+    generation = durable.newest_generation(folder, NAME)
+    return durable.read(_path(folder, generation), Lease) if generation else None
+
+
+def take(folder: Path, lease: Lease) -> bool:
+    """Become the holder; return False if another one was first."""
+    return durable.publish(_path(folder, lease.attempt.number), durable.encode(lease))
+
+
+def renew(folder: Path, lease: Lease) -> None:
+    """Rewrite one's own lease.
+
+    Raises:
+        Superseded: a later attempt holds.
+    """
+    if durable.newest_generation(folder, NAME) > lease.attempt.number:
+        raise Superseded(f"attempt {lease.attempt.number} in {folder} has a successor")
+    durable.replace(_path(folder, lease.attempt.number), durable.encode(lease))
+
+
+def successor(lease: Lease | None, holder: Holder, *, now: float, cores: int, gpus: int) -> Lease:
+    """Return the lease that would follow `lease`; an attempt left open is closed as vanished."""
+    number = lease.attempt.number + 1 if lease else 1
+    attempt = Attempt(
+        number=number,
+        holder=holder,
+        started_at=now,
+        beat_at=now,
+        samples=lease.attempt.samples if lease else 0,
+        num_cores=cores,
+        num_gpus=gpus,
+    )
+    return Lease(attempt=attempt, history=tuple(map(_closed, lease.attempts)) if lease else ())
+
+
+def fruitless_attempts(lease: Lease, since: float = 0.0) -> int:
+    """Return how many of the last ended attempts in a row brought no sample that was new.
+
+    Args:
+        lease: of the work item.
+        since: attempts that started before do not count (the user asked to try again).
+    """
+    count, best = 0, -1
+    for attempt in lease.attempts:
+        if attempt.outcome is None:
+            break
+        count = 0 if attempt.samples > best and attempt.samples > 0 else count + 1
+        best = max(best, attempt.samples)
+        if attempt.started_at < since or attempt.outcome is Outcome.stopped:
+            count = 0
+    return count
+
+
+def _closed(attempt: Attempt) -> Attempt:
+    if attempt.outcome is not None:
+        return attempt
+    return replace(attempt, outcome=Outcome.vanished, reason="its process vanished")
+
+
+def _path(folder: Path, generation: int) -> Path:
+    return folder / f"{NAME}.{generation}"

@@ -1,0 +1,163 @@
+"""The ledger: what the launcher did, one JSON line an act, written before and after it.
+
+Each launcher that acts writes a file of its own, `ledger/<n>.jsonl`, whose number is taken by
+exclusive creation; nobody appends to another's file. A torn last line is the act that a killed
+launcher did not finish writing, and is dropped. The lock puts the files in order.
+"""
+
+import os
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from sweeps import durable
+
+
+class Act(Enum):
+    """What happened."""
+
+    submitting = "submitting"
+    submitted = "submitted"
+    adopted = "adopted"
+    refused = "refused"
+    unlisted = "unlisted"
+    lost = "lost"
+    ended = "ended"
+    delivered = "delivered"
+    delivery_failed = "delivery_failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One line. Which fields mean something depends on the act; `items` are keys by array index."""
+
+    time: float
+    act: Act
+    submission: str = ""
+    where: str = ""
+    job_id: str = ""
+    items: tuple[str, ...] = ()
+    checkpoints: tuple[tuple[str, ...], ...] = ()
+    event_id: str = ""
+    hook: str = ""
+    detail: str = ""
+
+
+class SubmissionState(Enum):
+    """How far a submission came, as the ledger knows."""
+
+    unresolved = "unresolved"
+    submitted = "submitted"
+    over = "over"
+
+
+@dataclass(kw_only=True, slots=True)
+class SubmissionRecord:
+    """What the ledger knows of one submission.
+
+    `checkpoints`: of each item that scores. `unlisted_at`: when a good queue answer first lacked it.
+    """
+
+    id: str
+    where: str
+    items: tuple[str, ...]
+    checkpoints: tuple[tuple[str, ...], ...]
+    since: float
+    state: SubmissionState = SubmissionState.unresolved
+    job_id: str = ""
+    unlisted_at: float | None = None
+    was_accepted: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class History:
+    """The ledger, read: submissions in order, what delivered hooks said, and what failed ones did."""
+
+    submissions: dict[str, SubmissionRecord] = field(default_factory=dict)
+    delivered: dict[tuple[str, str], str] = field(default_factory=dict)
+    failures: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def note(self, line: Line) -> None:
+        """Take in one more line."""
+        match line.act:
+            case Act.submitting:
+                self.submissions[line.submission] = SubmissionRecord(
+                    id=line.submission,
+                    where=line.where,
+                    items=line.items,
+                    checkpoints=line.checkpoints,
+                    since=line.time,
+                )
+            case Act.delivered:
+                self.delivered[line.event_id, line.hook] = line.detail
+            case Act.delivery_failed:
+                self.failures.setdefault((line.event_id, line.hook), []).append(line.detail)
+            case _:
+                self._resolve(self.submissions[line.submission], line)
+
+    def _resolve(self, record: SubmissionRecord, line: Line) -> None:
+        match line.act:
+            case Act.submitted | Act.adopted:
+                record.state, record.job_id = SubmissionState.submitted, line.job_id
+                record.was_accepted = True
+            case Act.unlisted:
+                record.unlisted_at = line.time
+            case _:
+                record.state = SubmissionState.over
+
+
+class Ledger:
+    """Reads all that was done, and appends what this launcher does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: BinaryIO | None = None
+        self.history = read_history(folder)
+
+    def append(self, line: Line) -> None:
+        """Put a line on disk, and into the history, before returning."""
+        if self._file is None:
+            self._file = _new_file(self._folder)
+        self._file.write(durable.encode(_without_empty(line)))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.history.note(line)
+
+    def close(self) -> None:
+        """End this launcher's part."""
+        if self._file is not None:
+            self._file.close()
+
+
+def read_history(folder: Path) -> History:
+    """Return what all launchers did."""
+    history = History()
+    for number in _numbers(folder):
+        for text in _path(folder, number).read_bytes().split(b"\n")[:-1]:
+            history.note(msgspec.json.decode(text, type=Line))
+    return history
+
+
+def _without_empty(line: Line) -> dict[str, object]:
+    values = ((field.name, getattr(line, field.name)) for field in fields(line))
+    return {name: value for name, value in values if value}
+
+
+def _new_file(folder: Path) -> BinaryIO:
+    numbers = _numbers(folder)
+    number = numbers[-1] + 1 if numbers else 1
+    while not durable.publish(_path(folder, number), b""):
+        number += 1
+    return _path(folder, number).open("ab")
+
+
+def _numbers(folder: Path) -> list[int]:
+    names = os.listdir(folder) if folder.is_dir() else []
+    return sorted(int(name[:-6]) for name in names if name.endswith(".jsonl") and name[0].isdigit())
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}.jsonl"

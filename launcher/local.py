@@ -1,0 +1,99 @@
+"""This machine as a cluster: a supervisor process a work item, found again by its command line.
+
+A supervisor is started in a session of its own, so it outlives a killed launcher, and the next one
+recognises it, as it would recognise a Slurm job by its name.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from conf.schema import ClusterConfig
+from launcher.executor import this_host, usable_cores
+from launcher.queue import Job, Queue
+from launcher.submission import Submission, read
+from sweeps.folders import CHECKOUT
+
+MODULE = "launcher.supervisor"
+
+
+class LocalExecutor:
+    """Starts supervisors here; their process is the job."""
+
+    def __init__(self, cluster: ClusterConfig) -> None:
+        self.all_cores = cluster.cores_per_node or usable_cores()
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._folders: dict[str, Path] = {}
+        self._taken: dict[Path, int] = {}
+
+    @property
+    def where(self) -> str:
+        """`local@host`."""
+        return f"local@{this_host()}"
+
+    def queue(self) -> Queue:
+        """Return the supervisors that are alive."""
+        asked_at = time.time()
+        self._children = [child for child in self._children if child.poll() is None]
+        self._folders = {str(pid): folder for pid, folder in _supervisors()}
+        jobs = tuple(
+            Job(job_id=pid, name=folder.name, indices=None, is_running=True)
+            for pid, folder in self._folders.items()
+        )
+        return Queue(asked_at=asked_at, jobs=jobs)
+
+    def submit(self, submission: Submission) -> str:
+        """Start a supervisor; the job id is its process id."""
+        with (submission.folder / "0.log").open("ab") as output:
+            child = subprocess.Popen(
+                [sys.executable, "-m", MODULE, str(submission.folder)],
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._children.append(child)
+        return str(child.pid)
+
+    def free_cores(self, queue: Queue) -> int:
+        """Return the cores that no live supervisor's item takes, whichever root it belongs to."""
+        return self.all_cores - sum(self._cores_taken(self._folders[job.job_id]) for job in queue.jobs)
+
+    def _cores_taken(self, folder: Path) -> int:
+        if folder not in self._taken:
+            self._taken[folder] = read(folder).items[0].resources.num_cores
+        return self._taken[folder]
+
+
+def is_alive(pid: int, started_at: float) -> bool:
+    """Return whether the process that had this id then is still there."""
+    try:
+        process = psutil.Process(pid)
+        return process.create_time() == started_at and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def process_started_at() -> float:
+    """Return when this process started, as `is_alive` wants it."""
+    return psutil.Process().create_time()
+
+
+def _supervisors() -> Iterator[tuple[int, Path]]:
+    """Yield (process id, submission folder) of this user's supervisors on this machine."""
+    for process in psutil.process_iter(["uids"]):
+        uids = process.info["uids"]
+        if uids is None or uids.real != os.getuid():
+            continue
+        try:
+            command, status = process.cmdline(), process.status()
+        except psutil.Error:
+            continue  # it ended meanwhile
+        if MODULE in command[:-1] and status != psutil.STATUS_ZOMBIE:
+            yield process.pid, Path(command[-1])

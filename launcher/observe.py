@@ -1,0 +1,98 @@
+"""What is: the ledger, the markers in the folders, the table and the queue, read once a pass."""
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evaluation.results import scored_pairs
+from launcher import lease
+from launcher.executor import Executor
+from launcher.lease import Lease
+from launcher.ledger import History
+from launcher.queue import Queue
+from sweeps.errors import QueueUnknown
+from sweeps.expansion import Segment
+from sweeps.folders import Root
+from training.done import done_path
+from training.saved import saved_samples
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SegmentEvidence:
+    """What a segment's folder shows. `milestones`: samples seen of the weights that lie there."""
+
+    is_done: bool = False
+    lease: Lease | None = None
+    milestones: frozenset[int] = frozenset()
+
+    @property
+    def samples(self) -> int:
+        """As far as any attempt got."""
+        return self.lease.attempt.samples if self.lease else 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observed:
+    """All that a pass knows. `queue` None: it could not be asked, so nothing may be concluded.
+
+    `free_cores`: how many may be taken now, of `all_cores`; None where the scheduler sees to that.
+    """
+
+    where: str
+    history: History
+    queue: Queue | None
+    segments: Mapping[str, SegmentEvidence]
+    scored: frozenset[tuple[str, str]]
+    free_cores: int | None = None
+    all_cores: int | None = None
+
+
+def observe(root: Root, segments: Iterable[Segment], history: History, executor: Executor) -> Observed:
+    """Return what is; one question to the scheduler, and no file of a finished segment is opened."""
+    offline = observe_files(root, segments, history)
+    try:
+        where, queue = executor.where, executor.queue()
+    except QueueUnknown as error:
+        log.warning("the queue is unknown, so nothing is concluded from it: %s", error)
+        return offline
+    return replace(
+        offline,
+        where=where,
+        queue=queue,
+        free_cores=executor.free_cores(queue),
+        all_cores=executor.all_cores,
+    )
+
+
+def observe_files(root: Root, segments: Iterable[Segment], history: History) -> Observed:
+    """Return what the files show, the queue being unknown."""
+    return Observed(
+        where="",
+        history=history,
+        queue=None,
+        segments=read_segments(root, segments),
+        scored=frozenset(scored_pairs(root)),
+    )
+
+
+def read_segments(root: Root, segments: Iterable[Segment]) -> dict[str, SegmentEvidence]:
+    """Return the evidence of each segment."""
+    present = set(os.listdir(root.segments)) if root.segments.is_dir() else set()
+    return {
+        segment.key: _evidence(root.segment(segment.key), segment)
+        if segment.key in present
+        else SegmentEvidence()
+        for segment in segments
+    }
+
+
+def _evidence(folder: Path, segment: Segment) -> SegmentEvidence:
+    if done_path(folder).exists():
+        return SegmentEvidence(is_done=True, milestones=frozenset(segment.milestones))
+    return SegmentEvidence(
+        lease=lease.newest(folder), milestones=frozenset(saved_samples(folder, "weights"))
+    )

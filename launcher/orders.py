@@ -1,0 +1,68 @@
+"""Orders: what a supervisor tells the ranks of an attempt, and how it sees how far they are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.orders import ScoreOrder
+from launcher.submission import Submission
+from sweeps import durable
+from sweeps.folders import Root
+from sweeps.items import TrainItem, WorkItem
+from training.metrics import last_moment, metrics_path
+from training.orders import TrainOrder
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPaths:
+    """The files of one attempt in its item's folder."""
+
+    order: Path
+    log: Path
+    stop: Path
+    metrics: Path
+
+    @classmethod
+    def of(cls, folder: Path, attempt: int) -> "OrderPaths":
+        """Return the files of attempt number `attempt`."""
+        return cls(
+            order=folder / "order.json",
+            log=folder / f"log-{attempt}.txt",
+            stop=folder / f"stop-{attempt}",
+            metrics=metrics_path(folder, attempt),
+        )
+
+
+def write_order(given: Submission, index: int, paths: OrderPaths) -> str:
+    """Write the order of an attempt; return the module that carries it out."""
+    item, root = given.items[index], Root(given.root)
+    attempt = int(paths.log.stem.rpartition("-")[2])
+    if isinstance(item, TrainItem):
+        parent = item.segment.parent
+        train = TrainOrder(
+            item=item,
+            folder=root.segment(item.key),
+            parent_folder=root.segment(parent) if parent else None,
+            index_cache=root.data / f"{item.segment.train.data.name}.index.npz",
+            attempt=attempt,
+            stop_file=paths.stop,
+        )
+        durable.replace(paths.order, durable.encode(train))
+        return "training.rank"
+    score = ScoreOrder(
+        item=item,
+        root=root.path,
+        name=f"{given.id}-{index}-{attempt}",
+        progress=paths.metrics,
+        commit=given.commit,
+        stop_file=paths.stop,
+    )
+    durable.replace(paths.order, durable.encode(score))
+    return "evaluation.worker"
+
+
+def num_done(item: WorkItem, paths: OrderPaths) -> int:
+    """Return the samples trained, or the checkpoints scored, as far as the attempt has written."""
+    if isinstance(item, TrainItem):
+        moment = last_moment(paths.metrics)
+        return moment.samples_seen if moment else 0
+    return paths.metrics.read_bytes().count(b"\n") if paths.metrics.exists() else 0

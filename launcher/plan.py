@@ -1,0 +1,196 @@
+"""What is missing, and what to do about it. Pure: no clock, file, environment or process.
+
+| what is known of a submission                               | action      |
+|--------------------------------------------------------------|-------------|
+| handed over, no answer; the queue lists its name             | Adopt       |
+| … a good answer, asked after sbatch had ended, lacks it      | NoteUnlisted |
+| … and so does one at least `settle_s` later                  | GiveUp      |
+| handed over, answered; the queue no longer lists it          | NoteEnded   |
+| anything, but the queue could not be asked, or elsewhere     | nothing     |
+
+| what is known of a work item                                 | action      |
+|--------------------------------------------------------------|-------------|
+| the queue could not be asked                                 | nothing     |
+| done; held; alive or perhaps alive; its parent not done      | nothing     |
+| else, where there is room                                    | Submit      |
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from conf.schema import PolicyConfig, ResourceConfig
+from launcher.ledger import SubmissionRecord, SubmissionState
+from launcher.observe import Observed
+from launcher.queue import Queue
+from launcher.state import State, live_items, score_failures, segment_states, unscored
+from sweeps.expansion import Segment
+from sweeps.items import CheckpointEvals, ScoreItem, TrainItem, WorkItem
+
+SBATCH_MARGIN_S = 10.0
+"""An sbatch has ended its client timeout after it began, its kill included, and some more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """All that a sweep is made of: trainings, the most expensive first, and the scores wanted.
+
+    `segments`: of the trainings, by key. `datasets`: folder of each test set.
+    """
+
+    segments: Mapping[str, Segment]
+    train: Sequence[TrainItem]
+    wanted: Sequence[CheckpointEvals]
+    datasets: Mapping[str, str]
+    score_resources: ResourceConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Adopt:
+    """A job that the ledger did not know to exist, does."""
+
+    submission: str
+    job_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoteUnlisted:
+    """A good answer lacks an unresolved submission, for the first time."""
+
+    submission: str
+    asked_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GiveUp:
+    """An unresolved submission never became a job."""
+
+    submission: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoteEnded:
+    """A submission is over: none of its jobs is in the queue any more."""
+
+    submission: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submit:
+    """Hand over items of one kind and one resource shape."""
+
+    items: tuple[WorkItem, ...]
+
+
+Action = Adopt | NoteUnlisted | GiveUp | NoteEnded | Submit
+
+
+def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: int) -> list[Action]:
+    """Return what is to be done now.
+
+    Args:
+        work: what the sweep is made of.
+        observed: what is.
+        policy: patience and limits.
+        max_array_size: items of one submission.
+    """
+    if observed.queue is None:
+        return []
+    settled = list(_settle(observed, observed.queue, policy))
+    room = _Room(observed.free_cores, observed.all_cores)
+    return [*settled, *_submissions(work, observed, policy, max_array_size, room)]
+
+
+class _Room:
+    """Cores that are still free; unlimited where the scheduler shares them out."""
+
+    def __init__(self, free: int | None, total: int | None) -> None:
+        self._free, self._total = free, total
+
+    def take(self, item: WorkItem) -> bool:
+        """Take room for an item if there is some; one larger than the machine has it to itself."""
+        if self._free is None:
+            return True
+        is_empty = self._free == self._total
+        if item.resources.num_cores > self._free and not is_empty:
+            return False
+        self._free -= item.resources.num_cores
+        return True
+
+
+def _settle(observed: Observed, queue: Queue, policy: PolicyConfig) -> Iterator[Action]:
+    listed = {job.name: job.job_id.partition("_")[0] for job in queue.jobs}
+    for record in observed.history.submissions.values():
+        if record.where != observed.where or record.state is SubmissionState.over:
+            continue
+        if record.state is SubmissionState.submitted:
+            if record.id not in listed:
+                yield NoteEnded(submission=record.id)
+        elif record.id in listed:
+            yield Adopt(submission=record.id, job_id=listed[record.id])
+        else:
+            yield from _settle_unlisted(record, queue, policy)
+
+
+def _settle_unlisted(record: SubmissionRecord, queue: Queue, policy: PolicyConfig) -> Iterator[Action]:
+    if queue.asked_at < record.since + policy.client_timeout_s + SBATCH_MARGIN_S:
+        return
+    if record.unlisted_at is None:
+        yield NoteUnlisted(submission=record.id, asked_at=queue.asked_at)
+    elif queue.asked_at >= record.unlisted_at + policy.settle_s:
+        yield GiveUp(submission=record.id)
+
+
+def _submissions(
+    work: Work, observed: Observed, policy: PolicyConfig, max_array_size: int, room: _Room
+) -> Iterator[Submit]:
+    train = [item for item in _ready(work, observed, policy) if room.take(item)]
+    scores = [item for item in _scores(work, observed, policy) if room.take(item)]
+    groups: list[Sequence[WorkItem]] = [*_by_shape(train), scores]
+    for group in groups:
+        for first in range(0, len(group), max_array_size):
+            yield Submit(items=tuple(group[first : first + max_array_size]))
+
+
+def _ready(work: Work, observed: Observed, policy: PolicyConfig) -> list[TrainItem]:
+    states = segment_states(work.segments, observed, policy.fruitless_attempts)
+    return [
+        item
+        for item in work.train
+        if states[item.key][0] is State.waiting
+        and (item.segment.parent is None or observed.segments[item.segment.parent].is_done)
+    ]
+
+
+def _scores(work: Work, observed: Observed, policy: PolicyConfig) -> list[ScoreItem]:
+    """Return items for what is unscored.
+
+    A segment's checkpoints wait until it is done, so that a job scores many, unless there are enough
+    to fill an item already.
+    """
+    live, failures = live_items(observed), score_failures(observed)
+    pending = [
+        task
+        for task in unscored(work.wanted, observed)
+        if task.checkpoint not in live and failures.get(task.checkpoint, 0) < policy.fruitless_attempts
+    ]
+    size = policy.scores_per_item
+    if len(pending) < size:
+        pending = [task for task in pending if observed.segments[task.segment].is_done]
+    return [_score_item(work, pending[i : i + size]) for i in range(0, len(pending), size)]
+
+
+def _score_item(work: Work, tasks: Sequence[CheckpointEvals]) -> ScoreItem:
+    names = {spec.dataset for task in tasks for spec in task.evals}
+    return ScoreItem(
+        checkpoints=tuple(tasks),
+        datasets={name: work.datasets[name] for name in sorted(names)},
+        resources=work.score_resources,
+    )
+
+
+def _by_shape(items: Iterable[TrainItem]) -> list[list[TrainItem]]:
+    """Group items by what they ask of the machine; their order inside a group stays."""
+    by_shape: dict[ResourceConfig, list[TrainItem]] = {}
+    for item in items:
+        by_shape.setdefault(item.resources, []).append(item)
+    return list(by_shape.values())

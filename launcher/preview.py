@@ -1,0 +1,159 @@
+"""What `plan` prints: what a launch would do and what that costs, before anything is spent."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from conf.schema import ClusterConfig, ResourceConfig
+from launcher.state import RunStatus, State
+from launcher.status import run_json
+from sweeps.cost import Estimate, Rate, estimate
+from sweeps.expansion import Expansion, Segment
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """What is to be trained of a sweep and its cost; None where no throughput was ever measured.
+
+    `shared_samples`: what is trained once instead of once for each run that needs it.
+    """
+
+    sweep: str
+    statuses: list[RunStatus]
+    num_segments: int
+    estimates: dict[str, Estimate | None]
+    shared_samples: int
+
+    def total(self, field: str) -> float | None:
+        """Return the sum of a field of all estimates; None if one of them is missing."""
+        known = [e for e in self.estimates.values() if e is not None]
+        if len(known) < len(self.estimates):
+            return None
+        return float(sum(getattr(e, field) for e in known))
+
+
+def make_preview(
+    expansion: Expansion,
+    statuses: list[RunStatus],
+    trained: Mapping[str, int],
+    cluster: ClusterConfig,
+    rates: Sequence[Rate],
+) -> Preview:
+    """Return what is left of a sweep and its cost.
+
+    Args:
+        expansion: the sweep.
+        statuses: of its runs, in its order.
+        trained: samples up to which each segment is trained already.
+        cluster: where it would run.
+        rates: measured throughput.
+    """
+    layouts = {key: run.config.resources for run in expansion.runs for key in run.segments}
+    left = {
+        key: segment for key, segment in expansion.segments.items() if trained.get(key, 0) < segment.end
+    }
+    return Preview(
+        sweep=expansion.sweep,
+        statuses=statuses,
+        num_segments=len(expansion.segments),
+        estimates=_estimates(left, layouts, cluster, rates, trained),
+        shared_samples=_shared(expansion),
+    )
+
+
+def plan_json(preview: Preview) -> dict[str, Any]:
+    """Return the preview as plain data."""
+    return {
+        "sweep": preview.sweep,
+        "runs": [run_json(status) for status in preview.statuses],
+        "num_segments": preview.num_segments,
+        "num_segments_left": len(preview.estimates),
+        "gpu_hours": preview.total("gpu_hours"),
+        "core_hours": preview.total("core_hours"),
+        "shared_samples": preview.shared_samples,
+    }
+
+
+def plan_text(preview: Preview, *, is_terminal: bool) -> str:
+    """Return the preview as a table of runs and a line of totals."""
+    console = Console(file=io.StringIO(), force_terminal=is_terminal, highlight=False, width=120)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("run", "state", "ranks", "global batch"):
+        table.add_column(name, no_wrap=True)
+    for name in ("GPU-hours", "core-hours", "range", "hours"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for status in preview.statuses:
+        table.add_row(*_row(preview, status))
+    console.print(table)
+    console.print(_totals(preview), markup=False)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert isinstance(text, str)
+    return text.rstrip()
+
+
+def _estimates(
+    left: Mapping[str, Segment],
+    layouts: Mapping[str, ResourceConfig],
+    cluster: ClusterConfig,
+    rates: Sequence[Rate],
+    trained: Mapping[str, int],
+) -> dict[str, Estimate | None]:
+    return {
+        key: estimate(segment, layouts[key], cluster, rates, done=trained.get(key, 0))
+        for key, segment in left.items()
+    }
+
+
+def _shared(expansion: Expansion) -> int:
+    alone = sum(run.samples_seen for run in expansion.runs)
+    together = sum(segment.end - segment.start for segment in expansion.segments.values())
+    return alone - together
+
+
+def _row(preview: Preview, status: RunStatus) -> list[str]:
+    run = status.run
+    left = [preview.estimates[key] for key in run.segments if key in preview.estimates]
+    known = [e for e in left if e is not None]
+    fixed = [
+        run.run_id,
+        status.state.value,
+        f"{run.config.resources.num_ranks:,}",
+        f"{run.config.global_batch_size:,}",
+    ]
+    if len(known) < len(left):
+        return [*fixed, "unknown", "unknown", "", "unknown"]
+    low = sum(e.core_hours * e.low_factor for e in known)
+    high = sum(e.core_hours * e.high_factor for e in known)
+    return [
+        *fixed,
+        _number(sum(e.gpu_hours for e in known)),
+        _number(sum(e.core_hours for e in known)),
+        f"{_number(low)} to {_number(high)}" if known else "",
+        _number(sum(e.wall_hours for e in known)),
+    ]
+
+
+def _totals(preview: Preview) -> str:
+    to_do = sum(status.state not in (State.done, State.trained) for status in preview.statuses)
+    gpu, core = preview.total("gpu_hours"), preview.total("core_hours")
+    lines = [
+        f"{preview.sweep}: {len(preview.statuses)} runs in {preview.num_segments} segments; "
+        f"{to_do} runs and {len(preview.estimates)} segments to train"
+    ]
+    if preview.shared_samples:
+        lines.append(f"sharing saves {preview.shared_samples:,} samples of training")
+    if gpu is None or core is None:
+        lines.append("cost unknown: conf/rates.yaml has no measurement of some model on this cluster")
+    else:
+        lines.append(
+            f"{gpu:,.0f} GPU-hours, {_number(core)} core-hours (measured rates, their range beside)"
+        )
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"

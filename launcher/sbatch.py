@@ -1,0 +1,145 @@
+"""The border to submitit: a submission becomes a batch script and is handed to sbatch. Only here.
+
+Of submitit only the script and the call of sbatch are used. Its pickles are not: they are named after
+the job id when sbatch has answered, so a job whose launcher died in between would never start. Our
+payload hangs on the submission's folder and the array index. `exec` makes the supervisor the batch
+process itself, because Slurm's `B:` signal reaches no other; `trap '' USR1` protects it until it
+listens.
+"""
+
+import contextlib
+import io
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from submitit.core.utils import FailedJobError, FailedSubmissionError
+from submitit.slurm.slurm import SlurmExecutor as SubmititExecutor
+
+from conf.schema import ClusterConfig
+from launcher.slurm import clean_environment
+from launcher.submission import Submission
+from sweeps.cost import num_nodes, ranks_per_node
+from sweeps.errors import QueueUnknown, SubmissionRefused
+from sweeps.folders import CHECKOUT
+
+REFUSALS = (
+    "Access/permission denied", "Invalid account", "Invalid feature specification",
+    "Invalid generic resource", "Invalid job array specification", "Invalid node name",
+    "Invalid partition", "Invalid qos", "Invalid time", "Memory specification can not be satisfied",
+    "More processors requested than permitted", "Node count specification invalid",
+    "Requested node configuration is not available", "Requested time limit is invalid",
+    "Unable to open file", "User's group not permitted", "invalid option", "unrecognized option",
+)  # fmt: skip
+"""sbatch says one of these when no job was made; any other failure leaves it open."""
+
+KILL_AFTER_S = 5
+
+
+class _Executor(SubmititExecutor):  # type: ignore[misc]
+    """submitit's executor, with a timeout on sbatch and an environment that leaks no job."""
+
+    timeout_s: float
+
+    def _make_submission_command(self, submission_file_path: Path) -> list[str]:
+        kept = clean_environment()
+        drop = [word for name in os.environ if name not in kept for word in ("-u", name)]
+        limit = ["timeout", f"--kill-after={KILL_AFTER_S}", f"{self.timeout_s:g}"]
+        return ["env", *drop, *limit, "sbatch", str(submission_file_path)]
+
+
+def submit(submission: Submission) -> str:
+    """Hand a submission to sbatch; return the job id.
+
+    Raises:
+        SubmissionRefused: sbatch said that it makes no such job.
+        QueueUnknown: it failed otherwise or did not answer; the job may exist.
+    """
+    executor = _executor(submission)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # submitit prints what it also raises
+            job = executor._submit_command(_command(submission))
+    except (FailedJobError, FailedSubmissionError) as error:
+        message = " ".join(str(error).split())
+        if any(refusal in message for refusal in REFUSALS):
+            raise SubmissionRefused(f"sbatch refuses: {message}") from error
+        raise QueueUnknown(f"sbatch gave no clear answer: {message or 'timed out'}") from error
+    return str(job.job_id)
+
+
+def script(submission: Submission) -> str:
+    """Return the batch script of a submission."""
+    text = _executor(submission)._make_submission_file_text(_command(submission), "")
+    assert isinstance(text, str)
+    return text
+
+
+def _executor(submission: Submission) -> _Executor:
+    executor = _Executor(folder=submission.folder)
+    executor.timeout_s = submission.policy.client_timeout_s
+    # Through AutoExecutor the None would be dropped, and the script would ask for a wckey.
+    executor.update_parameters(wckey=None, **_parameters(submission))
+    if len(submission.items) > 1:
+        executor.parameters["map_count"] = len(submission.items)
+    return executor
+
+
+def _command(submission: Submission) -> str:
+    words = [sys.executable, "-m", "launcher.supervisor", str(submission.folder)]
+    return f"exec {shlex.join(words)}"
+
+
+def _parameters(submission: Submission) -> dict[str, Any]:
+    cluster, resources = submission.cluster, submission.items[0].resources
+    tasks = ranks_per_node(resources, cluster)
+    cores = resources.threads_per_rank + resources.num_workers
+    output = submission.folder / ("%a.log" if len(submission.items) > 1 else "0.log")
+    return {
+        "job_name": submission.id,
+        "nodes": num_nodes(resources, cluster),
+        "ntasks_per_node": tasks,
+        "cpus_per_task": _cores_per_task(cluster, tasks, cores),
+        "time": cluster.time_min,
+        "use_srun": False,
+        "stderr_to_stdout": True,
+        "array_parallelism": cluster.max_parallel,
+        "setup": _setup(cluster),
+        "additional_parameters": {
+            "output": str(output),
+            "signal": f"B:USR1@{cluster.signal_s}",
+            "requeue": True,
+            **cluster.sbatch,
+        },
+        **_named(cluster),
+    }
+
+
+def _named(cluster: ClusterConfig) -> dict[str, Any]:
+    """Return the options that a cluster leaves to Slurm's defaults where it does not set them."""
+    options = {
+        "account": cluster.account,
+        "partition": cluster.partition,
+        "qos": cluster.qos,
+        "gpus_per_node": cluster.gpus_per_node or None,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _cores_per_task(cluster: ClusterConfig, tasks: int, needed: int) -> int:
+    """Return all cores of a node divided among its tasks where they are known, else what is needed."""
+    if cluster.cores_per_node is None:
+        return needed
+    return max(needed, cluster.cores_per_node // tasks)
+
+
+def _setup(cluster: ClusterConfig) -> list[str]:
+    """Return the shell lines before the payload; everything from a config is quoted."""
+    return [
+        "trap '' USR1",
+        *(f"module load {shlex.quote(module)}" for module in cluster.modules),
+        *(f"export {name}={shlex.quote(value)}" for name, value in sorted(cluster.env.items())),
+        'export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"',
+        f"cd {shlex.quote(str(CHECKOUT))}",
+    ]

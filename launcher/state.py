@@ -1,0 +1,196 @@
+"""States, derived from evidence and never stored: of work items, of checkpoints' scores, of runs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from launcher import lease
+from launcher.ledger import SubmissionState
+from launcher.observe import Observed, SegmentEvidence
+from sweeps.expansion import Run, Segment
+from sweeps.items import CheckpointEvals, pairs_of
+
+
+class Liveness(Enum):
+    """Whether somebody is at work on an item, as far as is known."""
+
+    running = "running"
+    queued = "queued"
+    unknown = "unknown"
+
+
+class State(Enum):
+    """State of a run, and of a segment (which is never `trained`: it is done)."""
+
+    waiting = "waiting"
+    queued = "queued"
+    running = "running"
+    trained = "trained"
+    held = "held"
+    cancelled = "cancelled"
+    done = "done"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunStatus:
+    """What is shown of a run. `progress` is 0 to 1 by samples; `reason` says why it is held."""
+
+    run: Run
+    state: State
+    progress: float
+    reason: str = ""
+
+
+def live_items(observed: Observed) -> dict[str, Liveness]:
+    """Return every work item and every checkpoint being scored that is, or may be, alive.
+
+    Alive is what the queue lists, what was handed over without a clear answer, and what another
+    machine on this file system was given: that one's queue cannot be asked from here.
+    """
+    listed: dict[str, list[tuple[frozenset[int] | None, bool]]] = {}
+    for job in observed.queue.jobs if observed.queue else ():
+        indices = None if job.indices is None else frozenset(job.indices)
+        listed.setdefault(job.name, []).append((indices, job.is_running))
+    live: dict[str, Liveness] = {}
+    for record in observed.history.submissions.values():
+        if record.state is SubmissionState.over:
+            continue
+        is_known = observed.queue is not None and record.where == observed.where
+        for index, item in enumerate(record.items):
+            found = [
+                running
+                for indices, running in listed.get(record.id, [])
+                if index in (indices if indices is not None else {0})
+            ]
+            if found:
+                liveness = Liveness.running if any(found) else Liveness.queued
+            elif is_known and record.state is SubmissionState.submitted:
+                continue
+            else:
+                liveness = Liveness.unknown
+            covered = record.checkpoints[index] if record.checkpoints else (item,)
+            live.update(dict.fromkeys(covered, liveness))
+    return live
+
+
+def hold_reason(evidence: SegmentEvidence, most_fruitless: int) -> str | None:
+    """Return why no further attempt is made of a segment, or None if one may be."""
+    if evidence.lease is None:
+        return None
+    attempt = evidence.lease.attempt
+    if attempt.outcome is not None and attempt.outcome.is_final:
+        return f"{attempt.outcome.value}: {attempt.reason}"
+    fruitless = lease.fruitless_attempts(evidence.lease)
+    if fruitless >= most_fruitless:
+        return f"{fruitless} attempts without new samples; the last: {attempt.reason}"
+    return None
+
+
+def score_failures(observed: Observed) -> dict[str, int]:
+    """Return how often each checkpoint was in a scoring submission that is over."""
+    failures: dict[str, int] = {}
+    for record in observed.history.submissions.values():
+        if record.state is SubmissionState.over and record.was_accepted:
+            for checkpoint in {c for item in record.checkpoints for c in item}:
+                failures[checkpoint] = failures.get(checkpoint, 0) + 1
+    return failures
+
+
+def unscored(wanted: Iterable[CheckpointEvals], observed: Observed) -> list[CheckpointEvals]:
+    """Return what is asked for and has no row yet."""
+    return [task for task in wanted if not pairs_of([task]) <= observed.scored]
+
+
+def segment_states(
+    segments: Mapping[str, Segment], observed: Observed, most_fruitless: int
+) -> dict[str, tuple[State, str]]:
+    """Return state and reason of each segment."""
+    live = live_items(observed)
+    return {
+        key: _segment_state(observed.segments[key], live.get(key), most_fruitless) for key in segments
+    }
+
+
+def run_statuses(
+    runs: Iterable[Run],
+    segments: Mapping[str, Segment],
+    observed: Observed,
+    wanted: Iterable[CheckpointEvals],
+    most_fruitless: int,
+) -> list[RunStatus]:
+    """Return the status of each run.
+
+    Args:
+        runs: the runs.
+        segments: all their segments.
+        observed: what is.
+        wanted: the scores that hooks ask for, of checkpoints that exist.
+        most_fruitless: attempts without new samples (or rows) until an item is held.
+    """
+    states = segment_states(segments, observed, most_fruitless)
+    missing: dict[str, list[str]] = {}
+    failures = score_failures(observed)
+    for task in unscored(wanted, observed):
+        missing.setdefault(task.segment, []).append(task.checkpoint)
+    return [_run_status(r, segments, states, observed, missing, failures, most_fruitless) for r in runs]
+
+
+def _segment_state(
+    evidence: SegmentEvidence, liveness: Liveness | None, most_fruitless: int
+) -> tuple[State, str]:
+    if evidence.is_done:
+        return State.done, ""
+    if liveness is Liveness.running:
+        return State.running, ""
+    if liveness is not None:
+        return State.queued, ""
+    reason = hold_reason(evidence, most_fruitless)
+    return (State.waiting, "") if reason is None else (State.held, reason)
+
+
+def _run_status(
+    run: Run,
+    segments: Mapping[str, Segment],
+    states: Mapping[str, tuple[State, str]],
+    observed: Observed,
+    missing: Mapping[str, list[str]],
+    failures: Mapping[str, int],
+    most_fruitless: int,
+) -> RunStatus:
+    own = [states[key] for key in run.segments]
+    state, reason = _worst(own)
+    if state is State.done:
+        unscored_here = [c for key in run.segments for c in missing.get(key, [])]
+        failed = [c for c in unscored_here if failures.get(c, 0) >= most_fruitless]
+        if failed:
+            state, reason = State.held, f"scoring failed {most_fruitless} times: {failed[0]}"
+        elif unscored_here:
+            state = State.trained
+    return RunStatus(
+        run=run, state=state, progress=_progress(run, segments, states, observed), reason=reason
+    )
+
+
+def _worst(states: list[tuple[State, str]]) -> tuple[State, str]:
+    """Return the state that a run takes from its segments: the first of these that occurs."""
+    for wanted in (State.held, State.running, State.queued, State.waiting):
+        for state, reason in states:
+            if state is wanted:
+                return state, reason
+    return State.done, ""
+
+
+def _progress(
+    run: Run,
+    segments: Mapping[str, Segment],
+    states: Mapping[str, tuple[State, str]],
+    observed: Observed,
+) -> float:
+    trained = 0
+    for key in run.segments:
+        segment = segments[key]
+        if states[key][0] is State.done:
+            trained = segment.end
+        else:
+            return max(trained, min(observed.segments[key].samples, segment.end)) / run.samples_seen
+    return 1.0

@@ -1,0 +1,80 @@
+"""Submissions: work items handed over together, under a name by which their job is known."""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from conf.schema import ClusterConfig, PolicyConfig
+from sweeps import durable
+from sweeps.errors import UsageError
+from sweeps.folders import Root
+from sweeps.items import ScoreItem, TrainItem, WorkItem
+
+SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """Items of one kind and one resource shape; the job's array index counts along them.
+
+    `id` is the Slurm job name. `where` names the cluster that was asked. `commit` is that of the code.
+    """
+
+    id: str
+    where: str
+    root: Path
+    cluster: ClusterConfig
+    policy: PolicyConfig
+    commit: str
+    train: tuple[TrainItem, ...] = ()
+    score: tuple[ScoreItem, ...] = ()
+
+    @property
+    def items(self) -> tuple[WorkItem, ...]:
+        """All work items, by array index."""
+        return (*self.train, *self.score)
+
+    @property
+    def folder(self) -> Path:
+        """Where its file and the output of its jobs lie."""
+        return Root(self.root).submission(self.id)
+
+    def item_folder(self, index: int) -> Path:
+        """Where the lease, orders and logs of one item lie: a segment's folder, or one of ours."""
+        item = self.items[index]
+        if isinstance(item, TrainItem):
+            return Root(self.root).segment(item.key)
+        return self.folder / f"{index}"
+
+
+def new_id(root: Root, sweep: str, kind: str) -> str:
+    """Return a fresh submission id; it begins with a mark of the root that it belongs to."""
+    return f"{root_mark(root)}-{sweep}-{kind}-{secrets.token_hex(4)}"
+
+
+def root_mark(root: Root) -> str:
+    """Return what the ids of all submissions of a root begin with."""
+    return f"isogrid-{hashlib.sha256(str(root.path).encode()).hexdigest()[:6]}"
+
+
+def refuse_unsafe(name: str, what: str) -> None:
+    """Check a name that ends in paths and job names.
+
+    Raises:
+        UsageError: it holds other characters than letters, digits, dot, dash and underscore.
+    """
+    if not SAFE.fullmatch(name):
+        raise UsageError(f"{what} {name!r} becomes part of paths: use letters, digits, . _ and - only")
+
+
+def write(submission: Submission) -> None:
+    """Put a submission on disk, before anybody is asked to run it."""
+    submission.folder.mkdir(parents=True)
+    durable.replace(submission.folder / "submission.json", durable.encode(submission))
+
+
+def read(folder: Path) -> Submission:
+    """Return the submission in a folder."""
+    return durable.decode((folder / "submission.json").read_bytes(), Submission)

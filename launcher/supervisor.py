@@ -1,0 +1,265 @@
+"""A job: `python -m launcher.supervisor SUBMISSION` executes one work item of a submission.
+
+Plain Python, no torch, on the job's first node; under Slurm it is the batch process itself. It takes
+the item's lease, starts the ranks, watches progress in samples, turns the wall-clock signal into a
+checkpoint request, says how each attempt ended, tries again where that may help, and as its last act
+puts a job that ran out of time back into the queue. It never says "done": the marker does.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from conf.schema import ClusterKind
+from launcher import acquire, lease, slurm, submission
+from launcher.executor import this_host
+from launcher.lease import Attempt, Holder, Lease, Outcome
+from launcher.local import process_started_at
+from launcher.orders import OrderPaths, num_done, write_order
+from launcher.ranks import Ranks, start
+from launcher.submission import Submission
+from sweeps.cost import charged_cores, num_nodes
+from sweeps.errors import QueueUnknown, Superseded
+from sweeps.items import TrainItem
+from sweeps.logs import configure_logging
+from training.done import done_path
+from training.exits import RankExit
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.2
+LOG_TAIL_LINES = 12
+LOG_TAIL_BYTES = 4096
+STOP_PATIENCE_S = 600.0
+"""A stop that takes longer than this is a hang: ranks save at the next step."""
+
+
+def main() -> int:
+    """Execute one work item; return the job's exit status."""
+    parser = argparse.ArgumentParser(prog="python -m launcher.supervisor", description=__doc__)
+    parser.add_argument("submission", type=Path)
+    arguments = parser.parse_args()
+    stop = _StopRequest()
+    configure_logging()
+    given = submission.read(arguments.submission)
+    index = int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))
+    return Supervisor(given, index, stop).run()
+
+
+class _StopRequest:
+    """Remembers that a signal asked to stop: USR1 before the time limit, TERM, or Ctrl-C."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.signal = number
+
+
+class Supervisor:
+    """Carries one work item through its attempts."""
+
+    def __init__(self, given: Submission, index: int, stop: _StopRequest) -> None:
+        self._submission, self._index, self._stop = given, index, stop
+        self._item = given.items[index]
+        self._folder = given.item_folder(index)
+        self._lease: Lease | None = None
+
+    def run(self) -> int:
+        """Attempt the item until it is done, hopeless or out of time; return an exit status."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._is_done():
+            log.info("%s is done already", self._item.key)
+            return 0
+        try:
+            self._lease = acquire.acquire(
+                self._folder,
+                self._new_attempt,
+                self._state_of,
+                stale_s=self._submission.cluster.stale_s,
+            )
+            if self._lease is None:
+                log.info("%s is in other hands; leaving", self._item.key)
+                return 0
+            return self._attempts()
+        except Superseded as error:
+            log.warning("%s; leaving", error)
+            return 0
+
+    def _attempts(self) -> int:
+        while True:
+            outcome = self._attempt()
+            log.info("%s: attempt %d ended: %s", self._item.key, self._attempt_number, outcome.value)
+            if outcome is Outcome.done:
+                return 0
+            if self._stop.signal is not None:
+                return self._leave_stopped()
+            if not self._may_try_again(outcome):
+                return 1
+            self._begin_next_attempt()
+
+    def _attempt(self) -> Outcome:
+        """Start the ranks, watch them to their end, and note how they ended in the lease."""
+        paths = OrderPaths.of(self._folder, self._attempt_number)
+        module = write_order(self._submission, self._index, paths)
+        ranks = start(
+            module,
+            paths.order,
+            paths.log,
+            self._item.resources,
+            self._submission.cluster,
+            attempt=self._attempt_number,
+            timeout_s=self._submission.policy.client_timeout_s,
+        )
+        try:
+            outcome, reason = self._watch(ranks, paths)
+        except BaseException:
+            ranks.kill()
+            raise
+        finally:
+            paths.stop.unlink(missing_ok=True)
+        self._beat(paths, outcome=outcome, reason=reason)
+        return outcome
+
+    def _watch(self, ranks: Ranks, paths: OrderPaths) -> tuple[Outcome, str]:
+        """Beat until the ranks end, stall or must be killed."""
+        policy, cluster = self._submission.policy, self._submission.cluster
+        beat_at = progress_at = time.monotonic()
+        asked_at: float | None = None
+        done = 0
+        while (codes := ranks.exit_codes()) is None:
+            time.sleep(POLL_S)
+            now = time.monotonic()
+            if self._stop.signal is not None and asked_at is None:
+                asked_at = now
+                paths.stop.touch()
+            if now - beat_at >= cluster.beat_s:
+                beat_at = now
+                self._beat(paths)
+            if (latest := num_done(self._item, paths)) > done:
+                done, progress_at = latest, now
+            patience = STOP_PATIENCE_S if asked_at is not None else policy.stall_s
+            if now - max(progress_at, asked_at or 0.0) > patience:
+                ranks.kill()
+                return Outcome.stalled, f"no new samples for {patience:g} s"
+        return self._classify(codes, paths)
+
+    def _classify(self, codes: list[int], paths: OrderPaths) -> tuple[Outcome, str]:
+        """Say how the ranks ended. Only the marker means done."""
+        if self._is_done(codes):
+            return Outcome.done, ""
+        if RankExit.superseded in codes:
+            raise Superseded(f"a rank of {self._item.key} found a later attempt")
+        for code, outcome in (
+            (RankExit.bad_data, Outcome.bad_data),
+            (RankExit.not_finite, Outcome.not_finite),
+        ):
+            if code in codes:
+                return outcome, log_tail(paths.log)
+        if self._stop.signal is not None:
+            return Outcome.stopped, f"asked by {signal.Signals(self._stop.signal).name}"
+        return Outcome.crashed, f"exit codes {sorted(set(codes))}\n{log_tail(paths.log)}"
+
+    def _is_done(self, codes: list[int] | None = None) -> bool:
+        """Return whether the item is complete: a segment has its marker, a scorer said so."""
+        if isinstance(self._item, TrainItem):
+            return done_path(self._folder).exists()
+        return codes == [RankExit.finished]
+
+    def _may_try_again(self, outcome: Outcome) -> bool:
+        assert self._lease is not None
+        most = self._submission.policy.fruitless_attempts
+        return not outcome.is_final and lease.fruitless_attempts(self._lease) < most
+
+    def _begin_next_attempt(self) -> None:
+        assert self._lease is not None
+        following = self._new_attempt(self._lease)
+        if not lease.take(self._folder, following):
+            raise Superseded(f"another attempt of {self._item.key} began")
+        self._lease = following
+
+    def _leave_stopped(self) -> int:
+        """Put a Slurm job that runs out of time back into the queue: the last act of this process."""
+        if self._submission.cluster.kind is ClusterKind.slurm and self._stop.signal == signal.SIGUSR1:
+            try:
+                slurm.requeue(_own_job_id(), self._submission.policy.client_timeout_s)
+            except QueueUnknown as error:
+                log.warning("not requeued (%s): the next launch continues", error)
+        return 0
+
+    @property
+    def _attempt_number(self) -> int:
+        assert self._lease is not None
+        return self._lease.attempt.number
+
+    def _beat(self, paths: OrderPaths, *, outcome: Outcome | None = None, reason: str = "") -> None:
+        """Renew the lease with the progress made, and with the outcome when there is one."""
+        assert self._lease is not None
+        attempt: Attempt = replace(
+            self._lease.attempt,
+            beat_at=time.time(),
+            samples=max(self._lease.attempt.samples, num_done(self._item, paths)),
+            outcome=outcome,
+            reason=reason,
+        )
+        self._lease = replace(self._lease, attempt=attempt)
+        lease.renew(self._folder, self._lease)
+
+    def _state_of(self, holder: Holder) -> acquire.HolderState:
+        return acquire.holder_state(
+            holder,
+            self._holder(),
+            self._submission.cluster.kind,
+            self._submission.policy.client_timeout_s,
+        )
+
+    def _new_attempt(self, before: Lease | None) -> Lease:
+        resources, cluster = self._item.resources, self._submission.cluster
+        return lease.successor(
+            before,
+            self._holder(),
+            now=time.time(),
+            cores=charged_cores(resources, cluster),
+            gpus=num_nodes(resources, cluster) * cluster.gpus_per_node,
+        )
+
+    def _holder(self) -> Holder:
+        return Holder(
+            where=self._submission.where,
+            submission=self._submission.id,
+            index=self._index,
+            job_id=_own_job_id(),
+            restart=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
+            host=this_host(),
+            pid=os.getpid(),
+            pid_started_at=process_started_at(),
+        )
+
+
+def log_tail(path: Path) -> str:
+    """Return the last lines of a log."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LOG_TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    return "\n".join(lines[-LOG_TAIL_LINES:])
+
+
+def _own_job_id() -> str:
+    """Return the id by which only this job is meant: that of an array's last task names them all."""
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
+    if array is not None:
+        return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    return os.environ.get("SLURM_JOB_ID", str(os.getpid()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""What `status` looks at: the sweep as it was launched, or, if it never was, as `conf/` has it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from conf.schema import OutputFormat, RunConfig
+from launcher.hooks import read_hooks
+from launcher.launch import Sweep, sweep_of
+from sweeps import frozen
+from sweeps.compose import compose_request, simple_overrides
+from sweeps.expansion import Expansion
+from sweeps.folders import root_of
+from sweeps.frozen import FrozenSweep
+from sweeps.grid import Cell, axes_of, select
+
+NEVER_LAUNCHED = "never launched under this root; this is what conf/ enumerates"
+CHANGED = "conf/ has changed since the launch; `plan` shows what it would launch now"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """A sweep to be shown, and what must be said of it (empty: nothing)."""
+
+    sweep: Sweep
+    note: str
+    format: OutputFormat
+
+
+def look_at(arguments: Sequence[str]) -> View:
+    """Return the sweep that a command line asks to be shown.
+
+    Raises:
+        UsageError: there is no such sweep, cell or key.
+    """
+    given = simple_overrides(arguments)
+    root = root_of(str(given["root"][0]) if "root" in given else os.environ.get("ISOGRID_ROOT"))
+    known = frozen.load(root, str(given["sweep"][0]))
+    selection = {} if known is None else _selection(known, given)
+    if known is None or _changes_runs(given, selection):
+        request = compose_request(arguments)
+        sweep = sweep_of(request)
+        note = NEVER_LAUNCHED if known is None else ""
+        return View(sweep=sweep, note=note, format=request.launch.format)
+    sweep = Sweep(
+        expansion=_selected(known.expansion, selection),
+        launch=known.launch,
+        root=root,
+        hooks=read_hooks(known.launch.hooks),
+    )
+    note = "" if frozen.conf_digest() == known.conf_digest else CHANGED
+    return View(sweep=sweep, note=note, format=_format(given, known))
+
+
+def _selection(known: FrozenSweep, given: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    axes = axes_of(_cells(known.expansion))
+    return {key: values for key, values in given.items() if key in axes}
+
+
+def _changes_runs(given: Mapping[str, list[Any]], selection: Mapping[str, list[Any]]) -> bool:
+    run_keys = {field.name for field in fields(RunConfig)}
+    return any(key.split(".")[0] in run_keys for key in given if key not in selection)
+
+
+def _selected(expansion: Expansion, selection: Mapping[str, list[Any]]) -> Expansion:
+    if not selection:
+        return expansion
+    chosen = {id(cell.labels) for cell in select(_cells(expansion), selection)}
+    runs = tuple(run for run in expansion.runs if id(run.labels) in chosen)
+    keys = {key for run in runs for key in run.segments}
+    return replace(
+        expansion, runs=runs, segments={k: s for k, s in expansion.segments.items() if k in keys}
+    )
+
+
+def _cells(expansion: Expansion) -> list[Cell]:
+    return [Cell(labels=run.labels, settings=()) for run in expansion.runs]
+
+
+def _format(given: Mapping[str, list[Any]], known: FrozenSweep) -> OutputFormat:
+    return OutputFormat(given["format"][0]) if "format" in given else known.launch.format

@@ -1,0 +1,23 @@
+"""Fixtures that many tests share, and what is said where system packages are missing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.slurm.cluster import INSTALL, SlurmCluster, missing_daemons, running_cluster
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A root that does not exist yet."""
+    return tmp_path / "root"
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[SlurmCluster]:
+    """A real Slurm cluster of four nodes, started once."""
+    if missing := missing_daemons():
+        pytest.skip(f"{', '.join(missing)} not found; install with: {INSTALL}")
+    with running_cluster() as cluster:
+        yield cluster

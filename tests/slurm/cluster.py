@@ -1,0 +1,278 @@
+"""A throw-away Slurm cluster on this machine: real daemons, fake nodes, loopback only.
+
+Each node's slurmd runs in namespaces of its own (hostname, processes, mounts), so a node has a name
+that resolves to loopback, and killing the namespace's first process is a power cut. Works as root, and
+as any user where user namespaces are allowed. `python -m tests.slurm.cluster COMMAND …` runs a command
+with a cluster around it.
+"""
+
+import contextlib
+import fcntl
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+DAEMONS = ("munged", "slurmctld", "slurmd", "unshare")
+INSTALL = "make system"
+
+FIRST_PORT, LAST_PORT, PORTS = 10_240, 19_000, 32
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+
+SLURM_CONF = """\
+ClusterName=lab
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
+CredType=cred/munge
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool/%n
+SlurmctldPidFile={folder}/run/slurmctld.pid
+SlurmdPidFile={folder}/run/slurmd-%n.pid
+SlurmctldLogFile={folder}/log/slurmctld.log
+SlurmdLogFile={folder}/log/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+MpiDefault=none
+PropagateResourceLimits=NONE
+ReturnToService=2
+SlurmdParameters=config_overrides
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+GresTypes=gpu
+JobRequeue=1
+KillWait=2
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
+SlurmdTimeout=10
+MessageTimeout=10
+TCPTimeout=2
+SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=1,bf_continue
+AccountingStorageType=accounting_storage/none
+NodeName=n[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{last}] \
+CPUs={cpus} RealMemory=64000 Gres=gpu:{gpus} State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=60 State=UP
+"""
+
+NODE_SCRIPT = """
+hostname "$2"
+mount --bind "$1/etc/hosts" /etc/hosts
+slurmd -D -N "$2" </dev/null >/dev/null 2>&1 &
+daemon=$!
+trap 'kill -TERM $daemon' TERM
+wait $daemon
+while pgrep -x slurmstepd >/dev/null; do sleep 1; done
+"""
+
+
+class SlurmCluster:
+    """A running cluster; `env` is what a client needs."""
+
+    def __init__(self, folder: Path, num_nodes: int = 4, cpus: int = 8, gpus: int = 4) -> None:
+        self.folder = folder
+        self._num_nodes, self._cpus, self._gpus = num_nodes, cpus, gpus
+        self._daemons: list[subprocess.Popen[bytes]] = []
+        self._nodes: dict[str, subprocess.Popen[bytes]] = {}
+        self.env = {
+            **os.environ,
+            "SLURM_CONF": str(folder / "etc/slurm.conf"),
+            "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",
+        }
+
+    def start(self) -> None:
+        """Start all daemons; return when every node is idle."""
+        for name in ("etc", "state", "spool", "run", "log", "munge", "dev"):
+            (self.folder / name).mkdir(parents=True)
+        with _port_block() as port:
+            self._write_configuration(port)
+            self._start_munge()
+            self._start_daemon("slurmctld", "-D")
+            _wait_for(self._answers, "slurmctld to answer")
+            for number in range(1, self._num_nodes + 1):
+                self.start_node(f"n{number}")
+            _wait_for(self._all_idle, "all nodes to be idle")
+
+    def start_node(self, name: str) -> None:
+        """Start one node."""
+        (self.folder / "spool" / name).mkdir(exist_ok=True)
+        as_user = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
+        spaces = ["--uts", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]
+        script = ["bash", "-c", NODE_SCRIPT, "node", str(self.folder), name]
+        self._nodes[name] = self._start("unshare", *as_user, *spaces, *script)
+
+    def cut_power(self, name: str) -> None:
+        """End a node, its steps and their processes at once."""
+        self._nodes.pop(name).kill()
+
+    def client(self, *command: str) -> str:
+        """Return what a Slurm client command prints."""
+        done = subprocess.run(
+            command, env=self.env, capture_output=True, text=True, timeout=30, check=True
+        )
+        return done.stdout
+
+    def stop(self) -> None:
+        """Cancel all jobs and stop everything that was started."""
+        with contextlib.suppress(subprocess.SubprocessError):
+            self.client("scancel", "--user", _user(), "--full")
+        for node in self._nodes.values():
+            node.kill()
+        for daemon in reversed(self._daemons):
+            daemon.terminate()
+        for process in (*self._nodes.values(), *self._daemons):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_TIMEOUT_S)
+            process.kill()
+            process.wait()
+
+    def _write_configuration(self, port: int) -> None:
+        host = socket.gethostname().partition(".")[0]
+        values = {
+            "host": host,
+            "port": port,
+            "first": port + 1,
+            "last": port + self._num_nodes,
+            "user": _user(),
+            "folder": self.folder,
+            "nodes": self._num_nodes,
+            "cpus": self._cpus,
+            "gpus": self._gpus,
+        }
+        etc = self.folder / "etc"
+        (etc / "slurm.conf").write_text(SLURM_CONF.format(**values))
+        (etc / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
+        # A gpu's file must be a character device, or Slurm silently counts none.
+        for number in range(self._gpus):
+            (self.folder / f"dev/gpu{number}").symlink_to("/dev/null")
+        device = f"{self.folder}/dev/gpu[0-{self._gpus - 1}]"
+        names = f"n[1-{self._num_nodes}]"
+        (etc / "gres.conf").write_text(f"NodeName={names} Name=gpu File={device}\n")
+        nodes = "".join(f"127.0.0.1 n{number}\n" for number in range(1, self._num_nodes + 1))
+        (etc / "hosts").write_text(Path("/etc/hosts").read_text() + nodes)
+
+    def _start_munge(self) -> None:
+        munge = self.folder / "munge"
+        key = munge / "key"
+        key.touch(mode=0o600)
+        key.write_bytes(random.randbytes(1024))
+        munge.chmod(0o755)
+        self._start_daemon(
+            "munged",
+            "--foreground",
+            "--force",
+            f"--key-file={key}",
+            f"--socket={munge}/socket",
+            f"--pid-file={self.folder}/run/munged.pid",
+            f"--seed-file={munge}/seed",
+            f"--log-file={self.folder}/log/munged.log",
+        )
+        _wait_for((munge / "socket").exists, "munged to listen")
+
+    def _start_daemon(self, *command: str) -> None:
+        self._daemons.append(self._start(*command))
+
+    def _start(self, *command: str) -> "subprocess.Popen[bytes]":
+        output = (self.folder / "log" / f"{command[0]}.out").open("ab")
+        with output:
+            return subprocess.Popen(
+                command,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def _answers(self) -> bool:
+        return self._succeeds("scontrol", "ping")
+
+    def _all_idle(self) -> bool:
+        try:
+            shown = self.client("sinfo", "--noheader", "--Node", "-o", "%t")
+        except subprocess.SubprocessError:
+            return False
+        return shown.split() == ["idle"] * self._num_nodes
+
+    def _succeeds(self, *command: str) -> bool:
+        try:
+            self.client(*command)
+        except subprocess.SubprocessError:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def running_cluster(num_nodes: int = 4) -> Iterator[SlurmCluster]:
+    """Run a cluster in a folder with a short name: Slurm's sockets lie in it."""
+    folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
+    cluster = SlurmCluster(folder, num_nodes)
+    try:
+        cluster.start()
+        yield cluster
+    except BaseException:
+        print(f"logs of the cluster: {folder}/log", file=sys.stderr)
+        cluster.stop()
+        raise
+    cluster.stop()
+    shutil.rmtree(folder)
+
+
+def missing_daemons() -> list[str]:
+    """Return what must be installed first."""
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    return [name for name in DAEMONS if shutil.which(name, path=path) is None]
+
+
+@contextlib.contextmanager
+def _port_block() -> Iterator[int]:
+    """Yield the first of some free ports; two clusters that start at once do not get the same."""
+    while True:
+        port = random.randrange(FIRST_PORT, LAST_PORT, PORTS)
+        with (Path(tempfile.gettempdir()) / f".slurm-ports-{port}").open("w") as mark:
+            try:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for number in range(port, port + PORTS):
+                    socket.create_server(("127.0.0.1", number)).close()
+            except OSError:
+                continue
+            yield port
+            return
+
+
+def _wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {START_TIMEOUT_S:g} s for {what}")
+        time.sleep(0.05)
+
+
+def _user() -> str:
+    import pwd
+
+    return pwd.getpwuid(os.geteuid()).pw_name
+
+
+def main() -> int:
+    """Run a command with a cluster around it; return its exit status."""
+    if missing := missing_daemons():
+        print(f"{', '.join(missing)} not found; install with: {INSTALL}", file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with running_cluster() as cluster:
+        return subprocess.run(sys.argv[1:], env=cluster.env, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
