@@ -9,12 +9,12 @@ from sweeps import frozen
 from sweeps.errors import UsageError, choices
 from sweeps.expansion import Run
 from sweeps.folders import Root
-from sweeps.items import checkpoint_id
+from sweeps.items import checkpoint_id, eval_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KEY = ["checkpoint", "eval", "downstream_dataset", "eval_version"]
+KEY = list(store.KEY)
 
 
 def load(root: str | Path, *, sweep: str | None = None, **where: Any) -> "pd.DataFrame":
@@ -47,15 +47,15 @@ def load(root: str | Path, *, sweep: str | None = None, **where: Any) -> "pd.Dat
     for column, value in where.items():
         values = value if isinstance(value, (list, tuple, set)) else [value]
         frame = frame[frame[column].isin(list(values))]
-    return frame.sort_values([*KEY], kind="stable").reset_index(drop=True)
+    return frame.sort_values(KEY, kind="stable").reset_index(drop=True)
 
 
 def scored_pairs(root: Root) -> set[tuple[str, str]]:
     """Return (checkpoint, eval) of all rows in the table, named as in work items. No pandas."""
-    table = store.read_table(root.results, KEY).group_by(KEY).aggregate([])
-    checkpoints, *rest = (table[name].to_pylist() for name in KEY)
-    evals = [f"{name}/{data}/v{version}" for name, data, version in zip(*rest, strict=True)]
-    return set(zip(checkpoints, evals, strict=True))
+    return {
+        (checkpoint, eval_name(name, data, version))
+        for checkpoint, name, data, version in store.read_keys(root.results)
+    }
 
 
 def _runs_frame(runs: Iterable[Run]) -> "pd.DataFrame":

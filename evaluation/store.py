@@ -16,7 +16,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,6 +78,11 @@ class Row:
     schema: int = 1
 
 
+KEY = ("checkpoint", "eval", "downstream_dataset", "eval_version")
+"""Columns that tell rows apart; of rows with equal ones the newest counts."""
+
+Key = tuple[str, str, str, int]
+
 BASE_SCHEMA = pa.schema(
     [
         (name, {int: pa.int64(), float: pa.float64()}.get(kind, pa.string()))
@@ -98,14 +103,14 @@ def append(results: Path, name: str, rows: Iterable[Row]) -> None:
     durable.replace(path, b"".join(durable.encode(row) for row in rows))
 
 
-def read_table(results: Path, columns: list[str] | None = None) -> pa.Table:
-    """Return all rows as they were written, each report once per attempt, not yet deduplicated.
+def read_table(results: Path) -> pa.Table:
+    """Return all rows as they were written: an eval that was reported twice stands there twice."""
+    return _until_stable(lambda: _read_once(results))
 
-    Args:
-        results: folder of the table.
-        columns: what is read; None for all columns there are.
-    """
-    return _until_stable(lambda: _read_once(results, columns))
+
+def read_keys(results: Path) -> set[Key]:
+    """Return the key of every row. Nothing here imports pandas, which making Arrow tables does."""
+    return _until_stable(lambda: _read_keys_once(results))
 
 
 def compact(results: Path) -> int:
@@ -135,13 +140,26 @@ def num_inbox_files(results: Path) -> int:
     return len(_inbox(results))
 
 
-def _read_once(results: Path, columns: list[str] | None) -> pa.Table:
+def _read_once(results: Path) -> pa.Table:
+    fresh, manifest = _holding(results)
+    parts = [pq.read_table(results / "parts" / part) for part in manifest.parts]
+    return pa.concat_tables([*parts, _inbox_table(results, fresh)], promote_options="permissive")
+
+
+def _read_keys_once(results: Path) -> set[Key]:
+    fresh, manifest = _holding(results)
+    keys = {_key(row) for row in _inbox_rows(results, fresh)}
+    for part in manifest.parts:
+        table = pq.read_table(results / "parts" / part, columns=list(KEY))
+        keys.update(zip(*(table.column(name).to_pylist() for name in KEY), strict=True))
+    return keys
+
+
+def _holding(results: Path) -> tuple[list[str], Manifest]:
+    """Return the inbox files that no part contains, and the newest manifest; in this order."""
     inbox = _inbox(results)
     manifest = _newest(results)[1]
-    fresh = sorted(set(inbox) - set(manifest.consumed))
-    parts = [pq.read_table(results / "parts" / part) for part in manifest.parts]
-    table = pa.concat_tables([*parts, _inbox_table(results, fresh)], promote_options="permissive")
-    return table if columns is None else table.select(columns)
+    return sorted(set(inbox) - set(manifest.consumed)), manifest
 
 
 def _until_stable(read: Callable[[], T]) -> T:
@@ -184,17 +202,26 @@ def _publish(results: Path, number: int, manifest: Manifest) -> bool:
     return durable.publish(folder / f"{number}.json", durable.encode(manifest))
 
 
-def _inbox_table(results: Path, names: Iterable[str]) -> pa.Table:
-    """Return the rows of inbox files; metrics become columns."""
-    records: list[dict[str, Any]] = []
+def _inbox_rows(results: Path, names: Iterable[str]) -> Iterator[Row]:
     decoder = msgspec.json.Decoder(Row)
     for name in names:
         for line in (results / "inbox" / name).read_bytes().splitlines():
-            record = msgspec.to_builtins(decoder.decode(line))
-            records.append({**record, **record.pop("metrics")})
+            yield decoder.decode(line)
+
+
+def _inbox_table(results: Path, names: Iterable[str]) -> pa.Table:
+    """Return the rows of inbox files; metrics become columns."""
+    records: list[dict[str, Any]] = []
+    for row in _inbox_rows(results, names):
+        record = msgspec.to_builtins(row)
+        records.append({**record, **record.pop("metrics")})
     extra = sorted({key for record in records for key in record} - set(BASE_SCHEMA.names) - {"metrics"})
     schema = pa.schema([*BASE_SCHEMA, *[(name, pa.float64()) for name in extra]])
     return pa.Table.from_pylist(records, schema=schema)
+
+
+def _key(row: Row) -> Key:
+    return (row.checkpoint, row.eval, row.downstream_dataset, row.eval_version)
 
 
 def _write_part(path: Path, table: pa.Table) -> None:

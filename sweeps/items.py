@@ -63,7 +63,12 @@ def checkpoint_id(segment: str, samples_seen: int) -> str:
 
 def eval_id(spec: EvalSpec) -> str:
     """Return the name of an eval, with its data set and version: `zero_shot/shapes/v1`."""
-    return f"{spec.name}/{spec.dataset}/v{spec.version}"
+    return eval_name(spec.name, spec.dataset, spec.version)
+
+
+def eval_name(name: str, dataset: str, version: int) -> str:
+    """Return the name that `eval_id` gives, from its parts."""
+    return f"{name}/{dataset}/v{version}"
 
 
 def pairs_of(items: Iterable[CheckpointEvals]) -> set[tuple[str, str]]:

@@ -1,0 +1,123 @@
+"""Scoring maths, against scikit-learn, torch and brute force."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
+
+from evaluation.classification import ZeroShotClassification, accuracy, mean_per_class_recall
+from evaluation.contrastive import HeldOutLoss, contrastive_loss
+from evaluation.encoder import Encoder, Features
+from evaluation.retrieval import Retrieval, ranks_of_best
+from evaluation.testset import TestSet
+from sweeps.errors import NotFinite
+from training.distributed import World
+from training.model import build_contrast
+
+RANDOM = np.random.default_rng(0)
+
+
+def unit(rows: int, width: int = 16) -> Features:
+    features = RANDOM.standard_normal((rows, width)).astype(np.float32)
+    return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
+def test_accuracy_is_scikit_learns() -> None:
+    scores = RANDOM.standard_normal((500, 10)).astype(np.float32)
+    labels = RANDOM.integers(0, 10, 500)
+    for k in (1, 5):
+        assert accuracy(scores, labels, k) == pytest.approx(top_k_accuracy_score(labels, scores, k=k))
+    recall = mean_per_class_recall(scores, labels)
+    assert recall == pytest.approx(balanced_accuracy_score(labels, scores.argmax(axis=1)))
+
+
+def test_ranks_are_those_of_brute_force() -> None:
+    queries, targets = unit(50), unit(2100)
+    relevant = [RANDOM.choice(2100, size=3, replace=False) for _ in range(50)]
+    ranks = ranks_of_best(queries, targets, relevant)
+    for query, right, rank in zip(queries, relevant, ranks, strict=True):
+        order = np.argsort(-(targets @ query), kind="stable").tolist()
+        assert rank == min(order.index(number) for number in right)
+
+
+def test_the_contrastive_loss_is_open_clips() -> None:
+    images, texts = unit(32), unit(32)
+    theirs = build_contrast(World())(torch.from_numpy(images), torch.from_numpy(texts), 12.5)
+    assert contrastive_loss(images, texts, 12.5) == pytest.approx(float(theirs), rel=1e-5)
+
+
+class Lookup(torch.nn.Module):
+    """A model whose features are given: an image names its row by its first pixel."""
+
+    def __init__(self, images: Features, texts: dict[str, Features], scale: float = 10.0) -> None:
+        super().__init__()
+        self.given, self.texts = torch.from_numpy(images), texts
+        self.logit_scale = torch.nn.Parameter(torch.tensor(math.log(scale)))
+
+    def encode_image(self, images: torch.Tensor, normalize: bool) -> torch.Tensor:
+        rows = torch.round((images[:, 0, 0, 0] * 0.26862954 + 0.48145466) * 255).long()
+        return self.given[rows]
+
+    def encode_text(self, tokens: torch.Tensor, normalize: bool) -> torch.Tensor:
+        names = list(self.texts)
+        return torch.from_numpy(np.stack([self.texts[names[i]] for i in tokens[:, 0].tolist()]))
+
+    def tokenize(self, texts: Sequence[str]) -> torch.Tensor:
+        return torch.tensor([[list(self.texts).index(text)] for text in texts])
+
+
+def encoder(images: Features, texts: dict[str, Features]) -> Encoder:
+    model = Lookup(images, texts)
+    return Encoder(model, model.tokenize, torch.device("cpu"))
+
+
+def numbered_images(count: int) -> np.ndarray:
+    images = np.zeros((count, 2, 2, 3), dtype=np.uint8)
+    images[..., 0] = np.arange(count)[:, None, None]
+    return images
+
+
+def test_zero_shot_averages_templates() -> None:
+    axes = np.eye(3, dtype=np.float32)
+    texts = {"a cat": axes[0], "one cat": axes[1], "a dog": axes[2], "one dog": axes[2]}
+    data = TestSet(numbered_images(3), np.array([0, 0, 1]), (), ("cat", "dog"), ("a {c}", "one {c}"))
+    found = dict(ZeroShotClassification().run(encoder(axes, texts), data))
+    assert found == {"acc1": 1.0, "mean_per_class_recall": 1.0}
+    wrong = TestSet(numbered_images(3), np.array([0, 1, 1]), (), data.classes, data.templates)
+    assert dict(ZeroShotClassification().run(encoder(axes, texts), wrong))["acc1"] == pytest.approx(
+        2 / 3
+    )
+
+
+def test_retrieval_with_several_captions_an_image() -> None:
+    axes = np.eye(4, dtype=np.float32)
+    texts = {"a": axes[0], "b": axes[1], "c": axes[2], "d": axes[0], "e": axes[3]}
+    captions = (("a", "b"), ("c",), ("d", "e"))
+    data = TestSet(numbered_images(3), np.array([], dtype=np.int64), captions, (), ())
+    images = np.stack([axes[0], axes[2], axes[3]])
+    found = dict(Retrieval().run(encoder(images, texts), data))
+    assert found["text_retrieval_recall@1"] == 1.0
+    # b is no nearer to its image than to the others; d is nearer to another.
+    assert found["image_retrieval_recall@1"] == pytest.approx(4 / 5)
+    assert found["image_retrieval_recall@5"] == 1.0
+
+
+def test_the_held_out_loss_is_the_mean_over_whole_batches() -> None:
+    images = unit(7)
+    texts = {str(n): row for n, row in enumerate(unit(7))}
+    captions = tuple((name,) for name in texts)
+    data = TestSet(numbered_images(7), np.array([], dtype=np.int64), captions, (), ())
+    (found,) = dict(HeldOutLoss(batch=3).run(encoder(images, texts), data)).values()
+    rows = np.stack(list(texts.values()))
+    parts = [contrastive_loss(images[i : i + 3], rows[i : i + 3], 10.0) for i in (0, 3)]
+    assert found == pytest.approx(np.mean(parts), rel=1e-6)
+
+
+def test_a_diverged_model_is_no_perfect_score() -> None:
+    nan = np.full((3, 3), np.nan, dtype=np.float32)
+    data = TestSet(numbered_images(3), np.array([0, 0, 1]), (), ("cat", "dog"), ("a {c}",))
+    with pytest.raises(NotFinite, match="its training diverged"):
+        list(ZeroShotClassification().run(encoder(nan, {"a cat": nan[0], "a dog": nan[0]}), data))

@@ -1,0 +1,86 @@
+"""The table as people read it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conf.schema import ClusterConfig, ClusterKind, LaunchConfig
+from evaluation import results, store
+from sweeps import frozen
+from sweeps.errors import UsageError
+from sweeps.folders import CHECKOUT, Root, make_folders
+from sweeps.frozen import FrozenSweep
+from tests.configs import expansion_of, run_config
+from tests.evaluation.rows import row
+
+
+@pytest.fixture
+def launched(root: Path) -> Path:
+    """A root with a sweep of two runs, each scored at its middle and its end, twice at the end."""
+    make_folders(Root(root))
+    expansion = expansion_of(run_config(), run_config(seed=1))
+    launch = LaunchConfig(cluster=ClusterConfig(name="local", kind=ClusterKind.local))
+    sweep = FrozenSweep(expansion=expansion, launch=launch, conf_digest="")
+    frozen.freeze(Root(root), sweep, merge=False)
+    for run in expansion.runs:
+        key = run.run_id
+        for name, at, samples in (("old", 1.0, 640), ("new", 2.0, 640), ("mid", 1.0, 320)):
+            own = row(
+                checkpoint=f"{key}@{samples}", segment=key, samples_seen=samples, scored_at=at,
+                metrics={"acc1": at / 10}, seed=run.config.seed,
+            )  # fmt: skip
+            store.append(Root(root).results, f"{key}-{name}", [own])
+    return root
+
+
+def test_each_eval_of_a_checkpoint_stands_once_and_the_newest_counts(launched: Path) -> None:
+    frame = results.load(launched)
+    assert len(frame) == 4
+    assert frame[frame.samples_seen == 640]["acc1"].tolist() == [0.2, 0.2]
+
+
+def test_final_marks_the_last_checkpoint_of_a_run(launched: Path) -> None:
+    frame = results.load(launched)
+    assert frame["final"].tolist() == (frame["samples_seen"] == 640).tolist()
+
+
+def test_a_sweep_brings_its_runs_and_their_labels(launched: Path) -> None:
+    frame = results.load(launched, sweep="test", final=True)
+    assert frame["run_id"].nunique() == 2
+    assert frame["number"].tolist() == ["0", "1"] or frame["number"].tolist() == ["1", "0"]
+    assert (frame["seed"].astype(str) == frame["number"]).all()
+
+
+def test_filters_take_values_and_lists(launched: Path) -> None:
+    assert len(results.load(launched, seed=1)) == 2
+    assert len(results.load(launched, seed=[0, 1], samples_seen=320)) == 2
+    with pytest.raises(KeyError, match="sed"):
+        results.load(launched, sed=1)
+
+
+def test_an_unknown_sweep_is_named_with_the_known_ones(launched: Path) -> None:
+    with pytest.raises(UsageError, match=r"'tset' was never launched .* did you mean test"):
+        results.load(launched, sweep="tset")
+
+
+def test_the_pairs_that_are_scored_are_named_as_work_items_name_them(launched: Path) -> None:
+    pairs = results.scored_pairs(Root(launched))
+    assert {name for _, name in pairs} == {"zeroshot_classification/shapes/v1"}
+    assert len(pairs) == 4
+
+
+def test_the_launcher_reads_the_table_without_pandas(launched: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from evaluation.results import scored_pairs
+from sweeps.folders import Root
+assert len(scored_pairs(Root(Path({str(launched)!r})))) == 4
+print(sorted({{"pandas", "torch"}} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -1,0 +1,110 @@
+"""Scoring real checkpoints of a tiny model."""
+
+from pathlib import Path
+
+import pytest
+
+from conf.schema import ResourceConfig
+from evaluation import results
+from evaluation.orders import ScoreOrder
+from evaluation.scoring import ScoringFailed, score_all
+from sweeps import durable
+from sweeps.expansion import Expansion
+from sweeps.folders import Root, make_folders
+from sweeps.items import CheckpointEvals, ScoreItem
+from tests.training.segments import expansion_of, order_for, train
+from training.generate import Generation, generate
+from training.saved import weights_path
+
+pytest_plugins = ["tests.training.conftest"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, data: Path) -> tuple[Path, Expansion]:
+    """A root in which one run is trained, and its test set written."""
+    root = Root(tmp_path_factory.mktemp("root"))
+    make_folders(root)
+    expansion = expansion_of("sweep=tiny", "samples_seen=2560")
+    (segment,) = expansion.segments.values()
+    train(order_for(segment, root.segments, data))
+    durable.replace(root.segment_config(segment.key), durable.encode(segment))
+    generator = expansion.runs[0].config.eval.datasets["shapes"].generator
+    assert generator is not None
+    generate(Generation(folder=root.data / "tiny-test", generator=generator))
+    return root.path, expansion
+
+
+def order_of(trained: tuple[Path, Expansion], folder: Path, *samples: int) -> ScoreOrder:
+    root, expansion = trained
+    (run,) = expansion.runs
+    item = ScoreItem(
+        checkpoints=tuple(
+            CheckpointEvals(segment=run.run_id, samples_seen=n, evals=run.config.eval.evals)
+            for n in samples
+        ),
+        datasets={"shapes": str(Root(root).data / "tiny-test")},
+        resources=ResourceConfig(),
+    )
+    return ScoreOrder(
+        item=item,
+        root=root,
+        name=folder.name,
+        progress=folder / "progress",
+        commit="c0ffee",
+        stop_file=folder / "stop",
+    )
+
+
+def test_each_checkpoint_gets_its_rows_and_only_once(
+    trained: tuple[Path, Expansion], tmp_path: Path
+) -> None:
+    order = order_of(trained, tmp_path, 1280, 2560)
+    assert score_all(order)
+    frame = results.load(trained[0])
+    assert len(frame) == 4
+    scored_at = frame["scored_at"].tolist()
+    assert score_all(order)
+    assert results.load(trained[0])["scored_at"].tolist() == scored_at
+    assert (tmp_path / "progress").read_text().count("\n") == 4
+
+
+def test_rows_are_born_complete(trained: tuple[Path, Expansion], tmp_path: Path) -> None:
+    score_all(order_of(trained, tmp_path, 2560))
+    frame = results.load(trained[0], samples_seen=2560, eval="zeroshot_classification")
+    (row,) = frame.to_dict("records")
+    assert (row["model"], row["pretrain_dataset"], row["downstream_dataset"]) == (
+        "ViT-w32",
+        "tiny",
+        "shapes",
+    )
+    assert (row["lr"], row["warmup"], row["lr_scheduler"], row["steps"]) == (1e-3, 8, "cosine", 80)
+    assert row["gflops_total"] == pytest.approx(row["gflops_per_sample"] * 2560)
+    assert 0 <= row["acc1"] <= 1
+    assert row["commit"] == "c0ffee"
+    assert row["num_params"] > 10_000
+    assert frame["gflops_per_sample"].notna().all()
+
+
+def test_a_checkpoint_that_is_not_there_is_passed_over(
+    trained: tuple[Path, Expansion], tmp_path: Path
+) -> None:
+    before = len(results.load(trained[0]))
+    assert score_all(order_of(trained, tmp_path, 99))
+    assert len(results.load(trained[0])) == before
+
+
+def test_a_stop_leaves_the_rest_unscored(trained: tuple[Path, Expansion], tmp_path: Path) -> None:
+    (tmp_path / "stop").touch()
+    assert not score_all(order_of(trained, tmp_path, 1280))
+
+
+def test_what_is_corrupt_is_named_after_the_others_are_scored(
+    trained: tuple[Path, Expansion], tmp_path: Path
+) -> None:
+    root, expansion = trained
+    folder = Root(root).segment(expansion.runs[0].run_id)
+    weights_path(folder, 1).write_bytes(b"torn")
+    with pytest.raises(ScoringFailed, match=r"1 checkpoints not scored; .*@1: .*weights-1"):
+        score_all(order_of(trained, tmp_path, 1, 1280))
+    assert len(results.load(root, samples_seen=1280)) == 2
+    weights_path(folder, 1).unlink()
