@@ -34,6 +34,10 @@ class Executor(Protocol):
         """
         ...
 
+    def stop(self, job_id: str) -> None:
+        """Ask a job to save a checkpoint and leave."""
+        ...
+
     @property
     def all_cores(self) -> int | None:
         """How many cores there are to share out, or None where the scheduler sees to that."""

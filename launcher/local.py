@@ -4,7 +4,9 @@ A supervisor is started in a session of its own, so it outlives a killed launche
 recognises it, as it would recognise a Slurm job by its name.
 """
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -60,6 +62,11 @@ class LocalExecutor:
             )
         self._children.append(child)
         return str(child.pid)
+
+    def stop(self, job_id: str) -> None:
+        """Ask a supervisor to save a checkpoint and leave."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(job_id), signal.SIGTERM)
 
     def free_cores(self, queue: Queue) -> int:
         """Return the cores that no live supervisor's item takes, whichever root it belongs to."""

@@ -52,6 +52,10 @@ class SlurmExecutor:
 
         return submit(submission)
 
+    def stop(self, job_id: str) -> None:
+        """Send a job's supervisor the signal that Slurm sends before the time limit."""
+        client(["scancel", "--batch", "--signal=USR1", job_id], self._timeout_s)
+
     def free_cores(self, queue: Queue) -> None:
         """Return None: Slurm sees to what fits."""
 

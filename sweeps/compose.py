@@ -10,6 +10,7 @@ import contextlib
 import functools
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -62,7 +63,7 @@ def compose_request(arguments: Sequence[str]) -> Request:
     """
     with _hydra_errors(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         _register_schema()
-        overrides = OverridesParser.create().parse_overrides(list(arguments))
+        overrides = _parse(arguments)
         sweep = _load_sweep(overrides)
         cells = cells_of(sweep)
         axes = axes_of(cells)
@@ -87,15 +88,16 @@ def simple_overrides(arguments: Sequence[str]) -> dict[str, list[Any]]:
         UsageError: an argument is no override, or no sweep is named.
     """
     with _hydra_errors():
-        overrides = OverridesParser.create().parse_overrides(list(arguments))
+        overrides = _parse(arguments)
     if "sweep" not in map(_key, overrides):
         raise UsageError(NO_SWEEP)
     return {_key(override): _values(override) for override in overrides}
 
 
-def run_hydra_app(task: Callable[[DictConfig], None]) -> None:
-    """Let Hydra itself handle `sys.argv`: `--help`, `--cfg job`, `--info`, shell completion."""
+def run_hydra_app(task: Callable[[DictConfig], None], arguments: Sequence[str]) -> None:
+    """Let Hydra itself handle a command line: `--help`, `--cfg job`, `--info`, shell completion."""
     _register_schema()
+    sys.argv = [sys.argv[0], *map(_quoted_where_needed, arguments)]
     hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
 
 
@@ -201,6 +203,26 @@ def _hydra_errors() -> Iterator[None]:
         raise UsageError(f"there is no {group} {option!r}. {choices(option, options)}") from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(" ".join(str(error).split())) from error
+
+
+def _parse(arguments: Sequence[str]) -> list[Override]:
+    return OverridesParser.create().parse_overrides(list(map(_quoted_where_needed, arguments)))
+
+
+def _quoted_where_needed(argument: str) -> str:
+    """Return an override that Hydra can parse.
+
+    A value that it cannot, such as `data.shards=/scratch/{00000..00099}.tar`, is taken as plain text.
+    """
+    key, equals, value = argument.partition("=")
+    if not equals or argument.startswith("-"):
+        return argument
+    try:
+        OverridesParser.create().parse_override(argument)
+    except HydraException:
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"{key}='{escaped}'"
+    return argument
 
 
 def _load_sweep(overrides: Sequence[Override]) -> SweepConfig:

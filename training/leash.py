@@ -1,8 +1,9 @@
 """A process that must not outlive whoever started it."""
 
 import os
-import sys
 import threading
+
+STDIN = 0
 
 
 def die_with_parent() -> None:
@@ -11,5 +12,7 @@ def die_with_parent() -> None:
 
 
 def _wait_and_leave() -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: its lock, held by this thread, would abort the interpreter's own exit.
+    while os.read(STDIN, 1):
+        pass
     os._exit(1)
