@@ -1,4 +1,4 @@
-"""The command line: `python -m launcher [launch|plan|status|watch] sweep=NAME [override …]`."""
+"""The command line: `python -m launcher [launch|plan|status|watch|resume] sweep=NAME [override …]`."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from launcher.preview import make_preview, plan_json, plan_text
 from launcher.state import RunStatus, State
 from launcher.status import make_report, status_json, status_text
 from launcher.view import look_at
+from launcher.wording import plural
 from sweeps.compose import compose_request, run_hydra_app
 from sweeps.cost import load_rates
 from sweeps.errors import IsogridError, UsageError, choices
@@ -24,6 +25,10 @@ HYDRA_FLAGS = {
 }  # fmt: skip
 
 
+INTERRUPTED = 130
+MULTIRUN_FLAGS = {"--multirun", "-m"}
+
+
 def main() -> int:
     """Run one command; return its exit status."""
     configure_logging()
@@ -31,6 +36,8 @@ def main() -> int:
     try:
         if any(argument.split("=")[0] in HYDRA_FLAGS for argument in arguments):
             return _show_by_hydra(arguments)
+        if MULTIRUN_FLAGS & set(arguments):
+            raise UsageError("a sweep enumerates runs: give axes in conf/sweep/, not --multirun")
         return COMMANDS[command](arguments)
     except UsageError as error:
         print(f"isogrid: {error}", file=sys.stderr)
@@ -38,6 +45,9 @@ def main() -> int:
     except IsogridError as error:
         print(f"isogrid: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("isogrid: interrupted, nothing is lost; type it again to go on", file=sys.stderr)
+        return INTERRUPTED
 
 
 def launch(arguments: Sequence[str], *, watch: bool = False) -> int:
@@ -80,11 +90,24 @@ def plan(arguments: Sequence[str]) -> int:
     return 0
 
 
+def resume(arguments: Sequence[str]) -> int:
+    """Let runs that are held be tried again."""
+    request = compose_request(arguments)
+    released = launching.resume(request)
+    _print(
+        request.launch.format,
+        {"resumed": [status.run.run_id for status in released]},
+        lambda _: "\n".join(map(_release, released)) or "nothing is held",
+    )
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "launch": launch,
     "plan": plan,
     "status": status,
     "watch": watch,
+    "resume": resume,
 }
 
 
@@ -102,9 +125,8 @@ def _split(argv: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _show_by_hydra(arguments: Sequence[str]) -> int:
-    """Let Hydra print its help or the composed config; it reads `sys.argv`."""
-    sys.argv = [sys.argv[0], *arguments]
-    run_hydra_app(lambda _: None)
+    """Let Hydra print its help or the composed config."""
+    run_hydra_app(lambda _: None, arguments)
     return 0
 
 
@@ -115,9 +137,13 @@ def _print(form: OutputFormat, data: Any, text: Callable[[bool], str]) -> None:
         print(text(sys.stdout.isatty()))
 
 
+def _release(status: RunStatus) -> str:
+    return f"released {status.run.run_id}, which was held: {status.reason.splitlines()[0]}"
+
+
 def _what_was_done(done: launching.Launched) -> str:
     if done.num_submissions:
-        return f"handed over {done.num_submissions} submissions"
+        return f"handed over {plural(done.num_submissions, 'submission')}"
     if all(status.state is State.done for status in done.statuses):
         return "nothing to do: every run is done"
     return "nothing to submit now"

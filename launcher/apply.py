@@ -12,6 +12,7 @@ from launcher.ledger import Act, Ledger, Line
 from launcher.lock import Lock
 from launcher.plan import Action, Adopt, GiveUp, NoteEnded, NoteUnlisted, Submit
 from launcher.submission import Submission
+from launcher.wording import plural
 from sweeps import durable
 from sweeps.errors import KeyConflict, QueueUnknown, SubmissionRefused
 from sweeps.expansion import Segment
@@ -101,7 +102,7 @@ def _submit(action: Submit, site: Site) -> None:
 def describe(given: Submission) -> str:
     """Return what a submission does, in a few words."""
     if given.score:
-        return f"score {sum(len(item.checkpoints) for item in given.score)} checkpoints"
+        return f"score {plural(sum(len(item.checkpoints) for item in given.score), 'checkpoint')}"
     keys = [item.key for item in given.train]
     return f"train {keys[0]}" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
 

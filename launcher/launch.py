@@ -14,17 +14,18 @@ from launcher.apply import Site, apply
 from launcher.deliver import checkpoint_events, completion_events, deliver, last_words
 from launcher.executor import Executor, executor_for
 from launcher.hooks import Hook, read_hooks, wanted_scores
-from launcher.ledger import Ledger, read_history
+from launcher.ledger import Act, Ledger, Line, read_history
 from launcher.lock import Lock, locked
 from launcher.observe import Observed, SegmentEvidence, observe, observe_files
 from launcher.plan import Submit, Work, plan
+from launcher.queue import Job
 from launcher.state import RunStatus, State, run_statuses
 from sweeps import frozen
 from sweeps.compose import Request
 from sweeps.cost import estimate, load_rates
 from sweeps.errors import UsageError
 from sweeps.expansion import Expansion, Run, expand
-from sweeps.folders import CHECKOUT, Root, make_folders, root_of
+from sweeps.folders import CHECKOUT, Root, make_folders, refuse_unusable, root_of
 from sweeps.frozen import FrozenSweep
 from sweeps.items import CheckpointEvals, TrainItem
 
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 LOCAL_PASS_S = 5.0
 LOCAL_POLL_S = 0.25
+STOP_PATIENCE_S = 60.0
 COMPACT_FILES = 200
 ACTIVE = {State.running, State.queued, State.waiting, State.trained}
 
@@ -83,14 +85,34 @@ def launch(request: Request, *, until_complete: bool) -> Launched:
     sweep = sweep_of(request)
     prepare.refuse_impossible(sweep.root, sweep.expansion, sweep.launch.cluster)
     executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
-    log.info("sweep %s on %s, root %s", sweep.name, executor.where, sweep.root.path)
+    where = executor.where
     make_folders(sweep.root)
+    log.info("sweep %s on %s, root %s", sweep.name, where, sweep.root.path)
     with _reconciler(sweep, executor) as reconciler:
         merge = request.selected or request.overridden
         frozen.freeze(sweep.root, _frozen(sweep), merge=merge)
         prepare.generate_missing(sweep.root, sweep.expansion)
         statuses = reconciler.passes() if until_complete else reconciler.make_pass()
         return reconciler.result(statuses)
+
+
+def resume(request: Request) -> list[RunStatus]:
+    """Let the runs that are held be tried again by the next launch; return them as they were.
+
+    Raises:
+        IsogridError: something about the request, the root or the scheduler.
+    """
+    sweep = sweep_of(request)
+    refuse_unusable(sweep.root)
+    if not sweep.root.ledger.is_dir():
+        return []
+    with locked(sweep.root.path, sweep.launch.policy.lock_stale_s):
+        held = [s for s in current_statuses(sweep) if s.state is State.held]
+        ledger = Ledger(sweep.root.ledger)
+        if keys := tuple(dict.fromkeys(key for s in held for key in s.run.segments)):
+            ledger.append(Line(time=time.time(), act=Act.resumed, items=keys))
+        ledger.close()
+    return held
 
 
 def current_statuses(sweep: Sweep) -> list[RunStatus]:
@@ -169,19 +191,38 @@ class _Reconciler:
     def passes(self) -> list[RunStatus]:
         """Make passes until no run is active; then compact the table."""
         known: dict[str, State] = {}
-        while True:
-            statuses = self.make_pass()
-            _log_changes(statuses, known)
-            if not any(status.state in ACTIVE for status in statuses):
-                store.compact(self._sweep.root.results)
-                return statuses
-            self._wait()
+        try:
+            while True:
+                statuses = self.make_pass()
+                _log_changes(statuses, known)
+                if not any(status.state in ACTIVE for status in statuses):
+                    store.compact(self._sweep.root.results)
+                    return statuses
+                self._wait()
+        except KeyboardInterrupt:
+            if self._is_local:
+                self._stop_all()
+            raise
 
     def result(self, statuses: list[RunStatus]) -> Launched:
         """Return what was done in all passes."""
         completions = completion_events(self._sweep.root, self._sweep.expansion, statuses)
         words = [said for event in completions for said in last_words(event, self._ledger)]
         return Launched(num_submissions=self._num_submissions, statuses=statuses, last_words=words)
+
+    def _stop_all(self) -> None:
+        """Have everything of this root that runs on this machine save a checkpoint and leave."""
+        ours = self._our_jobs()
+        log.info("stopping %d work items at their next step", len(ours))
+        for job in ours:
+            self._executor.stop(job.job_id)
+        deadline = time.monotonic() + STOP_PATIENCE_S
+        while self._our_jobs() and time.monotonic() < deadline:
+            time.sleep(LOCAL_POLL_S)
+
+    def _our_jobs(self) -> list[Job]:
+        ours = self._ledger.history.submissions
+        return [job for job in self._executor.queue().jobs if job.name in ours]
 
     def _observe(self) -> Observed:
         segments = self._sweep.expansion.segments.values()

@@ -26,6 +26,7 @@ class Act(Enum):
     unlisted = "unlisted"
     lost = "lost"
     ended = "ended"
+    resumed = "resumed"
     delivered = "delivered"
     delivery_failed = "delivery_failed"
 
@@ -74,9 +75,13 @@ class SubmissionRecord:
 
 @dataclass(kw_only=True, slots=True)
 class History:
-    """The ledger, read: submissions in order, what delivered hooks said, and what failed ones did."""
+    """The ledger, read: submissions in order, what delivered hooks said, and what failed ones did.
+
+    `resumed`: when the user last asked for a segment to be tried again.
+    """
 
     submissions: dict[str, SubmissionRecord] = field(default_factory=dict)
+    resumed: dict[str, float] = field(default_factory=dict)
     delivered: dict[tuple[str, str], str] = field(default_factory=dict)
     failures: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
@@ -91,6 +96,8 @@ class History:
                     checkpoints=line.checkpoints,
                     since=line.time,
                 )
+            case Act.resumed:
+                self.resumed.update(dict.fromkeys(line.items, line.time))
             case Act.delivered:
                 self.delivered[line.event_id, line.hook] = line.detail
             case Act.delivery_failed:

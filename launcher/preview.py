@@ -11,8 +11,12 @@ from rich.table import Table
 from conf.schema import ClusterConfig, ResourceConfig
 from launcher.state import RunStatus, State
 from launcher.status import run_json
+from launcher.wording import plural
 from sweeps.cost import Estimate, Rate, estimate
 from sweeps.expansion import Expansion, Segment
+
+WIDTH = 150
+"""The table is as wide as its run ids make it; a narrow terminal folds it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,11 +84,11 @@ def plan_json(preview: Preview) -> dict[str, Any]:
 
 def plan_text(preview: Preview, *, is_terminal: bool) -> str:
     """Return the preview as a table of runs and a line of totals."""
-    console = Console(file=io.StringIO(), force_terminal=is_terminal, highlight=False, width=120)
+    console = Console(file=io.StringIO(), force_terminal=is_terminal, highlight=False, width=WIDTH)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("run", "state", "ranks", "global batch"):
+    for name in ("run", "state"):
         table.add_column(name, no_wrap=True)
-    for name in ("GPU-hours", "core-hours", "range", "hours"):
+    for name in ("ranks", "batch", "GPU-hours", "core-hours", "their range", "duration"):
         table.add_column(name, justify="right", no_wrap=True)
     for status in preview.statuses:
         table.add_row(*_row(preview, status))
@@ -133,7 +137,7 @@ def _row(preview: Preview, status: RunStatus) -> list[str]:
         _number(sum(e.gpu_hours for e in known)),
         _number(sum(e.core_hours for e in known)),
         f"{_number(low)} to {_number(high)}" if known else "",
-        _number(sum(e.wall_hours for e in known)),
+        _duration(sum(e.wall_hours for e in known)),
     ]
 
 
@@ -141,8 +145,9 @@ def _totals(preview: Preview) -> str:
     to_do = sum(status.state not in (State.done, State.trained) for status in preview.statuses)
     gpu, core = preview.total("gpu_hours"), preview.total("core_hours")
     lines = [
-        f"{preview.sweep}: {len(preview.statuses)} runs in {preview.num_segments} segments; "
-        f"{to_do} runs and {len(preview.estimates)} segments to train"
+        f"{preview.sweep}: {plural(len(preview.statuses), 'run')} "
+        f"in {plural(preview.num_segments, 'segment')}; {plural(to_do, 'run')} "
+        f"and {plural(len(preview.estimates), 'segment')} to train"
     ]
     if preview.shared_samples:
         lines.append(f"sharing saves {preview.shared_samples:,} samples of training")
@@ -157,3 +162,11 @@ def _totals(preview: Preview) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
+
+
+def _duration(hours: float) -> str:
+    """Return a duration in the unit that suits it."""
+    for unit, size in (("d", 24.0), ("h", 1.0), ("min", 1 / 60)):
+        if hours >= 2 * size:
+            return f"{hours / size:.1f} {unit}"
+    return f"{hours * 3600:.0f} s"

@@ -73,26 +73,34 @@ def live_items(observed: Observed) -> dict[str, Liveness]:
     return live
 
 
-def hold_reason(evidence: SegmentEvidence, most_fruitless: int) -> str | None:
-    """Return why no further attempt is made of a segment, or None if one may be."""
-    if evidence.lease is None:
+def hold_reason(evidence: SegmentEvidence, most_fruitless: int, resumed_at: float = 0.0) -> str | None:
+    """Return why no further attempt is made of a segment, or None if one may be.
+
+    Args:
+        evidence: what its folder tells.
+        most_fruitless: attempts without new samples that are made.
+        resumed_at: when the user last asked to try again; attempts before do not count.
+    """
+    if evidence.lease is None or evidence.lease.attempt.started_at < resumed_at:
         return None
     attempt = evidence.lease.attempt
     if attempt.outcome is not None and attempt.outcome.is_final:
         return f"{attempt.outcome.value}: {attempt.reason}"
-    fruitless = lease.fruitless_attempts(evidence.lease)
+    fruitless = lease.fruitless_attempts(evidence.lease, resumed_at)
     if fruitless >= most_fruitless:
         return f"{fruitless} attempts without new samples; the last: {attempt.reason}"
     return None
 
 
 def score_failures(observed: Observed) -> dict[str, int]:
-    """Return how often each checkpoint was in a scoring submission that is over."""
+    """Return how often each checkpoint was in a scoring submission that is over, since resumed."""
     failures: dict[str, int] = {}
+    resumed = observed.history.resumed
     for record in observed.history.submissions.values():
         if record.state is SubmissionState.over and record.was_accepted:
             for checkpoint in {c for item in record.checkpoints for c in item}:
-                failures[checkpoint] = failures.get(checkpoint, 0) + 1
+                if record.since >= resumed.get(checkpoint.partition("@")[0], 0.0):
+                    failures[checkpoint] = failures.get(checkpoint, 0) + 1
     return failures
 
 
@@ -105,9 +113,12 @@ def segment_states(
     segments: Mapping[str, Segment], observed: Observed, most_fruitless: int
 ) -> dict[str, tuple[State, str]]:
     """Return state and reason of each segment."""
-    live = live_items(observed)
+    live, resumed = live_items(observed), observed.history.resumed
     return {
-        key: _segment_state(observed.segments[key], live.get(key), most_fruitless) for key in segments
+        key: _segment_state(
+            observed.segments[key], live.get(key), most_fruitless, resumed.get(key, 0.0)
+        )
+        for key in segments
     }
 
 
@@ -136,7 +147,7 @@ def run_statuses(
 
 
 def _segment_state(
-    evidence: SegmentEvidence, liveness: Liveness | None, most_fruitless: int
+    evidence: SegmentEvidence, liveness: Liveness | None, most_fruitless: int, resumed_at: float
 ) -> tuple[State, str]:
     if evidence.is_done:
         return State.done, ""
@@ -144,7 +155,7 @@ def _segment_state(
         return State.running, ""
     if liveness is not None:
         return State.queued, ""
-    reason = hold_reason(evidence, most_fruitless)
+    reason = hold_reason(evidence, most_fruitless, resumed_at)
     return (State.waiting, "") if reason is None else (State.held, reason)
 
 

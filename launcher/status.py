@@ -11,6 +11,7 @@ from rich.table import Table
 from launcher import lease
 from launcher.lease import Lease
 from launcher.state import RunStatus, State
+from launcher.wording import plural
 from sweeps.folders import Root
 
 COLUMN_AXIS = "samples_seen"
@@ -100,11 +101,13 @@ def status_text(report: StatusReport, *, is_terminal: bool, width: int | None = 
         console.print(f"note: {report.note}", markup=False)
     console.print(_grid(report.statuses))
     counted = [f"{number} {state}" for state, number in report.counts.items() if number]
-    console.print(f"{report.sweep}: {len(report.statuses)} runs: {', '.join(counted)}", markup=False)
+    console.print(
+        f"{report.sweep}: {plural(len(report.statuses), 'run')}: {', '.join(counted)}", markup=False
+    )
     console.print(f"spent: {_hours(report)}", markup=False)
     for failure in report.failures:
         console.print(f"\n{failure.state.value} {failure.run_id}", style="bold", markup=False)
-        console.print(failure.reason, markup=False)
+        console.print(failure.reason, markup=False, soft_wrap=True)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert isinstance(text, str)
     return text.rstrip()

@@ -1,0 +1,76 @@
+"""Find and end the processes of a sweep under test, and compare what sweeps end in."""
+
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from evaluation import store
+from sweeps.expansion import Expansion
+from sweeps.folders import Root
+from training.done import read_done
+
+SUPERVISOR, RANK, SCORER = "launcher.supervisor", "training.rank", "evaluation.worker"
+
+
+def processes(root: Path, module: str) -> list[psutil.Process]:
+    """Return the live processes of a module that work under `root`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = process.cmdline()
+            is_dead = process.status() == psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            continue
+        is_ours = module in command and any(str(root) in word for word in command)
+        if is_ours and "srun" not in command[0] and not is_dead:
+            found.append(process)
+    return found
+
+
+def kill_one(root: Path, module: str, chance: random.Random) -> bool:
+    """End one such process with SIGKILL; return False if there is none."""
+    found = processes(root, module)
+    if not found:
+        return False
+    chance.choice(found).send_signal(signal.SIGKILL)
+    return True
+
+
+def kill_while(is_alive: Callable[[], bool], root: Path, num_kills: int, seed: int) -> list[str]:
+    """Kill supervisors, ranks and scorers at random moments while something lives; return which."""
+    chance, killed = random.Random(seed), []
+    while is_alive() and len(killed) < num_kills:
+        time.sleep(chance.uniform(0.3, 2.5))
+        module = chance.choice([SUPERVISOR, RANK, SCORER])
+        if kill_one(root, module, chance):
+            killed.append(module)
+    return killed
+
+
+def weights_of(root: Path, expansion: Expansion) -> dict[str, str]:
+    """Return the digest of each segment's final weights."""
+    markers = {key: read_done(Root(root).segment(key)) for key in expansion.segments}
+    return {key: marker.weights_sha256 for key, marker in markers.items() if marker}
+
+
+def scores_of(root: Path) -> Counter[tuple[str, str, str]]:
+    """Return how often each (checkpoint, eval, data set) stands in the table, as it was written."""
+    table = store.read_table(Root(root).results)
+    columns = [table.column(n).to_pylist() for n in ("checkpoint", "eval", "downstream_dataset")]
+    return Counter(zip(*columns, strict=True))
+
+
+def expected_scores(expansion: Expansion) -> set[tuple[str, str, str]]:
+    """Return (checkpoint, eval, data set) of all that the runs' suites ask for."""
+    return {
+        (f"{key}@{samples}", spec.name, spec.dataset)
+        for run in expansion.runs
+        for key in run.segments
+        for samples in expansion.segments[key].milestones
+        for spec in run.config.eval.evals
+    }

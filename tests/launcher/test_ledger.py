@@ -1,0 +1,68 @@
+"""The append-only record."""
+
+from pathlib import Path
+
+from launcher.ledger import Act, Ledger, Line, SubmissionState, read_history
+
+
+def append(folder: Path, *lines: Line) -> None:
+    ledger = Ledger(folder)
+    for line in lines:
+        ledger.append(line)
+    ledger.close()
+
+
+def line(act: Act, **given: object) -> Line:
+    return Line(**{"time": 1.0, "act": act, "submission": "s", **given})  # type: ignore[arg-type]
+
+
+SUBMITTING = line(Act.submitting, items=("a", "b"), where="slurm@here")
+
+
+def test_a_submission_is_followed_to_its_end(tmp_path: Path) -> None:
+    append(tmp_path, SUBMITTING)
+    assert read_history(tmp_path).submissions["s"].state is SubmissionState.unresolved
+    append(tmp_path, line(Act.submitted, job_id="7"))
+    record = read_history(tmp_path).submissions["s"]
+    assert (record.state, record.job_id, record.items) == (SubmissionState.submitted, "7", ("a", "b"))
+    append(tmp_path, line(Act.ended))
+    assert read_history(tmp_path).submissions["s"].state is SubmissionState.over
+
+
+def test_each_launcher_writes_a_file_of_its_own_and_only_if_it_acts(tmp_path: Path) -> None:
+    append(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    for _ in range(3):
+        append(tmp_path, SUBMITTING)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "000001.jsonl",
+        "000002.jsonl",
+        "000003.jsonl",
+    ]
+
+
+def test_the_act_that_a_killed_launcher_was_writing_is_dropped(tmp_path: Path) -> None:
+    append(tmp_path, SUBMITTING, line(Act.submitted, job_id="7"))
+    path = tmp_path / "000001.jsonl"
+    path.write_bytes(path.read_bytes()[:-10])
+    assert read_history(tmp_path).submissions["s"].state is SubmissionState.unresolved
+    append(tmp_path, line(Act.adopted, job_id="7"))
+    assert read_history(tmp_path).submissions["s"].job_id == "7"
+
+
+def test_deliveries_are_known_by_event_and_hook(tmp_path: Path) -> None:
+    append(
+        tmp_path,
+        Line(time=1, act=Act.delivery_failed, event_id="e", hook="h", detail="no"),
+        Line(time=2, act=Act.delivered, event_id="e", hook="h", detail="said"),
+    )
+    history = read_history(tmp_path)
+    assert history.delivered == {("e", "h"): "said"}
+    assert history.failures == {("e", "h"): ["no"]}
+
+
+def test_the_writer_sees_its_own_acts(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.append(SUBMITTING)
+    assert "s" in ledger.history.submissions
+    ledger.close()

@@ -1,0 +1,166 @@
+"""A whole sweep on this machine: to the end, through kills, stops and repetition."""
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from launcher import lease
+from launcher.lease import Outcome
+from sweeps.folders import Root
+from tests.commands import OWN_CONF, run, start, wait_for
+from tests.launcher.processes import (
+    RANK,
+    SUPERVISOR,
+    expected_scores,
+    kill_while,
+    processes,
+    scores_of,
+    weights_of,
+)
+from tests.training.segments import expansion_of
+from training.saved import saved_samples
+
+SWEEP = (OWN_CONF, "sweep=tiny")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root in which the sweep ran to its end."""
+    root = tmp_path_factory.mktemp("undisturbed") / "root"
+    done = run("launcher", *SWEEP, root=root)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+def test_a_sweep_runs_to_its_report(undisturbed: Path) -> None:
+    expansion = expansion_of("sweep=tiny")
+    assert len(weights_of(undisturbed, expansion)) == 2
+    scores = scores_of(undisturbed)
+    assert set(scores) == expected_scores(expansion)
+    assert set(scores.values()) == {1}
+    assert (undisturbed / "reports" / "tiny" / "law.html").exists()
+
+
+def test_few_files_are_left(undisturbed: Path) -> None:
+    for folder in (undisturbed / "segments").iterdir():
+        names = [path.name for path in folder.iterdir() if not path.name.startswith("weights-")]
+        assert len(names) <= 25, names
+
+
+def test_typed_again_it_does_nothing_and_says_so(undisturbed: Path) -> None:
+    before = sorted((undisturbed / "ledger").iterdir())
+    done = run("launcher", *SWEEP, root=undisturbed)
+    assert done.returncode == 0
+    assert "nothing to do: every run is done" in done.stdout
+    assert "report: " in done.stdout.splitlines()[-1]
+    assert sorted((undisturbed / "ledger").iterdir()) == before
+
+
+def test_its_status_in_json_and_in_words(undisturbed: Path) -> None:
+    status = json.loads(run("launcher", "status", *SWEEP, "format=json", root=undisturbed).stdout)
+    assert status["counts"]["done"] == 2
+    assert [one["progress"] for one in status["runs"]] == [1.0, 1.0]
+    assert status["core_hours"] > 0
+    assert status["note"] is None
+    words = run("launcher", "status", *SWEEP, "samples_seen=2560", root=undisturbed).stdout
+    assert "tiny: 1 run: 1 done" in words
+
+
+def test_a_run_that_is_made_by_an_override_is_another_run(undisturbed: Path) -> None:
+    given = (*SWEEP, "samples_seen=2560", "optim.lr=2e-3")
+    status = json.loads(run("launcher", "status", *given, "format=json", root=undisturbed).stdout)
+    assert status["counts"]["waiting"] == 1
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_kills_at_random_moments_change_no_bit_and_no_score(
+    undisturbed: Path, root: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    for _ in range(3):
+        launcher = start("launcher", *SWEEP, "policy.fruitless_attempts=20", root=root)
+        kill_while(lambda one=launcher: one.poll() is None, root, 2, chance.randrange(1000))
+        time.sleep(chance.uniform(0, 1))
+        launcher.send_signal(signal.SIGKILL)
+        launcher.wait()
+    done = run("launcher", *SWEEP, "policy.fruitless_attempts=20", root=root)
+    assert done.returncode == 0, done.stderr
+    expansion = expansion_of("sweep=tiny")
+    assert weights_of(root, expansion) == weights_of(undisturbed, expansion)
+    scores = scores_of(root)
+    assert set(scores) == expected_scores(expansion)
+    assert set(scores.values()) == {1}
+
+
+def test_an_interrupt_stops_everything_at_a_checkpoint(root: Path) -> None:
+    launcher = start("launcher", *SWEEP, "samples_seen=7680", "samples_seen=7680", root=root)
+    wait_for(lambda: processes(root, RANK), "a rank")
+    folder = wait_for(lambda: list((root / "segments").iterdir()), "a segment")[0]
+    wait_for((folder / "metrics-1.jsonl").exists, "metrics")
+    launcher.send_signal(signal.SIGINT)
+    assert launcher.wait(60) == 130
+    assert processes(root, RANK) == processes(root, SUPERVISOR) == []
+    known = lease.newest(folder)
+    assert known is not None
+    assert known.attempt.outcome is Outcome.stopped
+    assert saved_samples(folder, "state") != []
+
+
+def test_ranks_die_with_their_supervisor(root: Path) -> None:
+    launcher = start("launcher", *SWEEP, "samples_seen=2560", root=root)
+    wait_for(lambda: len(processes(root, RANK)) == 2, "two ranks")
+    launcher.kill()
+    launcher.wait()
+    assert len(processes(root, RANK)) == 2
+    (supervisor,) = processes(root, SUPERVISOR)
+    supervisor.kill()
+    wait_for(lambda: not processes(root, RANK), "the ranks to die", timeout_s=5)
+
+
+def test_a_second_launcher_leaves_the_first_alone(root: Path) -> None:
+    launcher = start("launcher", *SWEEP, root=root)
+    wait_for((root / "lock.1").exists, "the lock")
+    second = run("launcher", *SWEEP, root=root)
+    assert (second.returncode, f"process {launcher.pid}" in second.stderr) == (1, True)
+    launcher.send_signal(signal.SIGINT)
+    assert launcher.wait(60) == 130
+
+
+def test_a_run_that_diverges_is_held_with_its_reason(root: Path) -> None:
+    given = (*SWEEP, "samples_seen=2560", "resources.num_ranks=1", "optim.lr=1e30")
+    done = run("launcher", *given, root=root)
+    assert done.returncode == 1
+    assert "lower optim.lr or lengthen schedule.warmup" in done.stdout
+    assert "1 held" in done.stdout
+    (folder,) = Root(root).segments.iterdir()
+    known = lease.newest(folder)
+    assert known is not None
+    assert [attempt.outcome for attempt in known.attempts] == [Outcome.not_finite]
+
+
+def test_what_is_held_is_tried_again_after_resume_only(root: Path) -> None:
+    given = (*SWEEP, "samples_seen=2560", "resources.num_ranks=1", "optim.lr=1e30")
+    run("launcher", *given, root=root)
+    (folder,) = Root(root).segments.iterdir()
+    assert "nothing to submit now" in run("launcher", *given, root=root).stdout
+    released = run("launcher", "resume", *given, root=root).stdout
+    assert released.startswith(f"released {folder.name}, which was held: not_finite: ")
+    assert run("launcher", "resume", *given, root=root).stdout == "nothing is held\n"
+    assert "1 held" in run("launcher", *given, root=root).stdout
+    known = lease.newest(folder)
+    assert known is not None
+    assert [attempt.outcome for attempt in known.attempts] == [Outcome.not_finite] * 2
+
+
+def test_a_run_that_keeps_crashing_is_held_after_a_few_attempts(root: Path) -> None:
+    given = (*SWEEP, "samples_seen=2560", "resources.num_ranks=1", "procedure._target_=no.such.thing")
+    done = run("launcher", *given, root=root)
+    assert done.returncode == 1
+    assert "3 attempts without new samples" in done.stdout
+    assert "No module named 'no'" in done.stdout

@@ -1,0 +1,96 @@
+"""One launcher at a time."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from launcher.executor import this_host
+from launcher.local import process_started_at
+from launcher.lock import LockHolder, locked
+from sweeps import durable
+from sweeps.errors import LauncherBusy
+from sweeps.folders import CHECKOUT
+
+
+def held_by(root: Path, **given: object) -> None:
+    fields = {"host": this_host(), "pid": os.getpid(), "pid_started_at": process_started_at()}
+    holder = LockHolder(**{**fields, "beat_at": time.time(), **given})  # type: ignore[arg-type]
+    durable.publish(root / "lock.1", durable.encode(holder))
+
+
+def test_a_second_launcher_is_told_who_holds_the_lock(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path, 300),
+        pytest.raises(LauncherBusy, match=f"process {os.getpid()} on {this_host()}"),
+        locked(tmp_path, 300),
+    ):
+        pass
+
+
+def test_a_released_lock_is_free(tmp_path: Path) -> None:
+    for _ in range(12):
+        with locked(tmp_path, 300):
+            pass
+    assert len(list(tmp_path.iterdir())) <= 4
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        {"pid": 2**22},
+        {"pid_started_at": 1.0},
+        {"host": "elsewhere", "beat_at": time.time() - 301},
+        {"is_released": True},
+    ],
+    ids=["gone", "another process of that number", "silent elsewhere", "released"],
+)
+def test_the_lock_of_a_dead_launcher_is_taken(tmp_path: Path, holder: dict[str, object]) -> None:
+    held_by(tmp_path, **holder)
+    with locked(tmp_path, 300):
+        assert durable.newest_generation(tmp_path, "lock") == 2
+
+
+def test_a_launcher_that_beats_on_another_host_is_alive(tmp_path: Path) -> None:
+    held_by(tmp_path, host="elsewhere")
+    with pytest.raises(LauncherBusy, match="on elsewhere"), locked(tmp_path, 300):
+        pass
+
+
+def test_a_launcher_that_was_overtaken_may_not_act(tmp_path: Path) -> None:
+    with locked(tmp_path, 300) as lock:
+        lock.check()
+        durable.publish(tmp_path / "lock.2", b"{}")
+        with pytest.raises(LauncherBusy, match="took over"):
+            lock.check()
+
+
+def test_the_lock_of_a_launcher_that_was_killed_is_taken(tmp_path: Path) -> None:
+    code = f"""
+import time
+from pathlib import Path
+from launcher.lock import locked
+with locked(Path({str(tmp_path)!r}), 300):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=CHECKOUT, stdout=subprocess.PIPE
+    ) as launcher:
+        assert launcher.stdout is not None
+        launcher.stdout.readline()
+        with pytest.raises(LauncherBusy), locked(tmp_path, 300):
+            pass
+        launcher.kill()
+    with locked(tmp_path, 300):
+        pass
+
+
+def test_the_holder_beats(tmp_path: Path) -> None:
+    with locked(tmp_path, 0.5):
+        first = durable.read(tmp_path / "lock.1", LockHolder)
+        time.sleep(0.3)
+        assert durable.read(tmp_path / "lock.1", LockHolder) != first

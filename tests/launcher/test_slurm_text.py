@@ -1,0 +1,132 @@
+"""What Slurm's clients print, and what we write for them; without a cluster."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conf.schema import ClusterConfig, ClusterKind, PolicyConfig, ResourceConfig
+from launcher.queue import Job
+from launcher.sbatch import script
+from launcher.slurm import clean_environment, client, parse_indices, parse_queue
+from launcher.submission import Submission
+from sweeps.compose import compose_request
+from sweeps.errors import QueueUnknown, UsageError
+from tests.launcher.worlds import runs, work
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize(
+    ("text", "indices"),
+    [
+        ("7", [7]),
+        ("0-3", [0, 1, 2, 3]),
+        ("0-1,4,7-8%2", [0, 1, 4, 7, 8]),
+        ("1-9:4%3", [1, 5, 9]),
+        ("3,10-14:2", [3, 10, 12, 14]),
+    ],
+)
+def test_array_indices(text: str, indices: list[int]) -> None:
+    assert parse_indices(text) == indices
+
+
+@pytest.mark.parametrize("text", ["0-1,4,...", "", "0-", "a"])
+def test_indices_that_are_cut_are_unknown_and_not_empty(text: str) -> None:
+    with pytest.raises(QueueUnknown, match="which is cut or unknown"):
+        parse_indices(text)
+
+
+def test_the_queue_is_read_past_other_peoples_names() -> None:
+    shown = "\n".join(
+        [
+            "12|N/A|12|RUNNING|1|isogrid-a-train-1|",
+            "13|0-1,3%2|13|PENDING|0|isogrid-a-train-2|",
+            "13|2|15|RUNNING|0|isogrid-a-train-2|",
+            "16|N/A|16|RUNNING|0|a|name with | bars|",
+            "17|N/A|17|PENDING|0|a name",
+            "with a newline|",
+            "18|N/A|18|COMPLETED|0|isogrid-a-train-3|",
+            "19|N/A|19|REQUEUED|2|isogrid-a-train-4|",
+            "",
+        ]
+    )
+    assert list(parse_queue(shown)) == [
+        Job(job_id="12", name="isogrid-a-train-1", indices=None, is_running=True, restarts=1),
+        Job(job_id="13", name="isogrid-a-train-2", indices=(0, 1, 3), is_running=False),
+        Job(job_id="13_2", name="isogrid-a-train-2", indices=(2,), is_running=True),
+        Job(job_id="16", name="a|name with | bars", indices=None, is_running=True),
+        Job(job_id="17", name="a name", indices=None, is_running=False),
+        Job(job_id="19", name="isogrid-a-train-4", indices=None, is_running=False, restarts=2),
+    ]
+
+
+def test_an_enclosing_job_does_not_leak_but_the_cluster_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLURM_JOB_ID", "SBATCH_ACCOUNT", "SRUN_CPUS_PER_TASK", "SQUEUE_FORMAT", "SLURM_CONF"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("OWN", "y")
+    kept = clean_environment()
+    assert {name for name in kept if name.startswith(("SLURM", "SB", "SR", "SQ"))} == {
+        "SLURM_CONF",
+        "SLURM_BITSTR_LEN",
+    }
+    assert kept["OWN"] == "y"
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "message"),
+    [
+        (["false"], QueueUnknown, "false failed: no message"),
+        (["sleep", "5"], QueueUnknown, "sleep did not answer in 0.2 s"),
+        (["no-such-client"], UsageError, "no-such-client is not on this machine"),
+    ],
+)
+def test_a_client_that_fails_is_unknown(
+    command: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        client(command, 0.2)
+
+
+def submission(cluster: ClusterConfig, resources: ResourceConfig, num_items: int) -> Submission:
+    items = [replace(item, resources=resources) for item in work(runs(num_items)).train]
+    return Submission(
+        id="isogrid-abc-sweep-train-1",
+        where="slurm@x",
+        root=Path("/roots/my root"),
+        cluster=cluster,
+        policy=PolicyConfig(),
+        commit="c0ffee",
+        train=tuple(items),
+    )
+
+
+OWN = ClusterConfig(
+    name="own",
+    kind=ClusterKind.slurm,
+    account="my account",
+    time_min=90,
+    modules=("CUDA/12", "odd name; rm -rf ~"),
+    env={"B": "it's $HOME", "A": "1"},
+    sbatch={"constraint": "a100&ib"},
+)
+SCRIPTS = {
+    "own_single": submission(OWN, ResourceConfig(), 1),
+    "juwels_booster_array": submission(
+        compose_request(["sweep=full_grid"]).launch.cluster, ResourceConfig(num_ranks=8), 3
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_batch_script_is_the_one_that_was_agreed_on(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for fake in ("srun", "sbatch"):
+        (tmp_path / fake).touch(mode=0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("sys.executable", "/venv/bin/python")
+    monkeypatch.setattr("launcher.sbatch.CHECKOUT", Path("/home/me/isogrid"))
+    text = script(SCRIPTS[name])
+    assert text == (GOLDEN / f"{name}.sh").read_text()

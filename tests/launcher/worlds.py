@@ -1,0 +1,118 @@
+"""Observed worlds for tests of pure planning."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from conf.schema import PolicyConfig, ResourceConfig, RunConfig
+from launcher.lease import Attempt, Holder, Lease, Outcome
+from launcher.ledger import Act, History, Line
+from launcher.observe import Observed, SegmentEvidence
+from launcher.plan import Action, Work, plan
+from launcher.queue import Job, Queue
+from sweeps.expansion import Expansion
+from sweeps.items import CheckpointEvals, TrainItem
+from tests.configs import EVAL, expansion_of, run_config
+
+HERE = "slurm@here"
+POLICY = PolicyConfig(client_timeout_s=60.0, settle_s=30.0, fruitless_attempts=3, scores_per_item=2)
+HOLDER = Holder(
+    where=HERE, submission="s", index=0, job_id="1", restart=0, host="n1", pid=1, pid_started_at=1.0
+)
+
+
+def runs(count: int = 2) -> Expansion:
+    """Return a sweep of independent runs."""
+    return expansion_of(*(run_config(seed=seed) for seed in range(count)))
+
+
+def work(expansion: Expansion, wanted: Iterable[CheckpointEvals] = ()) -> Work:
+    """Return all that a sweep is made of."""
+    configs: dict[str, RunConfig] = {key: r.config for r in expansion.runs for key in r.segments}
+    return Work(
+        segments=expansion.segments,
+        train=[
+            TrainItem(
+                segment=segment,
+                shards="/d.tar",
+                resources=configs[key].resources,
+                save_every_s=600.0,
+            )
+            for key, segment in expansion.segments.items()
+        ],
+        wanted=list(wanted),
+        datasets={"shapes": "/shapes"},
+        score_resources=ResourceConfig(),
+    )
+
+
+def wanted(segment: str, *samples: int) -> list[CheckpointEvals]:
+    """Return what a suite asks for of a segment's checkpoints."""
+    return [CheckpointEvals(segment=segment, samples_seen=n, evals=EVAL.evals) for n in samples]
+
+
+def history(*lines: dict[str, Any]) -> History:
+    """Return the history that ledger lines make."""
+    known = History()
+    for number, line in enumerate(lines):
+        known.note(Line(**{"time": float(number), **line}))
+    return known
+
+
+def submitting(name: str, *items: str, where: str = HERE, at: float = 0.0) -> dict[str, Any]:
+    """Return the line written before sbatch."""
+    return {"act": Act.submitting, "submission": name, "items": items, "where": where, "time": at}
+
+
+def submitted(name: str, job_id: str = "1") -> dict[str, Any]:
+    """Return the line written after sbatch."""
+    return {"act": Act.submitted, "submission": name, "job_id": job_id}
+
+
+def job(name: str, *indices: int, is_running: bool = True, job_id: str = "1") -> Job:
+    """Return a line of the queue; without indices it is no array."""
+    return Job(job_id=job_id, name=name, indices=indices or None, is_running=is_running)
+
+
+def lease(*outcomes: Outcome | None, samples: int = 64) -> Lease:
+    """Return a lease whose attempts ended so, each as far as the others."""
+    attempts = [
+        Attempt(
+            number=number,
+            holder=HOLDER,
+            started_at=float(number),
+            beat_at=number + 0.5,
+            samples=samples,
+            num_cores=1,
+            num_gpus=0,
+            outcome=outcome,
+            reason="" if outcome is None else f"said {outcome.value}",
+        )
+        for number, outcome in enumerate(outcomes, start=1)
+    ]
+    return Lease(attempt=attempts[-1], history=tuple(attempts[:-1]))
+
+
+def observed(
+    expansion: Expansion,
+    *jobs: Job,
+    evidence: dict[str, SegmentEvidence] | None = None,
+    known: History | None = None,
+    asked_at: float | None = 1000.0,
+    **more: Any,
+) -> Observed:
+    """Return a world in which the queue holds `jobs`; `asked_at` None: it could not be asked."""
+    queue = None if asked_at is None else Queue(asked_at=asked_at, jobs=jobs)
+    nothing = {key: SegmentEvidence() for key in expansion.segments}
+    return Observed(
+        where=HERE if queue else "",
+        history=known or History(),
+        queue=queue,
+        segments={**nothing, **(evidence or {})},
+        scored=more.pop("scored", frozenset()),
+        **more,
+    )
+
+
+def planned(the_work: Work, world: Observed, max_array_size: int = 100) -> list[Action]:
+    """Return what is to be done."""
+    return plan(the_work, world, POLICY, max_array_size)
