@@ -1,24 +1,26 @@
-"""The command line: `python -m analysis fit root=… [sweep=…] [key=value …]`."""
+"""The command line: `python -m analysis fit [root=…] [sweep=…] [key=value …]`."""
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pandas as pd
 
-from analysis.arguments import FitArguments, read_arguments
-from analysis.laws import law_json, laws_of
+from analysis.laws import DEFAULT_GROUP, DEFAULT_X, law_json, laws_of
 from analysis.report import write_report
-from analysis.select import filtered
 from evaluation import results
+from evaluation.select import filtered
 from sweeps import frozen
-from sweeps.errors import IsogridError, UsageError, choices
+from sweeps.commands import read_arguments, run_command
+from sweeps.errors import UsageError, choices
 from sweeps.folders import Root, root_of
 from sweeps.logs import configure_logging
 
-USAGE = """usage: python -m analysis fit root=DIR [sweep=NAME] [key=value ...]
+USAGE = """usage: python -m analysis fit [root=DIR] [sweep=NAME] [key=value ...]
 
   fit   fit E = beta * C^alpha on the compute frontier, print it, and write figure and report
 
@@ -32,31 +34,37 @@ USAGE = """usage: python -m analysis fit root=DIR [sweep=NAME] [key=value ...]
   format=text              or json"""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FitArguments:
+    """What is fitted and how; see the command's help."""
+
+    root: str | None = None
+    table: str | None = None
+    sweep: str | None = None
+    x: str = DEFAULT_X
+    y: str | None = None
+    group: str = DEFAULT_GROUP
+    frontier: str = "pareto"
+    bootstrap: int = 1000
+    where: dict[str, Any] = field(default_factory=dict)
+    format: str = "text"
+
+
 def main() -> int:
     """Run one command; return its exit status."""
     configure_logging()
-    command, *rest = sys.argv[1:] or ["--help"]
-    if {"--help", "-h"} & {command, *rest}:
-        print(USAGE)
-        return 0
-    try:
-        if command not in COMMANDS:
-            raise UsageError(f"there is no command {command!r}. {choices(command, COMMANDS)}")
-        return COMMANDS[command](rest)
-    except UsageError as error:
-        print(f"isogrid: {error}", file=sys.stderr)
-        return 2
-    except IsogridError as error:
-        print(f"isogrid: {error}", file=sys.stderr)
-        return 1
+    return run_command({"fit": fit}, sys.argv[1:], USAGE)
 
 
 def fit(words: Sequence[str]) -> int:
     """Fit and print the laws of a table."""
-    arguments = read_arguments(words)
+    arguments = read_arguments(words, FitArguments)
     frame, title, folder = _input(arguments)
+    frame = filtered(frame, arguments.where)
+    if frame.empty:
+        raise UsageError(f"no row is left with {dict(arguments.where)}")
     laws = laws_of(
-        filtered(frame, arguments.where),
+        frame,
         x=arguments.x,
         y=arguments.y,
         group=arguments.group,
@@ -76,26 +84,27 @@ def fit(words: Sequence[str]) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"fit": fit}
-
-
 def _input(arguments: FitArguments) -> tuple[pd.DataFrame, str, Path | None]:
     """Return the table, a title, and the folder of the report (None for a table of one's own)."""
-    if arguments.table is not None:
-        path = Path(arguments.table)
-        if not path.is_file():
-            raise UsageError(f"table={path}: there is no such file")
-        read = pd.read_parquet if path.suffix == ".parquet" else pd.read_csv
-        return read(path), f"Scaling laws of {path.name}", None
-    root = root_of(arguments.root)
-    sweep = arguments.sweep or _only_sweep(root)
-    frame = results.load(root.path, sweep=sweep, final=True)
-    return frame, f"Scaling laws of {sweep}", root.report(sweep)
+    if arguments.table is None:
+        root = root_of(arguments.root)
+        sweep = arguments.sweep or _only_sweep(root)
+        frame = results.load(root.path, sweep=sweep, final=True)
+        return frame, f"Scaling laws of {sweep}", root.report(sweep)
+    if arguments.root is not None:
+        raise UsageError("give root=DIR (our results table) or table=FILE (a CSV or Parquet file)")
+    path = Path(arguments.table)
+    if not path.is_file():
+        raise UsageError(f"table={path}: there is no such file")
+    read = pd.read_parquet if path.suffix == ".parquet" else pd.read_csv
+    return read(path), f"Scaling laws of {path.name}", None
 
 
 def _only_sweep(root: Root) -> str:
     names = frozen.launched(root)
-    if len(names) != 1:
+    if not names:
+        raise UsageError(f"no sweep was launched under {root.path}; give root=DIR or table=FILE")
+    if len(names) > 1:
         raise UsageError(f"say which sweep: sweep=NAME. {choices('', names)}")
     return names[0]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.fit import Fit, fit_frontier, fit_json
-from analysis.select import quantity, require_column
+from evaluation.select import quantity, require_column
 
 DEFAULT_X = "gflops_total"
 DEFAULT_GROUP = "pretrain_dataset"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullLocator
 
 from analysis.laws import Law, Measure, quantity_name
-from analysis.select import quantity
+from evaluation.select import quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.laws import Law, law_json
 from analysis.plot import as_png, as_svg, scaling_figure
-from analysis.select import quantity
+from evaluation.select import quantity
 from sweeps import durable
 
 TEMPLATES = Path(__file__).parent / "templates"

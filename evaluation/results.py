@@ -24,17 +24,18 @@ def load(root: str | Path, *, sweep: str | None = None, **where: Any) -> "pd.Dat
         root: the root's folder.
         sweep: only checkpoints of this sweep's runs. Its rows also have `run_id` and the run's label
             on each axis, and stand once for each run that a shared checkpoint belongs to.
-        **where: column=value or column=[values]; only rows with these.
+        **where: column=value, column=[values] or column={"min": …, "max": …}; only such rows.
 
     Returns:
         Columns of `store.Row`, a column for each metric, and `final`: whether the checkpoint is the
         last of a run that was launched under this root.
 
     Raises:
-        UsageError: no such sweep was launched under this root.
-        KeyError: a column of `where` does not exist.
+        UsageError: no such sweep was launched under this root, or a column does not exist.
     """
     import pandas as pd
+
+    from evaluation.select import filtered
 
     path = Root(Path(root))
     frame: pd.DataFrame = store.read_table(path.results).to_pandas()
@@ -44,10 +45,7 @@ def load(root: str | Path, *, sweep: str | None = None, **where: Any) -> "pd.Dat
         runs = _runs_of(path, sweep)
         frame = pd.merge(_runs_frame(runs), frame, on="segment", how="inner")
         frame["final"] = frame["checkpoint"] == frame.pop("last_checkpoint")
-    for column, value in where.items():
-        values = value if isinstance(value, (list, tuple, set)) else [value]
-        frame = frame[frame[column].isin(list(values))]
-    return frame.sort_values(KEY, kind="stable").reset_index(drop=True)
+    return filtered(frame, where).sort_values(KEY, kind="stable").reset_index(drop=True)
 
 
 def scored_pairs(root: Root) -> set[tuple[str, str]]:

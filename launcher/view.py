@@ -1,6 +1,5 @@
 """What `status` looks at: the sweep as it was launched, or, if it never was, as `conf/` has it."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -35,7 +34,7 @@ def look_at(arguments: Sequence[str]) -> View:
         UsageError: there is no such sweep, cell or key.
     """
     given = simple_overrides(arguments)
-    root = root_of(str(given["root"][0]) if "root" in given else os.environ.get("ISOGRID_ROOT"))
+    root = root_of(str(given["root"][0]) if "root" in given else None)
     known = frozen.load(root, str(given["sweep"][0]))
     selection = {} if known is None else _selection(known, given)
     if known is None or _changes_runs(given, selection):

@@ -77,8 +77,12 @@ class Root:
 
 
 def root_of(configured: str | None) -> Root:
-    """Return the root that `root=` names (relative to the current folder), or the default one."""
-    return Root(Path(configured).expanduser().absolute() if configured else CHECKOUT / "runs")
+    """Return the root that `root=` names, relative to the current folder.
+
+    Without it, it is ISOGRID_ROOT, or else `runs/` in the checkout.
+    """
+    named = configured or os.environ.get("ISOGRID_ROOT")
+    return Root(Path(named).expanduser().absolute() if named else CHECKOUT / "runs")
 
 
 def refuse_unusable(root: Root) -> None:

@@ -12,7 +12,7 @@ import pytest
 from analysis.laws import Law, law_json, laws_of
 from analysis.plot import as_svg, scaling_figure
 from analysis.report import write_report
-from analysis.select import filtered, quantity
+from evaluation.select import filtered, quantity
 from sweeps.errors import UsageError
 from tests.commands import run
 
@@ -79,9 +79,10 @@ def test_filters(where: dict[str, object], left: int) -> None:
     assert len(filtered(table(), where)) == left
 
 
-def test_filters_that_leave_nothing_are_refused() -> None:
-    with pytest.raises(UsageError, match="no row is left"):
-        filtered(table(), {"model": "M9"})
+def test_filters_that_leave_nothing_are_refused(tmp_path: Path, root: Path) -> None:
+    table().to_csv(tmp_path / "t.csv", index=False)
+    done = run("analysis", "fit", f"table={tmp_path}/t.csv", "where.model=M9", root=root)
+    assert (done.returncode, "no row is left with {'model': 'M9'}" in done.stderr) == (2, True)
 
 
 def test_an_error_is_one_minus_its_column() -> None:
@@ -139,9 +140,10 @@ def test_the_command_line_fits_any_table(tmp_path: Path, root: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "give root=DIR"),
+        ([], "no sweep was launched under"),
+        (["root=/none", "table=/none.csv"], "give root=DIR (our results table) or table=FILE"),
         (["table=/none.csv"], "table=/none.csv: there is no such file"),
-        (["root=/none"], "say which sweep"),
+        (["root=/none"], "no sweep was launched under /none; give root=DIR"),
         (["root=/none", "sweep=x"], "sweep 'x' was never launched under /none"),
         (["rooot=/none"], "no argument 'rooot'. did you mean root"),
         (["root"], "'root' is no key=value"),

@@ -1,9 +1,12 @@
 """The table as people read it."""
 
+import io
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from conf.schema import ClusterConfig, ClusterKind, LaunchConfig
@@ -12,6 +15,7 @@ from sweeps import frozen
 from sweeps.errors import UsageError
 from sweeps.folders import CHECKOUT, Root, make_folders
 from sweeps.frozen import FrozenSweep
+from tests.commands import run
 from tests.configs import expansion_of, run_config
 from tests.evaluation.rows import row
 
@@ -24,12 +28,12 @@ def launched(root: Path) -> Path:
     launch = LaunchConfig(cluster=ClusterConfig(name="local", kind=ClusterKind.local))
     sweep = FrozenSweep(expansion=expansion, launch=launch, conf_digest="")
     frozen.freeze(Root(root), sweep, merge=False)
-    for run in expansion.runs:
-        key = run.run_id
+    for one in expansion.runs:
+        key = one.run_id
         for name, at, samples in (("old", 1.0, 640), ("new", 2.0, 640), ("mid", 1.0, 320)):
             own = row(
                 checkpoint=f"{key}@{samples}", segment=key, samples_seen=samples, scored_at=at,
-                metrics={"acc1": at / 10}, seed=run.config.seed,
+                metrics={"acc1": at / 10}, seed=one.config.seed,
             )  # fmt: skip
             store.append(Root(root).results, f"{key}-{name}", [own])
     return root
@@ -56,7 +60,7 @@ def test_a_sweep_brings_its_runs_and_their_labels(launched: Path) -> None:
 def test_filters_take_values_and_lists(launched: Path) -> None:
     assert len(results.load(launched, seed=1)) == 2
     assert len(results.load(launched, seed=[0, 1], samples_seen=320)) == 2
-    with pytest.raises(KeyError, match="sed"):
+    with pytest.raises(UsageError, match="no column 'sed'. did you mean seed"):
         results.load(launched, sed=1)
 
 
@@ -69,6 +73,32 @@ def test_the_pairs_that_are_scored_are_named_as_work_items_name_them(launched: P
     pairs = results.scored_pairs(Root(launched))
     assert {name for _, name in pairs} == {"zeroshot_classification/shapes/v1"}
     assert len(pairs) == 4
+
+
+def test_the_command_prints_the_table_in_each_format(launched: Path, tmp_path: Path) -> None:
+    words = ("table", f"root={launched}", "sweep=test", "final=true", "where.seed=1")
+    printed = run("evaluation", *words, root=launched).stdout
+    assert pd.read_csv(io.StringIO(printed))[["acc1", "number"]].values.tolist() == [[0.2, 1]]
+    (row,) = json.loads(run("evaluation", *words, "format=json", root=launched).stdout)["rows"]
+    assert (row["acc1"], row["seed"], row["final"]) == (0.2, 1, True)
+    out = tmp_path / "table.parquet"
+    run("evaluation", *words, "format=parquet", f"out={out}", root=launched)
+    assert pd.read_parquet(out)["acc1"].tolist() == [0.2]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["tabel"], "there is no command 'tabel'. did you mean table?"),
+        (["table"], "there is no results table under"),
+        (["table", "format=xls"], "Invalid enum value 'xls'"),
+    ],
+)
+def test_bad_arguments_are_one_line(words: list[str], message: str, root: Path) -> None:
+    done = run("evaluation", *words, root=root)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert message in done.stderr
+    assert not root.exists()
 
 
 def test_the_launcher_reads_the_table_without_pandas(launched: Path) -> None:

@@ -92,8 +92,9 @@ def test_the_launch_takes_the_sweeps_cluster_unless_told_otherwise() -> None:
 
 
 def test_environment_variables_are_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ISOGRID_ROOT", "/somewhere")
-    assert compose_request(["sweep=quickstart"]).launch.root == "/somewhere"
+    monkeypatch.setenv("SCRATCH", "/somewhere")
+    given = ["sweep=quickstart", "root=${oc.env:SCRATCH}"]
+    assert compose_request(given).launch.root == "/somewhere"
 
 
 def test_a_bare_on_in_yaml_is_no_boolean() -> None:

@@ -1,4 +1,4 @@
-"""Which rows are fitted: filters on columns, and the quantity `y`."""
+"""Which rows of a table are meant: filters on columns; and the quantity `y`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,13 +19,11 @@ def filtered(frame: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
         where: column → value, list of values (any of them), or {min: …, max: …}.
 
     Raises:
-        UsageError: there is no such column, or no row is left.
+        UsageError: there is no such column.
     """
     for column, wanted in where.items():
         require_column(frame, column)
         frame = frame[_mask(frame[column], wanted)]
-    if frame.empty:
-        raise UsageError(f"no row is left with {dict(where)}")
     return frame
 
 

@@ -1,0 +1,58 @@
+"""What the entry points share that take `COMMAND key=value …`: dispatch, arguments, errors."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import msgspec
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sweeps.errors import IsogridError, UsageError, choices
+
+T = TypeVar("T")
+Command = Callable[[Sequence[str]], int]
+
+HELP = {"--help", "-h"}
+
+
+def run_command(commands: Mapping[str, Command], words: Sequence[str], usage: str) -> int:
+    """Run the command that the first word names; return the exit status.
+
+    An error that isogrid raises on purpose becomes one line on standard error: 2 if the input is
+    wrong, 1 otherwise.
+    """
+    if not words or HELP & set(words):
+        sys.stdout.write(usage + "\n")
+        return 0
+    command, *rest = words
+    try:
+        if command not in commands:
+            raise UsageError(f"there is no command {command!r}. {choices(command, commands)}")
+        return commands[command](rest)
+    except IsogridError as error:
+        sys.stderr.write(f"isogrid: {error}\n")
+        return 2 if isinstance(error, UsageError) else 1
+
+
+def read_arguments(words: Sequence[str], kind: type[T]) -> T:
+    """Return the arguments that `key=value` words give, as the dataclass `kind`.
+
+    Values are read as YAML scalars and lists, dots in keys as nesting.
+
+    Raises:
+        UsageError: a word is no key=value, a key is unknown, or a value has the wrong type.
+    """
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    for word in words:
+        key, equals, _ = word.partition("=")
+        if not equals:
+            raise UsageError(f"{word!r} is no key=value")
+        if key.split(".")[0] not in known:
+            raise UsageError(f"there is no argument {key!r}. {choices(key, known)}")
+    try:
+        plain: Any = OmegaConf.to_container(OmegaConf.from_dotlist(list(words)), resolve=True)
+        return msgspec.convert(plain, kind)
+    except (OmegaConfBaseException, msgspec.ValidationError) as error:
+        raise UsageError(" ".join(str(error).split())) from error
