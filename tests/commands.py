@@ -14,6 +14,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 OWN_CONF = f"hydra.searchpath=[file://{CHECKOUT}/tests/conf]"
 """Lets a command find the sweeps of the tests."""
 
+TINY = (OWN_CONF, "sweep=tiny")
+"""The sweep of two runs that most tests of whole sweeps play."""
+
 
 def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return an environment in which `root` is the root."""

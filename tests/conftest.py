@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import TINY, run
 from tests.slurm.cluster import INSTALL, SlurmCluster, missing_daemons, running_cluster
 
 
@@ -12,6 +13,15 @@ from tests.slurm.cluster import INSTALL, SlurmCluster, missing_daemons, running_
 def root(tmp_path: Path) -> Path:
     """A root that does not exist yet."""
     return tmp_path / "root"
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root in which the tiny sweep ran to its end on this machine."""
+    root = tmp_path_factory.mktemp("undisturbed") / "root"
+    done = run("launcher", *TINY, root=root)
+    assert done.returncode == 0, done.stderr
+    return root
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -12,6 +12,7 @@ import psutil
 from evaluation import store
 from sweeps.expansion import Expansion
 from sweeps.folders import Root
+from tests.commands import start
 from training.done import read_done
 
 SUPERVISOR, RANK, SCORER = "launcher.supervisor", "training.rank", "evaluation.worker"
@@ -50,6 +51,28 @@ def kill_while(is_alive: Callable[[], bool], root: Path, num_kills: int, seed: i
         if kill_one(root, module, chance):
             killed.append(module)
     return killed
+
+
+def kill_often(root: Path, *words: str, seed: int, env: Mapping[str, str] | None = None) -> None:
+    """Start a launcher three times, and kill it and what it started at random moments."""
+    chance = random.Random(seed)
+    killed: list[str] = []
+    for _ in range(3):
+        launcher = start("launcher", *words, root=root, env=env)
+        killed += kill_while(lambda one=launcher: one.poll() is None, root, 2, chance.randrange(1000))
+        time.sleep(chance.uniform(0, 1))
+        launcher.kill()
+        launcher.wait()
+    assert {SUPERVISOR, RANK} & set(killed), "nothing was killed: the test proves nothing"
+
+
+def refute_difference(root: Path, undisturbed: Path, expansion: Expansion) -> None:
+    """Check that two roots ended in the same bits, and this one has every score exactly once."""
+    assert len(weights_of(root, expansion)) == len(expansion.segments)
+    assert weights_of(root, expansion) == weights_of(undisturbed, expansion)
+    scores = scores_of(root)
+    assert set(scores) == expected_scores(expansion)
+    assert set(scores.values()) == {1}
 
 
 def weights_of(root: Path, expansion: Expansion) -> dict[str, str]:

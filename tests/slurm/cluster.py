@@ -82,7 +82,7 @@ class SlurmCluster:
     def __init__(self, folder: Path, num_nodes: int = 4, cpus: int = 8, gpus: int = 4) -> None:
         self.folder = folder
         self._num_nodes, self._cpus, self._gpus = num_nodes, cpus, gpus
-        self._daemons: list[subprocess.Popen[bytes]] = []
+        self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         self.env = {
             **os.environ,
@@ -115,6 +115,10 @@ class SlurmCluster:
         """End a node, its steps and their processes at once."""
         self._nodes.pop(name).kill()
 
+    def daemon(self, name: str) -> "subprocess.Popen[bytes]":
+        """Return the process of `munged` or `slurmctld`."""
+        return self._daemons[name]
+
     def client(self, *command: str) -> str:
         """Return what a Slurm client command prints."""
         done = subprocess.run(
@@ -128,9 +132,9 @@ class SlurmCluster:
             self.client("scancel", "--user", _user(), "--full")
         for node in self._nodes.values():
             node.kill()
-        for daemon in reversed(self._daemons):
+        for daemon in reversed(self._daemons.values()):
             daemon.terminate()
-        for process in (*self._nodes.values(), *self._daemons):
+        for process in (*self._nodes.values(), *self._daemons.values()):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_TIMEOUT_S)
             process.kill()
@@ -180,7 +184,7 @@ class SlurmCluster:
         _wait_for((munge / "socket").exists, "munged to listen")
 
     def _start_daemon(self, *command: str) -> None:
-        self._daemons.append(self._start(*command))
+        self._daemons[command[0]] = self._start(*command)
 
     def _start(self, *command: str) -> "subprocess.Popen[bytes]":
         output = (self.folder / "log" / f"{command[0]}.out").open("ab")

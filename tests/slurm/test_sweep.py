@@ -1,0 +1,108 @@
+"""A whole sweep on a real Slurm cluster: to the end, through kills, requeues and lost answers."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from launcher import lease
+from launcher.lease import Outcome
+from launcher.ledger import Act, read_history
+from sweeps.folders import Root
+from tests.commands import TINY, run, start, wait_for
+from tests.launcher.processes import RANK, kill_often, processes, refute_difference
+from tests.slurm.cluster import SlurmCluster
+from tests.training.segments import expansion_of
+from training.metrics import metrics_path
+
+SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=10")
+LONG = (*SWEEP, "samples_seen=7680")
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+
+@pytest.fixture
+def cluster(slurm: SlurmCluster) -> Iterator[SlurmCluster]:
+    """The cluster without jobs, before the test and after it."""
+    yield slurm
+    slurm.client("scancel", "--me")
+    wait_for(lambda: not jobs(slurm), "the queue to be empty")
+
+
+def jobs(cluster: SlurmCluster) -> list[list[str]]:
+    """Return id, name and number of nodes of each job."""
+    shown = cluster.client("squeue", "--me", "--noheader", "-o", "%A %j %D")
+    return [line.split() for line in shown.splitlines()]
+
+
+def only_segment(root: Path) -> Path:
+    """Return the folder of the only segment once it has metrics of its first attempt."""
+    (folder,) = wait_for(lambda: list((root / "segments").glob("*")), "a segment")
+    wait_for(metrics_path(folder, 1).exists, "the first step")
+    return folder
+
+
+def test_a_sweep_runs_to_its_report(cluster: SlurmCluster, root: Path, undisturbed: Path) -> None:
+    watching = start("launcher", "watch", *SWEEP, root=root, env=cluster.env)
+    wait_for(lambda: "2" in [nodes for _, _, nodes in jobs(cluster)], "a job on two nodes")
+    wait_for(lambda: len(processes(root, RANK)) >= 4, "its four ranks")
+    assert watching.wait(240) == 0
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny"))
+    assert (root / "reports" / "tiny" / "law.html").exists()
+    again = run("launcher", *SWEEP, root=root, env=cluster.env)
+    assert "nothing to do: every run is done" in again.stdout
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_kills_at_random_moments_change_no_bit_and_no_score(
+    cluster: SlurmCluster, root: Path, undisturbed: Path, seed: int
+) -> None:
+    words = ("watch", *SWEEP, "policy.fruitless_attempts=20")
+    kill_often(root, *words, seed=seed, env=cluster.env)
+    done = run("launcher", *words, root=root, env=cluster.env)
+    assert done.returncode == 0, done.stderr
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny"))
+
+
+def test_a_job_at_its_time_limit_is_requeued_and_goes_on(
+    cluster: SlurmCluster, root: Path, undisturbed: Path
+) -> None:
+    assert run("launcher", *LONG, root=root, env=cluster.env).returncode == 0
+    folder = only_segment(root)
+    ((job_id, _, _),) = jobs(cluster)
+    cluster.client("scancel", "--batch", "--signal=USR1", job_id)
+    done = run("launcher", "watch", *LONG, root=root, env=cluster.env)
+    assert done.returncode == 0, done.stderr
+    known = lease.newest(folder)
+    assert known is not None
+    ends = [(a.outcome, a.holder.job_id, a.holder.restart) for a in known.attempts]
+    assert ends == [(Outcome.stopped, job_id, 0), (Outcome.done, job_id, 1)]
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=7680"))
+
+
+def test_a_job_that_the_ledger_does_not_know_is_adopted(cluster: SlurmCluster, root: Path) -> None:
+    assert run("launcher", *LONG, root=root, env=cluster.env).returncode == 0
+    (ledger,) = Root(root).ledger.iterdir()
+    before_sbatch, after_sbatch = ledger.read_bytes().splitlines(keepends=True)
+    assert Act.submitted.value.encode() in after_sbatch
+    ledger.write_bytes(before_sbatch)
+    again = run("launcher", *LONG, root=root, env=cluster.env)
+    assert f"adopted job {jobs(cluster)[0][0]}" in again.stderr
+    assert len(jobs(cluster)) == 1
+    assert len(read_history(Root(root).ledger).submissions) == 1
+
+
+def test_nothing_is_submitted_while_the_queue_cannot_be_asked(
+    cluster: SlurmCluster, root: Path
+) -> None:
+    assert run("launcher", *LONG, root=root, env=cluster.env).returncode == 0
+    only_segment(root)
+    cluster.daemon("slurmctld").send_signal(signal.SIGSTOP)
+    try:
+        done = run("launcher", *LONG, "policy.client_timeout_s=2", root=root, env=cluster.env)
+    finally:
+        cluster.daemon("slurmctld").send_signal(signal.SIGCONT)
+    assert "did not answer in 2 s" in done.stderr
+    assert len(read_history(Root(root).ledger).submissions) == 1
+    wait_for(lambda: len(jobs(cluster)) == 1, "the controller to answer again")
