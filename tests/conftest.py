@@ -9,6 +9,16 @@ from tests.commands import TINY, run
 from tests.slurm.cluster import INSTALL, SlurmCluster, missing_daemons, running_cluster
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="fail if a test was skipped")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--no-skips") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A root that does not exist yet."""

@@ -2,10 +2,11 @@
 
 Each node's slurmd runs in namespaces of its own (hostname, processes, mounts), so a node has a name
 that resolves to loopback, and killing the namespace's first process is a power cut. Works as root, and
-as any user where user namespaces are allowed. `python -m tests.slurm.cluster COMMAND …` runs a command
-with a cluster around it.
+as any user where user namespaces are allowed. `python -m tests.slurm.cluster -- COMMAND …` runs a
+command with a cluster around it.
 """
 
+import argparse
 import contextlib
 import fcntl
 import os
@@ -217,10 +218,10 @@ class SlurmCluster:
 
 
 @contextlib.contextmanager
-def running_cluster(num_nodes: int = 4) -> Iterator[SlurmCluster]:
+def running_cluster(num_nodes: int = 4, cpus: int = 8) -> Iterator[SlurmCluster]:
     """Run a cluster in a folder with a short name: Slurm's sockets lie in it."""
     folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
-    cluster = SlurmCluster(folder, num_nodes)
+    cluster = SlurmCluster(folder, num_nodes, cpus)
     try:
         cluster.start()
         yield cluster
@@ -270,12 +271,17 @@ def _user() -> str:
 
 def main() -> int:
     """Run a command with a cluster around it; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.slurm.cluster", description=main.__doc__)
+    parser.add_argument("--nodes", type=int, default=4)
+    parser.add_argument("--cpus", type=int, default=8, help="of each node")
+    parser.add_argument("command", nargs="+")
+    arguments = parser.parse_args()
     if missing := missing_daemons():
         print(f"{', '.join(missing)} not found; install with: {INSTALL}", file=sys.stderr)
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with running_cluster() as cluster:
-        return subprocess.run(sys.argv[1:], env=cluster.env, check=False).returncode
+    with running_cluster(arguments.nodes, arguments.cpus) as cluster:
+        return subprocess.run(arguments.command, env=cluster.env, check=False).returncode
 
 
 if __name__ == "__main__":
