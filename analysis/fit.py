@@ -161,7 +161,7 @@ def _warnings(
     if low <= 0 <= high or (law is not None and abs(law.alpha) < FLAT_ALPHA):
         found.append(f"flat: over all runs the exponent is between {low:.3f} and {high:.3f}")
     elif low > 0:
-        found.append("rising: it gets worse with compute")
+        found.append("over all runs it rises: more compute makes it worse")
     if law is None:
         return [*found, _why_no_fit(used, num_given)]
     if law.r2 < LEAST_R2:

@@ -7,6 +7,8 @@ import pytest
 
 from tests.commands import TINY, run
 from tests.slurm.cluster import INSTALL, SlurmCluster, missing_daemons, running_cluster
+from tests.training.segments import expansion_of
+from training.generate import Generation, generate
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +25,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def root(tmp_path: Path) -> Path:
     """A root that does not exist yet."""
     return tmp_path / "root"
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the shards of `tiny`."""
+    folder = tmp_path_factory.mktemp("data")
+    generator = expansion_of("sweep=tiny").runs[0].config.data.generator
+    assert generator is not None
+    generate(Generation(folder=folder / "tiny", generator=generator))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,6 @@ from tests.training.segments import expansion_of, order_for, train
 from training.generate import Generation, generate
 from training.saved import weights_path
 
-pytest_plugins = ["tests.training.conftest"]
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, data: Path) -> tuple[Path, Expansion]:
