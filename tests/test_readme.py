@@ -1,0 +1,54 @@
+"""What the README shows is what the program takes."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from launcher.__main__ import COMMANDS
+from launcher.hooks import read_hooks
+from sweeps.compose import compose_request
+from sweeps.folders import CHECKOUT
+from tests.commands import OWN_CONF
+
+README = (CHECKOUT / "README.md").read_text()
+SWEEP, DATA, CLUSTER, HOOKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> str:
+    """A search path with the README's files, beside the tests' own."""
+    for name, text in (("sweep/lr_study", SWEEP), ("data/my-laion", DATA), ("cluster/mine", CLUSTER)):
+        path = tmp_path / f"{name}.yaml"
+        path.parent.mkdir()
+        path.write_text(text)
+    return OWN_CONF.replace("]", f",file://{tmp_path}]")
+
+
+def test_its_sweep_and_cluster_compose(conf: str) -> None:
+    request = compose_request([conf, "sweep=lr_study", "cluster=mine"])
+    assert len(request.configs) == 2 * 3 * 2 - 2
+    assert {c.schedule.warmup for c in request.configs if c.global_batch_size == 64} == {"10%"}
+    assert request.launch.cluster.modules == ("CUDA",)
+    assert len(compose_request([conf, "sweep=lr_study", "scale=small"]).configs) == 5
+
+
+def test_its_data_take_the_place_of_others(conf: str) -> None:
+    (config, _) = compose_request([conf, "sweep=tiny", "data=my-laion"]).configs
+    assert config.data.shards == "/scratch/laion/{00000..41455}.tar"
+
+
+def test_its_hooks_are_hooks() -> None:
+    assert len(read_hooks(tuple(yaml.safe_load(HOOKS)["hooks"]))) == 3
+
+
+def test_its_table_of_commands_is_complete() -> None:
+    shown = re.findall(r"^\| `(?:(\w+) )?sweep=NAME`", README, re.MULTILINE)
+    assert {name or "launch" for name in shown} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("folder", ["conf", "sweeps", "launcher", "training", "evaluation", "analysis"])
+def test_its_tree_names_the_folders(folder: str) -> None:
+    assert re.search(rf"^{folder}/ +\w", README, re.MULTILINE)
+    assert (CHECKOUT / folder).is_dir()
