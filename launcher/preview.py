@@ -86,12 +86,13 @@ def plan_text(preview: Preview, *, is_terminal: bool) -> str:
     """Return the preview as a table of runs and a line of totals."""
     console = Console(file=io.StringIO(), force_terminal=is_terminal, highlight=False, width=WIDTH)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("run", "state"):
+    axes = list(dict.fromkeys(axis for s in preview.statuses for axis in s.run.labels))
+    for name in (*axes, "state"):
         table.add_column(name, no_wrap=True)
     for name in ("ranks", "batch", "GPU-hours", "core-hours", "their range", "duration"):
         table.add_column(name, justify="right", no_wrap=True)
     for status in preview.statuses:
-        table.add_row(*_row(preview, status))
+        table.add_row(*(status.run.labels.get(axis, "") for axis in axes), *_row(preview, status))
     console.print(table)
     console.print(_totals(preview), markup=False)
     text = console.file.getvalue()  # type: ignore[attr-defined]
@@ -123,7 +124,6 @@ def _row(preview: Preview, status: RunStatus) -> list[str]:
     left = [preview.estimates[key] for key in run.segments if key in preview.estimates]
     known = [e for e in left if e is not None]
     fixed = [
-        run.run_id,
         status.state.value,
         f"{run.config.resources.num_ranks:,}",
         f"{run.config.global_batch_size:,}",
@@ -136,7 +136,7 @@ def _row(preview: Preview, status: RunStatus) -> list[str]:
         *fixed,
         _number(sum(e.gpu_hours for e in known)),
         _number(sum(e.core_hours for e in known)),
-        f"{_number(low)} to {_number(high)}" if known else "",
+        f"{_number(low)} to {_number(high)}" if low < high else "",
         _duration(sum(e.wall_hours for e in known)),
     ]
 
