@@ -3,8 +3,8 @@
     state-<samples>.safetensors      weights and optimiser: a segment resumes, or a child starts, here
     weights-<samples>.safetensors    weights only: a milestone, for evaluation
 
-`<samples>` are samples seen since the run began. The header carries `Position` and a SHA-256 of all
-tensors, so a file needs no companion and is never trusted unread. There is no random state to keep:
+`<samples>` are samples seen since the run began. The header carries `Position` and a SHA-256 of it and of
+all tensors, so a file needs no companion and is never trusted unread. There is no random state to keep:
 random numbers are functions of (seed, step, rank).
 """
 
@@ -69,10 +69,10 @@ class Position:
 
 
 def write(path: Path, tensors: Tensors, position: Position) -> str:
-    """Write tensors and where they stand; return their SHA-256."""
+    """Write tensors and where they stand; return the tensors' SHA-256."""
     digest = tensors_digest(tensors)
-    meta = {"sha256": digest, "position": msgspec.json.encode(position).decode()}
-    durable.replace(path, save(tensors, metadata=meta))
+    where = msgspec.json.encode(position).decode()
+    durable.replace(path, save(tensors, metadata={"position": where, "sha256": _seal(digest, where)}))
     return digest
 
 
@@ -88,9 +88,10 @@ def read(path: Path) -> tuple[Tensors, Position]:
             meta = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         position = msgspec.json.decode(meta["position"], type=Position)
+        sealed = meta["sha256"]
     except (safetensors.SafetensorError, msgspec.DecodeError, KeyError, TypeError) as error:
         raise CorruptCheckpoint(f"{path}: {error}") from error
-    if tensors_digest(tensors) != meta["sha256"]:
+    if _seal(tensors_digest(tensors), meta["position"]) != sealed:
         raise CorruptCheckpoint(f"{path}: its content does not match its SHA-256")
     return tensors, position
 
@@ -151,6 +152,10 @@ def tensors_digest(tensors: Tensors) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _seal(digest: str, position: str) -> str:
+    return hashlib.sha256(f"{digest} {position}".encode()).hexdigest()
 
 
 def _under(tensors: Tensors, prefix: str) -> Tensors:

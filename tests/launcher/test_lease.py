@@ -11,9 +11,8 @@ import pytest
 from conf.schema import ClusterKind
 from launcher import lease
 from launcher.acquire import HolderState, acquire, holder_state
-from launcher.executor import this_host
+from launcher.host import process_started_at, this_host
 from launcher.lease import Holder, Lease, Outcome
-from launcher.local import process_started_at
 from sweeps.errors import Superseded
 from tests.launcher.worlds import HOLDER
 from tests.launcher.worlds import lease as leases

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.executor import this_host
-from launcher.local import process_started_at
+from launcher.host import process_started_at, this_host
 from launcher.lock import LockHolder, locked
 from sweeps import durable
 from sweeps.errors import LauncherBusy

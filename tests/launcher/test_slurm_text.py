@@ -9,7 +9,7 @@ import pytest
 from conf.schema import ClusterConfig, ClusterKind, PolicyConfig, ResourceConfig
 from launcher.queue import Job
 from launcher.sbatch import script
-from launcher.slurm import clean_environment, client, parse_indices, parse_queue
+from launcher.slurm_client import clean_environment, client, parse_indices, parse_queue
 from launcher.submission import Submission
 from sweeps.compose import compose_request
 from sweeps.errors import QueueUnknown, UsageError

@@ -34,15 +34,14 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     assert all(torch.equal(tensors[name], TENSORS[name]) for name in TENSORS)
 
 
-@pytest.mark.parametrize("where", [8, 200, -1])
-def test_a_changed_byte_is_found(tmp_path: Path, where: int) -> None:
+def test_a_changed_bit_is_found_wherever_it_is(tmp_path: Path) -> None:
     path = state_path(tmp_path, 64)
     checkpoint.write(path, TENSORS, position(64))
-    content = bytearray(path.read_bytes())
-    content[where] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(CorruptCheckpoint, match="state-64"):
-        checkpoint.read(path)
+    content = path.read_bytes()
+    for where in range(len(content)):
+        path.write_bytes(content[:where] + bytes([content[where] ^ 1]) + content[where + 1 :])
+        with pytest.raises(CorruptCheckpoint, match="state-64"):
+            checkpoint.read(path)
 
 
 @pytest.mark.parametrize("size", [0, 5, 100, -1])
