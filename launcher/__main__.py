@@ -11,6 +11,7 @@ from launcher import launch as launching
 from launcher.preview import make_preview, plan_json, plan_text
 from launcher.state import RunStatus, State
 from launcher.status import make_report, status_json, status_text
+from launcher.sweep import current_statuses, statuses_by_files, sweep_of
 from launcher.view import look_at
 from launcher.wording import plural
 from sweeps.compose import compose_request, run_hydra_app
@@ -74,7 +75,7 @@ def watch(arguments: Sequence[str]) -> int:
 def status(arguments: Sequence[str]) -> int:
     """Show the state of every cell of the grid."""
     view = look_at(arguments)
-    statuses = launching.current_statuses(view.sweep)
+    statuses = current_statuses(view.sweep)
     report = make_report(view.sweep.root, view.sweep.name, statuses, view.note)
     _print(view.format, status_json(report), lambda tty: status_text(report, is_terminal=tty))
     return 0
@@ -83,8 +84,8 @@ def status(arguments: Sequence[str]) -> int:
 def plan(arguments: Sequence[str]) -> int:
     """Show what a launch would do and what it would cost."""
     request = compose_request(arguments)
-    sweep = launching.sweep_of(request)
-    statuses, trained = launching.statuses_by_files(sweep)
+    sweep = sweep_of(request)
+    statuses, trained = statuses_by_files(sweep)
     preview = make_preview(sweep.expansion, statuses, trained, request.launch.cluster, load_rates())
     _print(request.launch.format, plan_json(preview), lambda tty: plan_text(preview, is_terminal=tty))
     return 0

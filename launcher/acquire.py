@@ -13,10 +13,9 @@ from pathlib import Path
 
 from conf.schema import ClusterKind
 from launcher import lease
-from launcher.executor import this_host
+from launcher.host import is_alive, this_host
 from launcher.lease import Holder, Lease
-from launcher.local import is_alive
-from launcher.slurm import ask_queue
+from launcher.slurm_client import ask_queue
 from sweeps.errors import QueueUnknown
 
 POLL_S = 1.0

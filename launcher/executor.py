@@ -1,11 +1,11 @@
 """What reconciling needs of a machine; two kinds of machine offer it."""
 
-import os
-import socket
 from typing import Protocol
 
 from conf.schema import ClusterConfig, ClusterKind, PolicyConfig
+from launcher.local import LocalExecutor
 from launcher.queue import Queue
+from launcher.slurm import SlurmExecutor
 from launcher.submission import Submission
 
 
@@ -51,19 +51,5 @@ class Executor(Protocol):
 def executor_for(cluster: ClusterConfig, policy: PolicyConfig) -> Executor:
     """Return the executor of a cluster."""
     if cluster.kind is ClusterKind.local:
-        from launcher.local import LocalExecutor
-
         return LocalExecutor(cluster)
-    from launcher.slurm import SlurmExecutor
-
     return SlurmExecutor(cluster, policy)
-
-
-def this_host() -> str:
-    """Return this machine's name."""
-    return socket.gethostname()
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from conf.schema import ClusterConfig
-from launcher.executor import this_host, usable_cores
+from launcher.host import this_host, usable_cores
 from launcher.queue import Job, Queue
 from launcher.submission import Submission, read
 from sweeps.folders import CHECKOUT
@@ -76,20 +76,6 @@ class LocalExecutor:
         if folder not in self._taken:
             self._taken[folder] = read(folder).items[0].resources.num_cores
         return self._taken[folder]
-
-
-def is_alive(pid: int, started_at: float) -> bool:
-    """Return whether the process that had this id then is still there."""
-    try:
-        process = psutil.Process(pid)
-        return process.create_time() == started_at and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def process_started_at() -> float:
-    """Return when this process started, as `is_alive` wants it."""
-    return psutil.Process().create_time()
 
 
 def _supervisors() -> Iterator[tuple[int, Path]]:

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from launcher.executor import this_host
-from launcher.local import is_alive, process_started_at
+from launcher.host import is_alive, process_started_at, this_host
 from sweeps import durable
 from sweeps.errors import LauncherBusy
 

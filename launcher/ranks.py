@@ -7,10 +7,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from conf.schema import ClusterConfig, ClusterKind, ResourceConfig
-from launcher.slurm import first_host
+from launcher.slurm_client import first_host
 from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.folders import CHECKOUT
 
@@ -46,41 +47,39 @@ class Ranks:
             process.wait(KILL_GRACE_S)
 
 
-def start_local(module: str, order: Path, log: Path, resources: ResourceConfig) -> Ranks:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crew:
+    """What the processes of an attempt are to do: `python -m module order`, all writing to `log`."""
+
+    module: str
+    order: Path
+    log: Path
+    resources: ResourceConfig
+    attempt: int
+
+
+def start(crew: Crew, cluster: ClusterConfig, *, timeout_s: float) -> Ranks:
+    """Start the processes of an attempt.
+
+    Args:
+        crew: what they do.
+        cluster: local, or the Slurm cluster in one of whose jobs this process is.
+        timeout_s: for Slurm's client commands.
+    """
+    if cluster.kind is ClusterKind.local:
+        return _start_local(crew)
+    return _start_srun(crew, cluster, timeout_s=timeout_s)
+
+
+def _start_local(crew: Crew) -> Ranks:
     """Start the ranks on this machine, each on a leash to this process."""
     port = _free_port()
-    return Ranks(
-        [
-            _start(
-                _command(module, order, "--leash"),
-                log,
-                {
-                    "RANK": str(rank),
-                    "WORLD_SIZE": str(resources.num_ranks),
-                    "LOCAL_RANK": str(rank),
-                    "MASTER_ADDR": LOOPBACK,
-                    "MASTER_PORT": str(port),
-                    "GLOO_SOCKET_IFNAME": socket.if_indextoname(1),
-                    **_thread_limits(resources),
-                },
-                stdin=subprocess.PIPE,
-            )
-            for rank in range(resources.num_ranks)
-        ]
-    )
+    return Ranks([_local_rank(crew, rank, port) for rank in range(crew.resources.num_ranks)])
 
 
-def start_srun(
-    module: str,
-    order: Path,
-    log: Path,
-    resources: ResourceConfig,
-    cluster: ClusterConfig,
-    *,
-    attempt: int,
-    timeout_s: float,
-) -> Ranks:
+def _start_srun(crew: Crew, cluster: ClusterConfig, *, timeout_s: float) -> Ranks:
     """Start the ranks on the nodes of this Slurm job."""
+    resources = crew.resources
     options = [
         f"--nodes={num_nodes(resources, cluster)}",
         f"--ntasks={resources.num_ranks}",
@@ -88,67 +87,47 @@ def start_srun(
         "--kill-on-bad-exit=1",
         "--input=none",
         "--open-mode=append",
-        f"--output={log}",
+        f"--output={crew.log}",
         *cluster.srun_args,
     ]
     job_id = int(os.environ["SLURM_JOB_ID"])
-    master = first_host(os.environ["SLURM_JOB_NODELIST"], timeout_s) + cluster.host_suffix
     meeting = {
-        "MASTER_ADDR": master,
-        "MASTER_PORT": str(FIRST_PORT + (job_id * 31 + attempt) % NUM_PORTS),
-        **_thread_limits(resources),
+        "MASTER_ADDR": first_host(os.environ["SLURM_JOB_NODELIST"], timeout_s) + cluster.host_suffix,
+        "MASTER_PORT": str(FIRST_PORT + (job_id * 31 + crew.attempt) % NUM_PORTS),
     }
-    command = ["srun", *options, *_command(module, order)]
-    return Ranks([_start(command, log, meeting, stdin=subprocess.DEVNULL)])
+    return Ranks([_start(crew, ["srun", *options], meeting, stdin=subprocess.DEVNULL)])
 
 
-def start(
-    module: str,
-    order: Path,
-    log: Path,
-    resources: ResourceConfig,
-    cluster: ClusterConfig,
-    *,
-    attempt: int,
-    timeout_s: float,
-) -> Ranks:
-    """Start the ranks of an attempt where the cluster has them run.
-
-    Args:
-        module: run as `python -m module order`.
-        order: what the ranks are told to do.
-        log: all their output.
-        resources: their number and threads.
-        cluster: local, or the Slurm cluster in one of whose jobs this process is.
-        attempt: number of the attempt.
-        timeout_s: for Slurm's client commands.
-    """
-    if cluster.kind is ClusterKind.local:
-        return start_local(module, order, log, resources)
-    return start_srun(module, order, log, resources, cluster, attempt=attempt, timeout_s=timeout_s)
+def _local_rank(crew: Crew, rank: int, port: int) -> subprocess.Popen[bytes]:
+    meeting = {
+        "RANK": str(rank),
+        "WORLD_SIZE": str(crew.resources.num_ranks),
+        "LOCAL_RANK": str(rank),
+        "MASTER_ADDR": LOOPBACK,
+        "MASTER_PORT": str(port),
+        "GLOO_SOCKET_IFNAME": socket.if_indextoname(1),
+    }
+    return _start(crew, [], meeting, stdin=subprocess.PIPE, options=["--leash"])
 
 
 def _start(
-    command: Sequence[str], log: Path, env: Mapping[str, str], *, stdin: int
+    crew: Crew,
+    prefix: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    stdin: int,
+    options: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
-    with log.open("ab") as output:
+    with crew.log.open("ab") as output:
         return subprocess.Popen(
-            command,
+            [*prefix, sys.executable, "-m", crew.module, str(crew.order), *options],
             cwd=CHECKOUT,
-            env={**os.environ, **env},
+            env={**os.environ, **env, "OMP_NUM_THREADS": str(crew.resources.threads_per_rank)},
             stdin=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-
-def _command(module: str, order: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", module, str(order), *options]
-
-
-def _thread_limits(resources: ResourceConfig) -> dict[str, str]:
-    return {"OMP_NUM_THREADS": str(resources.threads_per_rank)}
 
 
 def _free_port() -> int:

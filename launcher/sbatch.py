@@ -19,7 +19,7 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor as SubmititExecutor
 
 from conf.schema import ClusterConfig
-from launcher.slurm import clean_environment
+from launcher.slurm_client import clean_environment
 from launcher.submission import Submission
 from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.errors import QueueUnknown, SubmissionRefused

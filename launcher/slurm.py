@@ -1,27 +1,13 @@
-"""Slurm's client commands, each with a timeout, and their output in our words. No submitit here."""
+"""A Slurm cluster as the launcher sees it."""
 
-import os
 import re
-import subprocess
-import time
-from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from conf.schema import ClusterConfig, PolicyConfig
-from launcher.queue import Job, Queue
+from launcher.queue import Queue
+from launcher.slurm_client import ask_queue, client
 from launcher.submission import Submission
-from sweeps.errors import QueueUnknown, UsageError
-
-FIELDS = ("ArrayJobID", "ArrayTaskID", "JobID", "State", "RestartCnt", "Name")
-"""Columns asked of squeue. The name comes last: it may hold the separator, and even a newline."""
-
-RUNNING_STATES = {"RUNNING", "COMPLETING", "STAGE_OUT", "SIGNALING", "SUSPENDED", "STOPPED"}
-ENDED_STATES = {
-    "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY",
-    "PREEMPTED", "REVOKED", "TIMEOUT",
-}  # fmt: skip
-
-RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
+from sweeps.errors import QueueUnknown
 
 
 class SlurmExecutor:
@@ -48,7 +34,7 @@ class SlurmExecutor:
 
     def submit(self, submission: Submission) -> str:
         """Write a batch script and hand it to sbatch; return the job id."""
-        from launcher.sbatch import submit
+        from launcher.sbatch import submit  # `status` needs no submitit
 
         return submit(submission)
 
@@ -58,96 +44,3 @@ class SlurmExecutor:
 
     def free_cores(self, queue: Queue) -> None:
         """Return None: Slurm sees to what fits."""
-
-
-def ask_queue(timeout_s: float) -> Queue:
-    """Return the jobs of this user.
-
-    Raises:
-        QueueUnknown: squeue failed or did not answer in time.
-    """
-    asked_at = time.time()
-    columns = ",".join(f"{field}:|" for field in FIELDS)
-    shown = client(["squeue", "--me", "--noheader", "-O", columns], timeout_s)
-    return Queue(asked_at=asked_at, jobs=tuple(parse_queue(shown)))
-
-
-def parse_queue(shown: str) -> Iterator[Job]:
-    """Yield the jobs in squeue's output; lines that are parts of a name with a newline are dropped."""
-    for line in shown.splitlines():
-        fields = line.split("|", len(FIELDS) - 1)
-        if len(fields) < len(FIELDS) or not fields[0].strip().isdigit():
-            continue
-        array_id, task, job_id, state, restarts, name = (field.strip() for field in fields)
-        if state in ENDED_STATES:
-            continue
-        is_array = task != "N/A"
-        yield Job(
-            job_id=f"{array_id}_{task}" if is_array and task.isdigit() else job_id,
-            name=name.removesuffix("|"),
-            indices=tuple(parse_indices(task)) if is_array else None,
-            is_running=state in RUNNING_STATES,
-            restarts=int(restarts) if restarts.isdigit() else 0,
-        )
-
-
-def parse_indices(text: str) -> list[int]:
-    """Return the array indices of squeue's `0-3,7,10-20:5%4`."""
-    indices: list[int] = []
-    for part in text.partition("%")[0].split(","):
-        found = RANGE.fullmatch(part)
-        if not found:
-            raise QueueUnknown(f"squeue lists array indices as {text!r}, which is cut or unknown")
-        first, last, step = (int(n) if n else None for n in found.groups())
-        assert first is not None
-        indices.extend(range(first, (first if last is None else last) + 1, step or 1))
-    return indices
-
-
-def client(command: Sequence[str], timeout_s: float, env: Mapping[str, str] | None = None) -> str:
-    """Return the standard output of a Slurm client command.
-
-    Raises:
-        QueueUnknown: it failed or took longer than `timeout_s`.
-        UsageError: there is no such command on this machine.
-    """
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            env=clean_environment() if env is None else dict(env),
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"{command[0]} is not on this machine; a Slurm cluster needs its client commands: run on "
-            f"a login node, or use cluster=local"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise QueueUnknown(f"{command[0]} did not answer in {timeout_s:g} s") from error
-    if done.returncode:
-        raise QueueUnknown(f"{command[0]} failed: {' '.join(done.stderr.split()) or 'no message'}")
-    return done.stdout
-
-
-def clean_environment() -> dict[str, str]:
-    """Return the environment without what an enclosing job or step would leak into a new one.
-
-    SLURM_CONF stays: it says which cluster. SLURM_BITSTR_LEN=0 keeps squeue from cutting array lists.
-    """
-    leaking = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_", "SQUEUE_")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(leaking) or k == "SLURM_CONF"}
-    return {**kept, "SLURM_BITSTR_LEN": "0"}
-
-
-def first_host(nodelist: str, timeout_s: float) -> str:
-    """Return the first host of a Slurm node list such as `n[1-4,7]`."""
-    return client(["scontrol", "show", "hostnames", nodelist], timeout_s).split()[0]
-
-
-def requeue(job_id: str, timeout_s: float) -> None:
-    """Put a job back into the queue. Slurm ends the caller's own job within a moment."""
-    client(["scontrol", "requeue", job_id], timeout_s)

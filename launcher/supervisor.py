@@ -17,12 +17,11 @@ from pathlib import Path
 from types import FrameType
 
 from conf.schema import ClusterKind
-from launcher import acquire, lease, slurm, submission
-from launcher.executor import this_host
+from launcher import acquire, lease, slurm_client, submission
+from launcher.host import process_started_at, this_host
 from launcher.lease import Attempt, Holder, Lease, Outcome
-from launcher.local import process_started_at
 from launcher.orders import OrderPaths, num_done, write_order
-from launcher.ranks import Ranks, start
+from launcher.ranks import Crew, Ranks, start
 from launcher.submission import Submission
 from sweeps.cost import charged_cores, num_nodes
 from sweeps.errors import QueueUnknown, Superseded
@@ -110,16 +109,15 @@ class Supervisor:
     def _attempt(self) -> Outcome:
         """Start the ranks, watch them to their end, and note how they ended in the lease."""
         paths = OrderPaths.of(self._folder, self._attempt_number)
-        module = write_order(self._submission, self._index, paths)
-        ranks = start(
-            module,
-            paths.order,
-            paths.log,
-            self._item.resources,
-            self._submission.cluster,
+        crew = Crew(
+            module=write_order(self._submission, self._index, paths),
+            order=paths.order,
+            log=paths.log,
+            resources=self._item.resources,
             attempt=self._attempt_number,
-            timeout_s=self._submission.policy.client_timeout_s,
         )
+        timeout_s = self._submission.policy.client_timeout_s
+        ranks = start(crew, self._submission.cluster, timeout_s=timeout_s)
         try:
             outcome, reason = self._watch(ranks, paths)
         except BaseException:
@@ -191,7 +189,7 @@ class Supervisor:
         """Put a Slurm job that runs out of time back into the queue: the last act of this process."""
         if self._submission.cluster.kind is ClusterKind.slurm and self._stop.signal == signal.SIGUSR1:
             try:
-                slurm.requeue(_own_job_id(), self._submission.policy.client_timeout_s)
+                slurm_client.requeue(_own_job_id(), self._submission.policy.client_timeout_s)
             except QueueUnknown as error:
                 log.warning("not requeued (%s): the next launch continues", error)
         return 0

@@ -6,7 +6,7 @@ from typing import Any
 
 from conf.schema import OutputFormat, RunConfig
 from launcher.hooks import read_hooks
-from launcher.launch import Sweep, sweep_of
+from launcher.sweep import Sweep, sweep_of
 from sweeps import frozen
 from sweeps.compose import compose_request, simple_overrides
 from sweeps.expansion import Expansion

@@ -1,0 +1,201 @@
+"""Passes over a sweep: observe, plan, apply, then tell the hooks."""
+
+import logging
+import subprocess
+import time
+from collections.abc import Sequence
+
+from conf.schema import ClusterKind, ResourceConfig
+from evaluation import store
+from launcher import prepare
+from launcher.apply import Site, apply
+from launcher.deliver import checkpoint_events, completion_events, deliver, last_words
+from launcher.executor import Executor
+from launcher.ledger import Ledger
+from launcher.lock import Lock
+from launcher.observe import Observed, observe
+from launcher.plan import Submit, Work, plan
+from launcher.queue import Job
+from launcher.state import RunStatus, State
+from launcher.sweep import Sweep, statuses_of, wanted_of
+from sweeps.cost import estimate, load_rates
+from sweeps.expansion import Expansion, Run
+from sweeps.folders import CHECKOUT
+from sweeps.items import TrainItem
+
+log = logging.getLogger(__name__)
+
+LOCAL_PASS_S = 5.0
+LOCAL_POLL_S = 0.25
+STOP_PATIENCE_S = 60.0
+COMPACT_FILES = 200
+ACTIVE = {State.running, State.queued, State.waiting, State.trained}
+
+
+class Reconciler:
+    """Makes passes over one sweep. Whoever makes one holds the root's lock."""
+
+    def __init__(self, sweep: Sweep, executor: Executor, ledger: Ledger, lock: Lock) -> None:
+        self._sweep, self._executor, self._ledger = sweep, executor, ledger
+        self._train = _train_items(sweep)
+        self._num_submissions = 0
+        self._site = Site(
+            root=sweep.root,
+            sweep=sweep.name,
+            cluster=sweep.launch.cluster,
+            policy=sweep.launch.policy,
+            executor=executor,
+            ledger=ledger,
+            lock=lock,
+            commit=_code_commit(),
+        )
+
+    def make_pass(self) -> list[RunStatus]:
+        """Observe, plan, apply; then tell the hooks, and keep the table tidy."""
+        observed = self._observe()
+        policy = self._sweep.launch.policy
+        actions = plan(self._work(observed), observed, policy, self._max_array_size)
+        apply(actions, self._site)
+        self._num_submissions += sum(isinstance(action, Submit) for action in actions)
+        if actions:
+            observed = self._observe()
+        statuses = statuses_of(self._sweep, observed)
+        self._tell(observed, statuses)
+        if store.num_inbox_files(self._sweep.root.results) >= COMPACT_FILES:
+            store.compact(self._sweep.root.results)
+        return statuses
+
+    def passes(self) -> list[RunStatus]:
+        """Make passes until no run is active; then compact the table."""
+        known: dict[str, State] = {}
+        try:
+            while True:
+                statuses = self.make_pass()
+                _log_changes(statuses, known)
+                if not any(status.state in ACTIVE for status in statuses):
+                    store.compact(self._sweep.root.results)
+                    return statuses
+                self._wait()
+        except KeyboardInterrupt:
+            if self._is_local:
+                self._stop_all()
+            raise
+
+    @property
+    def num_submissions(self) -> int:
+        """How many submissions were handed over in all passes."""
+        return self._num_submissions
+
+    def last_words(self, statuses: Sequence[RunStatus]) -> list[str]:
+        """Return what the hooks of completed runs and sweeps said last."""
+        completions = completion_events(self._sweep.root, self._sweep.expansion, statuses)
+        return [said for event in completions for said in last_words(event, self._ledger)]
+
+    def _stop_all(self) -> None:
+        """Have everything of this root that runs on this machine save a checkpoint and leave."""
+        ours = self._our_jobs()
+        log.info("stopping %d work items at their next step", len(ours))
+        for job in ours:
+            self._executor.stop(job.job_id)
+        deadline = time.monotonic() + STOP_PATIENCE_S
+        while self._our_jobs() and time.monotonic() < deadline:
+            time.sleep(LOCAL_POLL_S)
+
+    def _our_jobs(self) -> list[Job]:
+        ours = self._ledger.history.submissions
+        return [job for job in self._executor.queue().jobs if job.name in ours]
+
+    def _observe(self) -> Observed:
+        segments = self._sweep.expansion.segments.values()
+        return observe(self._sweep.root, segments, self._ledger.history, self._executor)
+
+    def _tell(self, observed: Observed, statuses: Sequence[RunStatus]) -> None:
+        events = checkpoint_events(self._sweep.root, self._sweep.expansion, observed.segments)
+        deliver(events, self._sweep.hooks, self._ledger)
+        completions = completion_events(self._sweep.root, self._sweep.expansion, statuses)
+        deliver(completions, self._sweep.hooks, self._ledger)
+
+    def _wait(self) -> None:
+        """Wait until another pass is worth while: locally, as soon as some process has ended."""
+        if not self._is_local:
+            time.sleep(self._sweep.launch.policy.poll_s)
+            return
+        before = self._executor.queue().jobs
+        deadline = time.monotonic() + LOCAL_PASS_S
+        while time.monotonic() < deadline and self._executor.queue().jobs == before:
+            time.sleep(LOCAL_POLL_S)
+
+    def _work(self, observed: Observed) -> Work:
+        datasets = prepare.eval_datasets(self._sweep.expansion.runs)
+        return Work(
+            segments=self._sweep.expansion.segments,
+            train=self._train,
+            wanted=wanted_of(self._sweep, observed.segments),
+            datasets={n: self._sweep.root.absolute(d.path) for n, d in datasets.items()},
+            score_resources=ResourceConfig(),
+        )
+
+    @property
+    def _is_local(self) -> bool:
+        return self._sweep.launch.cluster.kind is ClusterKind.local
+
+    @property
+    def _max_array_size(self) -> int:
+        return 1 if self._is_local else self._sweep.launch.cluster.max_array_size
+
+
+def _code_commit() -> str:
+    """Return the commit of the checkout, with `+` where files differ from it; empty without git."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
+
+
+def _train_items(sweep: Sweep) -> list[TrainItem]:
+    """Return all trainings, the most expensive first, so that the last ones to end are short."""
+    owners = _owners(sweep.expansion)
+    items = [
+        TrainItem(
+            segment=segment,
+            shards=sweep.root.absolute(owners[key].config.data.shards),
+            resources=owners[key].config.resources,
+            save_every_s=owners[key].config.checkpoints.save_every_s,
+        )
+        for key, segment in sweep.expansion.segments.items()
+        if key in owners
+    ]
+    rates = load_rates()
+
+    def cost(item: TrainItem) -> float:
+        known = estimate(item.segment, item.resources, sweep.launch.cluster, rates)
+        return known.core_hours if known else 0.0
+
+    return sorted(items, key=cost, reverse=True)
+
+
+def _owners(expansion: Expansion) -> dict[str, Run]:
+    """Return for each segment the longest run that it belongs to; its layout counts."""
+    ordered = sorted(expansion.runs, key=lambda run: run.samples_seen)
+    return {key: run for run in ordered for key in run.segments}
+
+
+def _log_changes(statuses: Sequence[RunStatus], known: dict[str, State]) -> None:
+    """Say which runs changed their state since this was last asked."""
+    done = sum(status.state is State.done for status in statuses)
+    for status in statuses:
+        run_id, state = status.run.run_id, status.state
+        if known.get(run_id) not in (None, state) and state in (
+            State.trained,
+            State.done,
+            State.held,
+        ):
+            log.info("%s: %s (%d of %d runs done)", run_id, state.value, done, len(statuses))
+        known[run_id] = state

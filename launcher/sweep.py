@@ -1,0 +1,85 @@
+"""A sweep as the launcher knows it, and the status of its runs."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from conf.schema import LaunchConfig
+from launcher.deliver import checkpoint_events
+from launcher.executor import executor_for
+from launcher.hooks import Hook, read_hooks, wanted_scores
+from launcher.ledger import read_history
+from launcher.observe import Observed, SegmentEvidence, observe, observe_files
+from launcher.state import RunStatus, run_statuses
+from sweeps.compose import Request
+from sweeps.errors import UsageError
+from sweeps.expansion import Expansion, expand
+from sweeps.folders import Root, root_of
+from sweeps.items import CheckpointEvals
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sweep:
+    """What a sweep is, where it lives, and who is told of it."""
+
+    expansion: Expansion
+    launch: LaunchConfig
+    root: Root
+    hooks: list[Hook]
+
+    @property
+    def name(self) -> str:
+        """The sweep's name."""
+        return self.expansion.sweep
+
+
+def sweep_of(request: Request) -> Sweep:
+    """Return the sweep that a command line asks for; nothing is written."""
+    return Sweep(
+        expansion=expand(request.sweep, request.cells, request.configs),
+        launch=request.launch,
+        root=root_of(request.launch.root),
+        hooks=read_hooks(request.launch.hooks),
+    )
+
+
+def current_statuses(sweep: Sweep) -> list[RunStatus]:
+    """Return the status of each run as it is now; nothing is written."""
+    executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
+    segments, history = sweep.expansion.segments.values(), read_history(sweep.root.ledger)
+    try:
+        observed = observe(sweep.root, segments, history, executor)
+    except UsageError as error:
+        log.warning("%s; what is alive is unknown", error)
+        observed = observe_files(sweep.root, segments, history)
+    return statuses_of(sweep, observed)
+
+
+def statuses_by_files(sweep: Sweep) -> tuple[list[RunStatus], dict[str, int]]:
+    """Return the status of each run and the samples trained of each segment, by files alone."""
+    segments, history = sweep.expansion.segments, read_history(sweep.root.ledger)
+    observed = observe_files(sweep.root, segments.values(), history)
+    trained = {
+        key: segments[key].end if evidence.is_done else evidence.samples
+        for key, evidence in observed.segments.items()
+    }
+    return statuses_of(sweep, observed), trained
+
+
+def statuses_of(sweep: Sweep, observed: Observed) -> list[RunStatus]:
+    """Return the status of each run, given what was observed."""
+    return run_statuses(
+        sweep.expansion.runs,
+        sweep.expansion.segments,
+        observed,
+        wanted_of(sweep, observed.segments),
+        sweep.launch.policy.fruitless_attempts,
+    )
+
+
+def wanted_of(sweep: Sweep, evidence: Mapping[str, SegmentEvidence]) -> list[CheckpointEvals]:
+    """Return the scores that hooks ask for, of the checkpoints that exist."""
+    events = checkpoint_events(sweep.root, sweep.expansion, evidence)
+    return [task for event in events for task in wanted_scores(sweep.hooks, event)]
