@@ -3,9 +3,9 @@
     state-<samples>.safetensors      weights and optimiser: a segment resumes, or a child starts, here
     weights-<samples>.safetensors    weights only: a milestone, for evaluation
 
-`<samples>` are samples seen since the run began. The header carries `Position` and a SHA-256 of it and of
-all tensors, so a file needs no companion and is never trusted unread. There is no random state to keep:
-random numbers are functions of (seed, step, rank).
+`<samples>` are samples seen since the run began. The header carries `Position` and a SHA-256 of it and
+of all tensors, so a file needs no companion and is never trusted unread. There is no random state to
+keep: random numbers are functions of (seed, step, rank).
 """
 
 import hashlib
