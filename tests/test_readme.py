@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
+from omegaconf import OmegaConf
 
 from launcher.__main__ import COMMANDS
 from launcher.hooks import read_hooks
@@ -40,7 +40,9 @@ def test_its_data_take_the_place_of_others(conf: str) -> None:
 
 
 def test_its_hooks_are_hooks() -> None:
-    assert len(read_hooks(tuple(yaml.safe_load(HOOKS)["hooks"]))) == 3
+    shown = OmegaConf.to_object(OmegaConf.create(HOOKS))
+    assert isinstance(shown, dict)
+    assert len(read_hooks(tuple(shown["hooks"]))) == 3
 
 
 def test_its_table_of_commands_is_complete() -> None:

@@ -22,7 +22,8 @@ RANDOM = np.random.default_rng(0)
 
 def unit(rows: int, width: int = 16) -> Features:
     features = RANDOM.standard_normal((rows, width)).astype(np.float32)
-    return features / np.linalg.norm(features, axis=1, keepdims=True)
+    normed: Features = features / np.linalg.norm(features, axis=1, keepdims=True)
+    return normed
 
 
 def test_accuracy_is_scikit_learns() -> None:

@@ -2,9 +2,10 @@
 
 import random
 import signal
+import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -42,10 +43,12 @@ def kill_one(root: Path, module: str, chance: random.Random) -> bool:
     return True
 
 
-def kill_while(is_alive: Callable[[], bool], root: Path, num_kills: int, seed: int) -> list[str]:
-    """Kill supervisors, ranks and scorers at random moments while something lives; return which."""
-    chance, killed = random.Random(seed), []
-    while is_alive() and len(killed) < num_kills:
+def kill_while(
+    launcher: "subprocess.Popen[bytes]", root: Path, num_kills: int, chance: random.Random
+) -> list[str]:
+    """Kill supervisors, ranks and scorers at random moments while a launcher lives; return which."""
+    killed: list[str] = []
+    while launcher.poll() is None and len(killed) < num_kills:
         time.sleep(chance.uniform(0.3, 2.5))
         module = chance.choice([SUPERVISOR, RANK, SCORER])
         if kill_one(root, module, chance):
@@ -59,7 +62,7 @@ def kill_often(root: Path, *words: str, seed: int, env: Mapping[str, str] | None
     killed: list[str] = []
     for _ in range(3):
         launcher = start("launcher", *words, root=root, env=env)
-        killed += kill_while(lambda one=launcher: one.poll() is None, root, 2, chance.randrange(1000))
+        killed += kill_while(launcher, root, 2, chance)
         time.sleep(chance.uniform(0, 1))
         launcher.kill()
         launcher.wait()

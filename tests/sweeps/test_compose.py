@@ -143,7 +143,7 @@ GROUPS = {
     "schedule": ["cosine", "constant", "constant_cooldown"],
     "eval": ["quickstart", "openclip2023"],
 }
-VALUES = {
+VALUES: dict[str, list[Any]] = {
     "optim.lr": [1e-3, 1, "${optim.beta1}"],
     "seed": [3],
     "precision": ["bf16"],
@@ -155,8 +155,9 @@ VALUES = {
     "procedure.options": [{"a": 1}],
     "checkpoints.milestones": [[64, 128]],
 }
+SETTINGS = VALUES | GROUPS
 a_setting = st.one_of(
-    *[st.tuples(st.just(key), st.sampled_from(values)) for key, values in {**GROUPS, **VALUES}.items()]
+    *[st.tuples(st.just(key), st.sampled_from(values)) for key, values in SETTINGS.items()]
 )
 
 
