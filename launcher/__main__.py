@@ -12,8 +12,8 @@ from launcher.preview import make_preview, plan_json, plan_text
 from launcher.state import RunStatus, State
 from launcher.status import make_report, status_json, status_text
 from launcher.sweep import current_statuses, statuses_by_files, sweep_of
+from launcher.text import plural
 from launcher.view import look_at
-from launcher.wording import plural
 from sweeps.compose import compose_request, run_hydra_app
 from sweeps.cost import load_rates
 from sweeps.errors import IsogridError, UsageError, choices

@@ -12,7 +12,7 @@ from launcher.ledger import Act, Ledger, Line
 from launcher.lock import Lock
 from launcher.plan import Action, Adopt, GiveUp, NoteEnded, NoteUnlisted, Submit
 from launcher.submission import Submission
-from launcher.wording import plural
+from launcher.text import plural
 from sweeps import durable
 from sweeps.errors import KeyConflict, QueueUnknown, SubmissionRefused
 from sweeps.expansion import Segment

@@ -1,22 +1,17 @@
 """What `plan` prints: what a launch would do and what that costs, before anything is spent."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from conf.schema import ClusterConfig, ResourceConfig
 from launcher.state import RunStatus, State
-from launcher.status import run_json
-from launcher.wording import plural
+from launcher.status import axes_of, run_json, state_colour
+from launcher.text import plural, table
 from sweeps.cost import Estimate, Rate, estimate
 from sweeps.expansion import Expansion, Segment
 
-WIDTH = 150
-"""The table is as wide as its run ids make it; a narrow terminal folds it."""
+COLUMNS = ("ranks", "batch", "GPU-hours", "core-hours", "their range", "duration")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,20 +79,14 @@ def plan_json(preview: Preview) -> dict[str, Any]:
 
 def plan_text(preview: Preview, *, is_terminal: bool) -> str:
     """Return the preview as a table of runs and a line of totals."""
-    console = Console(file=io.StringIO(), force_terminal=is_terminal, highlight=False, width=WIDTH)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    axes = list(dict.fromkeys(axis for s in preview.statuses for axis in s.run.labels))
-    for name in (*axes, "state"):
-        table.add_column(name, no_wrap=True)
-    for name in ("ranks", "batch", "GPU-hours", "core-hours", "their range", "duration"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for status in preview.statuses:
-        table.add_row(*(status.run.labels.get(axis, "") for axis in axes), *_row(preview, status))
-    console.print(table)
-    console.print(_totals(preview), markup=False)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert isinstance(text, str)
-    return text.rstrip()
+    axes = axes_of(preview.statuses)
+    rows = [
+        [*(status.run.labels.get(axis, "") for axis in axes), *_row(preview, status)]
+        for status in preview.statuses
+    ]
+    colour_of = state_colour if is_terminal else None
+    shown = table([*axes, "state", *COLUMNS], rows, right=len(COLUMNS), colour_of=colour_of)
+    return f"{shown}\n{_totals(preview)}"
 
 
 def _estimates(

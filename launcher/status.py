@@ -1,30 +1,26 @@
 """What `status` prints: the state of every cell of the grid, as text or JSON."""
 
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 from launcher import lease
 from launcher.lease import Lease
 from launcher.state import RunStatus, State
-from launcher.wording import plural
+from launcher.text import Colour, coloured, plural, table
 from sweeps.folders import Root
 
 COLUMN_AXIS = "samples_seen"
 """The axis that runs along the columns of the table; the others make its rows."""
 
 COLOURS = {
-    State.waiting: "dim",
-    State.queued: "cyan",
-    State.running: "yellow",
-    State.trained: "blue",
-    State.held: "red",
-    State.cancelled: "magenta",
-    State.done: "green",
+    State.waiting.value: Colour.dim,
+    State.queued.value: Colour.cyan,
+    State.running.value: Colour.yellow,
+    State.trained.value: Colour.blue,
+    State.held.value: Colour.red,
+    State.cancelled.value: Colour.magenta,
+    State.done.value: Colour.green,
 }
 
 
@@ -94,60 +90,53 @@ def run_json(status: RunStatus) -> dict[str, Any]:
     }
 
 
-def status_text(report: StatusReport, *, is_terminal: bool, width: int | None = None) -> str:
+def status_text(report: StatusReport, *, is_terminal: bool) -> str:
     """Return the report as a table of the grid, the counts, and the failures."""
-    console = Console(file=io.StringIO(), force_terminal=is_terminal, width=width, highlight=False)
-    if report.note:
-        console.print(f"note: {report.note}", markup=False)
-    console.print(_grid(report.statuses))
     counted = [f"{number} {state}" for state, number in report.counts.items() if number]
-    console.print(
-        f"{report.sweep}: {plural(len(report.statuses), 'run')}: {', '.join(counted)}", markup=False
-    )
-    console.print(f"spent: {_hours(report)}", markup=False)
+    lines = [
+        *([f"note: {report.note}"] if report.note else []),
+        _grid(report.statuses, state_colour if is_terminal else None),
+        f"{report.sweep}: {plural(len(report.statuses), 'run')}: {', '.join(counted)}",
+        f"spent: {_hours(report)}",
+    ]
     for failure in report.failures:
-        console.print(f"\n{failure.state.value} {failure.run_id}", style="bold", markup=False)
-        console.print(failure.reason, markup=False, soft_wrap=True)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert isinstance(text, str)
-    return text.rstrip()
+        title = f"{failure.state.value} {failure.run_id}"
+        lines += ["", coloured(title, Colour.bold if is_terminal else None), failure.reason]
+    return "\n".join(lines)
 
 
-def _grid(statuses: Sequence[RunStatus]) -> Table:
+def axes_of(statuses: Iterable[RunStatus]) -> list[str]:
+    """Return the axes of the grid that runs make, in order."""
+    return list(dict.fromkeys(axis for status in statuses for axis in status.run.labels))
+
+
+def state_colour(cell: str) -> Colour | None:
+    """Return the colour of a cell that begins with a state."""
+    return COLOURS.get(cell.partition(" ")[0])
+
+
+def _grid(statuses: Sequence[RunStatus], colour_of: Callable[[str], Colour | None] | None) -> str:
     """Return the grid: samples seen along the columns, all other axes along the rows."""
+    axes = [axis for axis in axes_of(statuses) if axis != COLUMN_AXIS]
     rows: dict[tuple[str, ...], dict[str, list[RunStatus]]] = {}
     for status in statuses:
-        row = tuple(v for a, v in _labels(status) if a != COLUMN_AXIS)
+        row = tuple(status.run.labels.get(axis, "") for axis in axes)
         rows.setdefault(row, {}).setdefault(_column(status), []).append(status)
     columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
-    names = [a for a, _ in _labels(statuses[0]) if a != COLUMN_AXIS] if statuses else []
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in names:
-        table.add_column(name, no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    for row, cells in rows.items():
-        padded = [*row, *[""] * (len(names) - len(row))]
-        table.add_row(*padded, *(_cell(cells.get(column, [])) for column in columns))
-    return table
-
-
-def _labels(status: RunStatus) -> list[tuple[str, str]]:
-    return list(status.run.labels.items())
+    shown = [
+        [*row, *(" ".join(map(_cell, cells.get(column, []))) for column in columns)]
+        for row, cells in rows.items()
+    ]
+    return table([*axes, *columns], shown, right=len(columns), colour_of=colour_of)
 
 
 def _column(status: RunStatus) -> str:
     return status.run.labels.get(COLUMN_AXIS, f"{status.run.samples_seen:,}")
 
 
-def _cell(statuses: Iterable[RunStatus]) -> str:
-    return " ".join(_one(status) for status in statuses)
-
-
-def _one(status: RunStatus) -> str:
-    colour = COLOURS[status.state]
+def _cell(status: RunStatus) -> str:
     share = f" {status.progress:.0%}" if status.state is State.running else ""
-    return f"[{colour}]{status.state.value}{share}[/{colour}]"
+    return f"{status.state.value}{share}"
 
 
 def _hours(report: StatusReport) -> str:

@@ -1,0 +1,60 @@
+"""How things read in a terminal: counted nouns, aligned columns, colours."""
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+GAP = "  "
+
+
+class Colour(Enum):
+    """Terminal attributes, by their ECMA-48 numbers."""
+
+    bold = 1
+    dim = 2
+    red = 31
+    green = 32
+    yellow = 33
+    blue = 34
+    magenta = 35
+    cyan = 36
+
+
+def plural(number: int, noun: str) -> str:
+    """Return `1 run`, `2 runs`, `1,058 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def coloured(text: str, colour: Colour | None) -> str:
+    """Return text that a terminal shows in a colour."""
+    return f"\x1b[{colour.value}m{text}\x1b[0m" if colour else text
+
+
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: int = 0,
+    colour_of: Callable[[str], Colour | None] | None = None,
+) -> str:
+    """Return rows under a header, in columns as wide as they must be.
+
+    Args:
+        header: names of the columns.
+        rows: cells, as many in each as there are columns.
+        right: so many columns, the last ones, are aligned to the right.
+        colour_of: the colour of a cell, by its text; without it the table is plain.
+    """
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    first_right = len(header) - right
+
+    def line(cells: Sequence[str], colour_of: Callable[[str], Colour | None] | None) -> str:
+        padded = (
+            cell.rjust(width) if number >= first_right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        if colour_of is None:
+            return GAP.join(padded).rstrip()
+        return GAP.join(coloured(cell, colour_of(cell.strip())) for cell in padded)
+
+    bold = None if colour_of is None else (lambda _: Colour.bold)
+    return "\n".join([line(header, bold), *(line(row, colour_of) for row in rows)])
