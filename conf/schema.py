@@ -169,14 +169,13 @@ class CheckpointConfig:
 class ResourceConfig:
     """How a run is laid out on a machine; no part of its science.
 
-    World size times micro-batch times `accumulation` is the global batch.
+    Ranks times micro-batch is the global batch.
     """
 
     num_ranks: int = 1
     ranks_per_node: int | None = None
     threads_per_rank: int = 1
     num_workers: int = 0
-    accumulation: int = 1
 
     @property
     def num_cores(self) -> int:
@@ -276,10 +275,11 @@ class PolicyConfig:
     """Patience and limits of the launcher and its supervisors; `_s` are seconds.
 
     `settle_s`: so far apart are two queue answers that give up an unresolved submission.
-    `lock_stale_s`: a lock of another host, unchanged for so long, is dead. `stall_s`: a run without
+    `lock_stale_s`: a lock of another host whose heartbeat is so old is dead. `stall_s`: a run without
     new samples for so long hangs. `fruitless_attempts`: held after so many attempts without new
     samples. `scores_per_item`: checkpoints scored by one work item. `poll_s`: between two passes of
-    `watch`. `client_timeout_s`: for one call of a scheduler's command.
+    `watch`. `client_timeout_s`: for one call of a scheduler's command. `lost_machines`: gone for good,
+    as the ledger names them (local@host); what was submitted there is given up.
     """
 
     settle_s: float = 30.0
@@ -289,6 +289,7 @@ class PolicyConfig:
     scores_per_item: int = 32
     poll_s: float = 60.0
     client_timeout_s: float = 60.0
+    lost_machines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from evaluation.encoder import Encoder, Features
 from evaluation.testset import TestSet
+from evaluation.ties import hit_rate
 
 
 def accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> float:
-    """Return the share of rows whose label is among the `k` highest scores.
+    """Return the share of rows whose label is among the `k` highest scores; ties as `hit_rate` has it.
 
     Args:
         scores: shape (n, classes).
@@ -18,8 +19,8 @@ def accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> 
         k: how many guesses count.
     """
     own = scores[np.arange(len(labels)), labels][:, None]
-    above = (scores > own).sum(axis=1)
-    return float((above < k).mean())
+    above, tied = (scores > own).sum(axis=1), (scores == own).sum(axis=1)
+    return hit_rate(above, tied, np.ones_like(tied), k)
 
 
 def mean_per_class_recall(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 
 from evaluation.encoder import Encoder, Features
 from evaluation.testset import TestSet
+from sweeps.errors import DataError
 
 
 def contrastive_loss(images: Features, texts: Features, scale: float) -> float:
@@ -16,7 +17,11 @@ def contrastive_loss(images: Features, texts: Features, scale: float) -> float:
 
 
 class HeldOutLoss:
-    """Mean loss over batches of `batch` pairs in the set's order; what is left over is left out."""
+    """Mean loss over batches of `batch` pairs in the set's order; what is left over is left out.
+
+    Raises:
+        DataError: the set is smaller than a batch.
+    """
 
     def __init__(self, batch: int = 64) -> None:
         self._batch = batch
@@ -24,6 +29,8 @@ class HeldOutLoss:
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
         """Yield contrastive_loss, with the first caption of each image."""
         images, texts = model.images(data), model.texts([own[0] for own in data.captions])
+        if len(images) < self._batch:
+            raise DataError(f"{len(images)} pairs are fewer than a batch of {self._batch}")
         starts = range(0, len(images) - self._batch + 1, self._batch)
         parts = [slice(first, first + self._batch) for first in starts]
         losses = [contrastive_loss(images[p], texts[p], model.logit_scale) for p in parts]

@@ -7,27 +7,34 @@ from numpy.typing import NDArray
 
 from evaluation.encoder import Encoder, Features
 from evaluation.testset import TestSet
+from evaluation.ties import Counts, hit_rate
 
 KS = (1, 5, 10)
 CHUNK = 1024
 
 
-def ranks_of_best(
+def places_of_best(
     queries: Features, targets: Features, relevant: Sequence[NDArray[np.int64]]
-) -> NDArray[np.int64]:
-    """Return for each query how many targets stand above its best relevant one, shape (queries,).
+) -> tuple[Counts, Counts, Counts]:
+    """Return where the best relevant target of each query stands, as `hit_rate` wants it.
 
     Args:
         queries: shape (queries, embedding).
         targets: shape (targets, embedding).
         relevant: for each query the rows of `targets` that are right.
+
+    Returns:
+        above, tied and relevant among the tied, each of shape (queries,).
     """
-    ranks = np.empty(len(queries), dtype=np.int64)
+    places = np.empty((3, len(queries)), dtype=np.int64)
     for first in range(0, len(queries), CHUNK):
         scores = queries[first : first + CHUNK] @ targets.T
-        for row, line in enumerate(scores):
-            ranks[first + row] = (line > line[relevant[first + row]].max()).sum()
-    return ranks
+        for row, line in enumerate(scores, start=first):
+            own = line[relevant[row]]
+            best = own.max()
+            places[:, row] = (line > best).sum(), (line == best).sum(), (own == best).sum()
+    above, tied, right = places
+    return above, tied, right
 
 
 class Retrieval:
@@ -38,9 +45,9 @@ class Retrieval:
         owners = np.repeat(np.arange(len(data.captions)), [len(own) for own in data.captions])
         images = model.images(data)
         texts = model.texts([caption for own in data.captions for caption in own])
-        image_ranks = ranks_of_best(texts, images, list(owners[:, None]))
+        image_places = places_of_best(texts, images, list(owners[:, None]))
         captions_of = np.split(np.arange(len(owners)), np.flatnonzero(np.diff(owners)) + 1)
-        text_ranks = ranks_of_best(images, texts, captions_of)
+        text_places = places_of_best(images, texts, captions_of)
         for k in KS:
-            yield f"image_retrieval_recall@{k}", float((image_ranks < k).mean())
-            yield f"text_retrieval_recall@{k}", float((text_ranks < k).mean())
+            yield f"image_retrieval_recall@{k}", hit_rate(*image_places, k)
+            yield f"text_retrieval_recall@{k}", hit_rate(*text_places, k)

@@ -6,6 +6,7 @@ others are scored.
 """
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from evaluation.orders import ScoreOrder
 from evaluation.results import scored_pairs
 from evaluation.testset import TestSet, load_test_set
 from sweeps import durable
-from sweeps.errors import CorruptCheckpoint, DataError, IsogridError, NotFinite
+from sweeps.errors import NotFinite, ScoringFailed
 from sweeps.expansion import Segment
 from sweeps.folders import Root
 from sweeps.items import CheckpointEvals, eval_id
@@ -33,10 +34,6 @@ from training.procedure import make_procedure
 from training.saved import weights_path
 
 log = logging.getLogger(__name__)
-
-
-class ScoringFailed(IsogridError):
-    """Some checkpoints could not be scored; the others were."""
 
 
 def score_all(order: ScoreOrder) -> bool:
@@ -53,8 +50,9 @@ def score_all(order: ScoreOrder) -> bool:
                 return False
             try:
                 scorer.score(task)
-            except (CorruptCheckpoint, DataError, NotFinite) as error:
-                failures.append(f"{task.checkpoint}: {error}")
+            except Exception as error:
+                log.exception("%s cannot be scored", task.checkpoint)
+                failures.append(f"{task.checkpoint}: {error!r}")
             progress.write(f"{task.checkpoint}\n")
             progress.flush()
     if failures:
@@ -92,6 +90,7 @@ class _Scorer:
         for spec in evals:
             data = self._test_set(spec.dataset, image_size(segment.train.model))
             metrics = dict(make_evaluator(spec).run(encoder, data))
+            _refuse_not_finite(spec, metrics)
             yield _row(task, spec, segment.train, position, num_params, metrics, self._order.commit)
 
     def _load(self, train: TrainConfig, weights: checkpoint.Tensors) -> tuple[torch.nn.Module, Encoder]:
@@ -105,6 +104,12 @@ class _Scorer:
         if (name, side) not in self._sets:
             self._sets[name, side] = load_test_set(Path(self._order.item.datasets[name]), side)
         return self._sets[name, side]
+
+
+def _refuse_not_finite(spec: EvalSpec, metrics: dict[str, float]) -> None:
+    wrong = [name for name, value in metrics.items() if not math.isfinite(value)]
+    if wrong:
+        raise NotFinite(f"{eval_id(spec)}: {', '.join(wrong)} is no finite number")
 
 
 def _row(

@@ -38,6 +38,9 @@ def load_test_set(folder: Path, side: int) -> TestSet:
         DataError: it is incomplete or a sample cannot be decoded.
     """
     samples = list(_samples(folder))
+    for kind in ("cls", "txt"):
+        if 0 < sum(kind in sample for sample in samples) < len(samples):
+            raise DataError(f"{folder}: some samples have a .{kind} and others have none")
     return TestSet(
         images=np.stack([_pixels(folder, number, s, side) for number, s in enumerate(samples)]),
         labels=np.array([int(s["cls"]) for s in samples if "cls" in s], dtype=np.int64),

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 
 from evaluation.orders import ScoreOrder
-from evaluation.scoring import ScoringFailed, score_all
+from evaluation.scoring import score_all
 from sweeps import durable
-from sweeps.errors import UsageError
+from sweeps.errors import ScoringFailed, UsageError
 from sweeps.logs import configure_logging
 from training.exits import RankExit
-from training.leash import die_with_parent
+from training.leash import die_with_parent, ignore_stop_signals
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--leash", action="store_true", help="die when standard input ends")
     arguments = parser.parse_args()
     configure_logging()
+    ignore_stop_signals()
     if arguments.leash:
         die_with_parent()
     order = durable.decode(arguments.order.read_bytes(), ScoreOrder)

@@ -61,10 +61,15 @@ def launch(arguments: Sequence[str], *, watch: bool = False) -> int:
         request.launch.format,
         status_json(report),
         lambda tty: "\n".join(
-            [status_text(report, is_terminal=tty), _what_was_done(done), *done.last_words]
+            [
+                status_text(report, is_terminal=tty),
+                _what_was_done(done),
+                *done.last_words,
+                *done.failures,
+            ]
         ),
     )
-    return _exit_status(done.statuses)
+    return _exit_status(done)
 
 
 def watch(arguments: Sequence[str]) -> int:
@@ -150,9 +155,9 @@ def _what_was_done(done: launching.Launched) -> str:
     return "nothing to submit now"
 
 
-def _exit_status(statuses: Sequence[RunStatus]) -> int:
-    """Return 1 if some run needs the user."""
-    return int(any(status.state is State.held for status in statuses))
+def _exit_status(done: launching.Launched) -> int:
+    """Return 1 if some run or hook needs the user."""
+    return int(bool(done.failures) or any(status.state is State.held for status in done.statuses))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
-from conf.schema import ClusterKind
+from conf.schema import ClusterKind, PolicyConfig
 from launcher import lease
 from launcher.host import is_alive, this_host
 from launcher.lease import Holder, Lease
@@ -43,43 +43,45 @@ def acquire(
         folder: of the work item.
         successor: makes the lease that follows another.
         state_of: says what is known of a holder.
-        stale_s: how long the lease of a silent holder must stay unchanged; one that cannot be asked
-            about is asked about again for as long.
+        stale_s: how long the lease of a silent holder must stay unchanged. The holder is asked about
+            at once, whenever the lease changes, and once more at the end.
     """
     seen, seen_at = lease.newest(folder), time.monotonic()
+    state = _state(seen, state_of)
     while True:
-        current = lease.newest(folder)
-        if current != seen:
-            seen, seen_at = current, time.monotonic()
         is_stale = time.monotonic() - seen_at >= stale_s
-        state = _state(current, state_of)
+        if is_stale:
+            state = _state(seen, state_of)  # the last time was `stale_s` ago
         if state is HolderState.gone or (state is HolderState.silent and is_stale):
-            following = successor(current)
+            following = successor(seen)
             if lease.take(folder, following):
                 return following
         elif state is HolderState.alive or (state is HolderState.unknown and is_stale):
             return None
         else:
             time.sleep(POLL_S)
+        if (current := lease.newest(folder)) != seen:
+            seen, seen_at, state = current, time.monotonic(), _state(current, state_of)
 
 
-def holder_state(holder: Holder, me: Holder, kind: ClusterKind, timeout_s: float) -> HolderState:
+def holder_state(holder: Holder, me: Holder, kind: ClusterKind, policy: PolicyConfig) -> HolderState:
     """Return what `me`, a waiter for the same item, can know of a holder.
 
     Args:
         holder: of the lease.
         me: who asks.
         kind: of the cluster on which `me` runs.
-        timeout_s: for asking the queue.
+        policy: machines that are lost, and the patience with the queue.
     """
     if holder.where != me.where:
-        return HolderState.unknown
+        is_lost = holder.where in policy.lost_machines
+        return HolderState.silent if is_lost else HolderState.unknown
     if kind is ClusterKind.local:
         return _local_state(holder)
     if (holder.submission, holder.index) == (me.submission, me.index):
         return HolderState.silent if holder.restart < me.restart else HolderState.alive
     try:
-        listed = ask_queue(timeout_s).job_of(holder.submission, holder.index)
+        listed = ask_queue(policy.client_timeout_s).job_of(holder.submission, holder.index)
     except QueueUnknown:
         return HolderState.unknown
     return HolderState.alive if listed else HolderState.silent
@@ -94,5 +96,5 @@ def _state(current: Lease | None, state_of: Callable[[Holder], HolderState]) -> 
 def _local_state(holder: Holder) -> HolderState:
     if holder.host != this_host():
         return HolderState.unknown
-    is_there = is_alive(holder.pid, holder.pid_started_at)
+    is_there = is_alive(holder.pid, holder.pid_start)
     return HolderState.alive if is_there else HolderState.gone

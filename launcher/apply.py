@@ -4,13 +4,15 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from conf.schema import ClusterConfig, PolicyConfig
-from launcher import submission
+from launcher import lease, submission
 from launcher.executor import Executor
 from launcher.ledger import Act, Ledger, Line
 from launcher.lock import Lock
 from launcher.plan import Action, Adopt, GiveUp, NoteEnded, NoteUnlisted, Submit
+from launcher.queue import Job
 from launcher.submission import Submission
 from launcher.text import plural
 from sweeps import durable
@@ -37,19 +39,20 @@ class Site:
     commit: str
 
 
-def apply(actions: Iterable[Action], site: Site) -> None:
-    """Carry out the actions in order.
+def apply(actions: Iterable[Action], site: Site) -> list[Job]:
+    """Carry out the actions in order; return the jobs that were made.
 
     Raises:
         SubmissionRefused: the scheduler said no to a submission, for good.
         KeyConflict: a segment's folder belongs to another configuration.
         LauncherBusy: another launcher took over meanwhile.
     """
+    jobs = []
     for action in actions:
         site.lock.check()
         match action:
             case Submit():
-                _submit(action, site)
+                jobs += _submit(action, site)
             case Adopt():
                 log.info("adopted job %s of %s", action.job_id, action.submission)
                 _note(site, Act.adopted, action.submission, job_id=action.job_id)
@@ -59,10 +62,11 @@ def apply(actions: Iterable[Action], site: Site) -> None:
                 log.info("%s never became a job; its items are planned again", action.submission)
                 _note(site, Act.lost, action.submission)
             case NoteEnded():
-                _note(site, Act.ended, action.submission)
+                _note(site, Act.ended, action.submission, outcomes=_outcomes(site, action.submission))
+    return jobs
 
 
-def _submit(action: Submit, site: Site) -> None:
+def _submit(action: Submit, site: Site) -> list[Job]:
     train = tuple(item for item in action.items if isinstance(item, TrainItem))
     score = tuple(item for item in action.items if isinstance(item, ScoreItem))
     kind = "train" if train else "score"
@@ -87,6 +91,7 @@ def _submit(action: Submit, site: Site) -> None:
         items=tuple(item.key for item in given.items),
         checkpoints=tuple(tuple(c.checkpoint for c in item.checkpoints) for item in score),
     )
+    site.lock.check()
     try:
         job_id = site.executor.submit(given)
     except SubmissionRefused as error:
@@ -94,9 +99,19 @@ def _submit(action: Submit, site: Site) -> None:
         raise
     except QueueUnknown as error:
         log.warning("%s: %s; whether it became a job will be seen", given.id, error)
-        return
+        return []
     _note(site, Act.submitted, given.id, job_id=job_id)
     log.info("job %s: %s", job_id, describe(given))
+    indices = tuple(range(len(given.items))) if len(given.items) > 1 else None
+    return [Job(job_id=job_id, name=given.id, indices=indices, is_running=False)]
+
+
+def _outcomes(site: Site, name: str) -> tuple[str, ...]:
+    """Return how the last attempt of each item of a submission ended; empty where none began."""
+    given = submission.read(site.root.submission(name))
+    leases = [lease.newest(given.item_folder(index)) for index in range(len(given.items))]
+    ends = [held.attempt.outcome if held else None for held in leases]
+    return tuple(end.value if end else "" for end in ends)
 
 
 def describe(given: Submission) -> str:
@@ -126,27 +141,6 @@ def freeze_segment(root: Root, segment: Segment) -> None:
     durable.replace(path, durable.encode(segment))
 
 
-def _note(
-    site: Site,
-    act: Act,
-    name: str,
-    *,
-    at: float | None = None,
-    where: str = "",
-    job_id: str = "",
-    items: tuple[str, ...] = (),
-    checkpoints: tuple[tuple[str, ...], ...] = (),
-    detail: str = "",
-) -> None:
-    site.ledger.append(
-        Line(
-            time=time.time() if at is None else at,
-            act=act,
-            submission=name,
-            where=where,
-            job_id=job_id,
-            items=items,
-            checkpoints=checkpoints,
-            detail=detail,
-        )
-    )
+def _note(site: Site, act: Act, name: str, *, at: float | None = None, **more: Any) -> None:
+    now = time.time() if at is None else at
+    site.ledger.append(Line(time=now, act=act, submission=name, **more))

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conf.schema import EvalSpec, HookMoment
 from launcher.hooks import Hook
-from launcher.ledger import Act, Ledger, Line
+from launcher.ledger import Act, History, Ledger, Line
 from launcher.observe import SegmentEvidence
 from launcher.state import RunStatus, State
+from launcher.text import plural
 from sweeps import durable
 from sweeps.events import Event
 from sweeps.expansion import Expansion, suites_of
@@ -79,13 +80,13 @@ def last_words(event: Event, ledger: Ledger) -> list[str]:
     return [said for (event_id, _), said in delivered.items() if event_id == event.event_id and said]
 
 
-def failed_deliveries(ledger: Ledger) -> list[str]:
-    """Return the last words of hooks that have failed too often to be called again."""
-    history = ledger.history
+def failed_deliveries(history: History) -> list[str]:
+    """Return a line for each hook that could not yet be told of an event."""
     return [
-        f"hook on {event_id}: {words[-1]}"
-        for (event_id, hook), words in history.failures.items()
-        if len(words) >= MOST_FAILURES and (event_id, hook) not in history.delivered
+        f"the hook on {event_id} failed {plural(len(words), 'time')}: {words[-1]}"
+        for which, words in history.failures.items()
+        if which not in history.delivered
+        for event_id in which[:1]
     ]
 
 
@@ -102,11 +103,17 @@ def _deliver(event: Event, hook: Hook, ledger: Ledger) -> None:
         said = hook.call(event)
         detail = said if isinstance(said, str) else ""
     except Exception as error:
-        act, detail = Act.delivery_failed, f"{type(error).__name__}: {error}"
+        act, detail = Act.delivery_failed, _why(error)
         log.exception("the hook on %s failed", event.event_id)
     ledger.append(
         Line(time=time.time(), act=act, event_id=event.event_id, hook=hook.name, detail=detail)
     )
+
+
+def _why(error: Exception) -> str:
+    said = getattr(error, "stderr", None)
+    words = said.decode(errors="replace").strip().splitlines()[-1:] if isinstance(said, bytes) else []
+    return ": ".join([type(error).__name__, str(error), *words])
 
 
 def _union(suites: Iterable[tuple[EvalSpec, ...]]) -> tuple[EvalSpec, ...]:

@@ -2,8 +2,11 @@
 
 import os
 import socket
+from pathlib import Path
 
-import psutil
+STATE, START = 0, 19
+"""Fields of /proc/PID/stat (proc(5)), counted behind the process' name."""
+ENDED = {"Z", "X"}
 
 
 def this_host() -> str:
@@ -16,15 +19,23 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def is_alive(pid: int, started_at: float) -> bool:
-    """Return whether the process that had this id then is still there."""
+def is_alive(pid: int, started: int) -> bool:
+    """Return whether the process that had this id and start is still there."""
+    found = _state_and_start(pid)
+    return found is not None and found[1] == started and found[0] not in ENDED
+
+
+def own_start() -> int:
+    """Return when this process started: clock ticks since boot, which no change of clocks moves."""
+    found = _state_and_start(os.getpid())
+    assert found is not None
+    return found[1]
+
+
+def _state_and_start(pid: int) -> tuple[str, int] | None:
     try:
-        process = psutil.Process(pid)
-        return process.create_time() == started_at and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def process_started_at() -> float:
-    """Return when this process started, as `is_alive` wants it."""
-    return psutil.Process().create_time()
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
+    return fields[STATE], int(fields[START])

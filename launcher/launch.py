@@ -5,8 +5,9 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from launcher import prepare
+from launcher import lease, prepare
 from launcher.executor import Executor, executor_for
 from launcher.ledger import Act, Ledger, Line
 from launcher.lock import locked
@@ -23,11 +24,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Launched:
-    """What a launch did: submissions made, the runs' status afterwards, and what hooks said last."""
+    """What a launch did: submissions made, and the runs' status afterwards.
+
+    `last_words`: what hooks of completed runs and sweeps said. `failures`: hooks that failed.
+    """
 
     num_submissions: int
     statuses: list[RunStatus]
     last_words: list[str]
+    failures: list[str]
 
 
 def launch(request: Request, *, until_complete: bool) -> Launched:
@@ -55,6 +60,7 @@ def launch(request: Request, *, until_complete: bool) -> Launched:
             num_submissions=reconciler.num_submissions,
             statuses=statuses,
             last_words=reconciler.last_words(statuses),
+            failures=reconciler.failed_deliveries(),
         )
 
 
@@ -72,9 +78,16 @@ def resume(request: Request) -> list[RunStatus]:
         held = [s for s in current_statuses(sweep) if s.state is State.held]
         ledger = Ledger(sweep.root.ledger)
         if keys := tuple(dict.fromkeys(key for s in held for key in s.run.segments)):
-            ledger.append(Line(time=time.time(), act=Act.resumed, items=keys))
+            attempts = tuple(_last_attempt(sweep.root.segment(key)) for key in keys)
+            line = Line(time=time.time(), act=Act.resumed, items=keys, attempts=attempts)
+            ledger.append(line)
         ledger.close()
     return held
+
+
+def _last_attempt(folder: Path) -> int:
+    held = lease.newest(folder)
+    return held.attempt.number if held else 0
 
 
 @contextlib.contextmanager

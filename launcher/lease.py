@@ -20,6 +20,7 @@ class Outcome(Enum):
 
     done = "done"
     stopped = "stopped"
+    time_limit = "time_limit"
     crashed = "crashed"
     stalled = "stalled"
     bad_data = "bad_data"
@@ -43,7 +44,7 @@ class Holder:
     restart: int
     host: str
     pid: int
-    pid_started_at: float
+    pid_start: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +91,10 @@ def newest(folder: Path) -> Lease | None:
 
 def take(folder: Path, lease: Lease) -> bool:
     """Become the holder; return False if another one was first."""
-    return durable.publish(_path(folder, lease.attempt.number), durable.encode(lease))
+    number = lease.attempt.number
+    is_made = durable.publish(_path(folder, number), durable.encode(lease))
+    # Old generations are deleted, so one that was long overtaken could be made a second time.
+    return is_made and durable.newest_generation(folder, NAME) == number
 
 
 def renew(folder: Path, lease: Lease) -> None:
@@ -119,21 +123,23 @@ def successor(lease: Lease | None, holder: Holder, *, now: float, cores: int, gp
     return Lease(attempt=attempt, history=tuple(map(_closed, lease.attempts)) if lease else ())
 
 
-def fruitless_attempts(lease: Lease, since: float = 0.0) -> int:
+def fruitless_attempts(lease: Lease, since: int = 0) -> int:
     """Return how many of the last ended attempts in a row brought no sample that was new.
 
     Args:
         lease: of the work item.
-        since: attempts that started before do not count (the user asked to try again).
+        since: attempts up to this number do not count (after them the user asked to try again).
+            Nor do those that were stopped on request.
     """
-    count, best = 0, -1
+    count, best = 0, 0
     for attempt in lease.attempts:
         if attempt.outcome is None:
             break
-        count = 0 if attempt.samples > best and attempt.samples > 0 else count + 1
-        best = max(best, attempt.samples)
-        if attempt.started_at < since or attempt.outcome is Outcome.stopped:
+        if attempt.samples > best or attempt.number <= since:
             count = 0
+        elif attempt.outcome is not Outcome.stopped:
+            count += 1
+        best = max(best, attempt.samples)
     return count
 
 

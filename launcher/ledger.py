@@ -33,7 +33,11 @@ class Act(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """One line. Which fields mean something depends on the act; `items` are keys by array index."""
+    """One line. Which fields mean something depends on the act.
+
+    `items`: keys by array index. `outcomes`: of each item's last attempt, empty where none began.
+    `attempts`: of each item that is resumed, the last one that was made.
+    """
 
     time: float
     act: Act
@@ -42,6 +46,8 @@ class Line:
     job_id: str = ""
     items: tuple[str, ...] = ()
     checkpoints: tuple[tuple[str, ...], ...] = ()
+    outcomes: tuple[str, ...] = ()
+    attempts: tuple[int, ...] = ()
     event_id: str = ""
     hook: str = ""
     detail: str = ""
@@ -60,6 +66,7 @@ class SubmissionRecord:
     """What the ledger knows of one submission.
 
     `checkpoints`: of each item that scores. `unlisted_at`: when a good queue answer first lacked it.
+    `outcomes`: how its items ended, once it is over.
     """
 
     id: str
@@ -71,17 +78,26 @@ class SubmissionRecord:
     job_id: str = ""
     unlisted_at: float | None = None
     was_accepted: bool = False
+    outcomes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """When the user last asked to try a segment again, and the last attempt made until then."""
+
+    time: float = 0.0
+    attempt: int = 0
 
 
 @dataclass(kw_only=True, slots=True)
 class History:
     """The ledger, read: submissions in order, what delivered hooks said, and what failed ones did.
 
-    `resumed`: when the user last asked for a segment to be tried again.
+    `resumed`: of each segment that the user asked to try again.
     """
 
     submissions: dict[str, SubmissionRecord] = field(default_factory=dict)
-    resumed: dict[str, float] = field(default_factory=dict)
+    resumed: dict[str, Resumed] = field(default_factory=dict)
     delivered: dict[tuple[str, str], str] = field(default_factory=dict)
     failures: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
@@ -97,7 +113,8 @@ class History:
                     since=line.time,
                 )
             case Act.resumed:
-                self.resumed.update(dict.fromkeys(line.items, line.time))
+                for key, attempt in zip(line.items, line.attempts, strict=True):
+                    self.resumed[key] = Resumed(line.time, attempt)
             case Act.delivered:
                 self.delivered[line.event_id, line.hook] = line.detail
             case Act.delivery_failed:
@@ -113,7 +130,7 @@ class History:
             case Act.unlisted:
                 record.unlisted_at = line.time
             case _:
-                record.state = SubmissionState.over
+                record.state, record.outcomes = SubmissionState.over, line.outcomes
 
 
 class Ledger:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from conf.schema import ClusterConfig
@@ -74,7 +75,10 @@ class LocalExecutor:
 
     def _cores_taken(self, folder: Path) -> int:
         if folder not in self._taken:
-            self._taken[folder] = read(folder).items[0].resources.num_cores
+            try:
+                self._taken[folder] = read(folder).items[0].resources.num_cores
+            except (FileNotFoundError, msgspec.DecodeError):
+                return 1  # of a root that was deleted, or of another version
         return self._taken[folder]
 
 
@@ -88,5 +92,5 @@ def _supervisors() -> Iterator[tuple[int, Path]]:
             command, status = process.cmdline(), process.status()
         except psutil.Error:
             continue  # it ended meanwhile
-        if MODULE in command[:-1] and status != psutil.STATUS_ZOMBIE:
+        if command[1:3] == ["-m", MODULE] and status != psutil.STATUS_ZOMBIE:
             yield process.pid, Path(command[-1])

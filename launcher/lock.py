@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from launcher.host import is_alive, process_started_at, this_host
+from launcher.host import is_alive, own_start, this_host
 from sweeps import durable
 from sweeps.errors import LauncherBusy
 
@@ -27,7 +27,7 @@ class LockHolder:
 
     host: str
     pid: int
-    pid_started_at: float
+    pid_start: int
     beat_at: float
     is_released: bool = False
 
@@ -79,7 +79,7 @@ def _take(root: Path, stale_s: float) -> tuple[int, LockHolder]:
     me = LockHolder(
         host=this_host(),
         pid=os.getpid(),
-        pid_started_at=process_started_at(),
+        pid_start=own_start(),
         beat_at=time.time(),
     )
     if not durable.publish(_path(root, number + 1), durable.encode(me)):
@@ -91,7 +91,7 @@ def _is_alive(holder: LockHolder, stale_s: float) -> bool:
     if holder.is_released:
         return False
     if holder.host == this_host():
-        return is_alive(holder.pid, holder.pid_started_at)
+        return is_alive(holder.pid, holder.pid_start)
     return time.time() - holder.beat_at < stale_s
 
 

@@ -16,7 +16,7 @@ from sweeps.errors import QueueUnknown
 from sweeps.expansion import Segment
 from sweeps.folders import Root
 from training.done import done_path
-from training.saved import saved_samples
+from training.saved import saved_among
 
 log = logging.getLogger(__name__)
 
@@ -52,15 +52,17 @@ class Observed:
 
 
 def observe(root: Root, segments: Iterable[Segment], history: History, executor: Executor) -> Observed:
-    """Return what is; one question to the scheduler, and no file of a finished segment is opened."""
-    offline = observe_files(root, segments, history)
+    """Return what is; one question to the scheduler, and no file of a finished segment is opened.
+
+    The queue comes first: a job that ends in between has then left its marker where it is looked for.
+    """
     try:
         where, queue = executor.where, executor.queue()
     except QueueUnknown as error:
         log.warning("the queue is unknown, so nothing is concluded from it: %s", error)
-        return offline
+        return observe_files(root, segments, history)
     return replace(
-        offline,
+        observe_files(root, segments, history),
         where=where,
         queue=queue,
         free_cores=executor.free_cores(queue),
@@ -83,16 +85,16 @@ def read_segments(root: Root, segments: Iterable[Segment]) -> dict[str, SegmentE
     """Return the evidence of each segment."""
     present = set(os.listdir(root.segments)) if root.segments.is_dir() else set()
     return {
-        segment.key: _evidence(root.segment(segment.key), segment)
+        segment.key: _evidence(root.segment(segment.key))
         if segment.key in present
         else SegmentEvidence()
         for segment in segments
     }
 
 
-def _evidence(folder: Path, segment: Segment) -> SegmentEvidence:
-    if done_path(folder).exists():
-        return SegmentEvidence(is_done=True, milestones=frozenset(segment.milestones))
-    return SegmentEvidence(
-        lease=lease.newest(folder), milestones=frozenset(saved_samples(folder, "weights"))
-    )
+def _evidence(folder: Path) -> SegmentEvidence:
+    names = os.listdir(folder)
+    milestones = frozenset(saved_among(names, "weights"))
+    if done_path(folder).name in names:
+        return SegmentEvidence(is_done=True, milestones=milestones)
+    return SegmentEvidence(lease=lease.newest(folder), milestones=milestones)

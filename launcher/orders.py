@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.orders import ScoreOrder
+from launcher import lease
 from launcher.submission import Submission
 from sweeps import durable
 from sweeps.folders import Root
 from sweeps.items import TrainItem, WorkItem
 from training.metrics import last_moment, metrics_path
 from training.orders import TrainOrder
+
+KEPT_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +22,27 @@ class OrderPaths:
     order: Path
     log: Path
     stop: Path
+    verdict: Path
     metrics: Path
 
     @classmethod
     def of(cls, folder: Path, attempt: int) -> "OrderPaths":
         """Return the files of attempt number `attempt`."""
         return cls(
-            order=folder / "order.json",
+            order=folder / f"order-{attempt}.json",
             log=folder / f"log-{attempt}.txt",
             stop=folder / f"stop-{attempt}",
+            verdict=folder / f"verdict-{attempt}",
             metrics=metrics_path(folder, attempt),
         )
+
+
+def forget_old_attempts(folder: Path, attempt: int) -> None:
+    """Delete logs, orders and leases of all but the last attempts: inodes are rationed."""
+    for old in range(max(1, attempt - 2 * KEPT_ATTEMPTS), attempt - KEPT_ATTEMPTS + 1):
+        paths = OrderPaths.of(folder, old)
+        for path in (paths.log, paths.order, folder / f"{lease.NAME}.{old}"):
+            path.unlink(missing_ok=True)
 
 
 def write_order(given: Submission, index: int, paths: OrderPaths) -> str:
@@ -45,6 +58,7 @@ def write_order(given: Submission, index: int, paths: OrderPaths) -> str:
             index_cache=root.data / f"{item.segment.train.data.name}.index.npz",
             attempt=attempt,
             stop_file=paths.stop,
+            verdict_file=paths.verdict,
         )
         durable.replace(paths.order, durable.encode(train))
         return "training.rank"

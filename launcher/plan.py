@@ -2,10 +2,11 @@
 
 | what is known of a submission                               | action      |
 |--------------------------------------------------------------|-------------|
-| handed over, no answer; the queue lists its name             | Adopt       |
+| handed over, no answer, or given up; the queue lists it      | Adopt       |
 | … a good answer, asked after sbatch had ended, lacks it      | NoteUnlisted |
 | … and so does one at least `settle_s` later                  | GiveUp      |
 | handed over, answered; the queue no longer lists it          | NoteEnded   |
+| made on a machine that the user calls lost                   | GiveUp      |
 | anything, but the queue could not be asked, or elsewhere     | nothing     |
 
 | what is known of a work item                                 | action      |
@@ -120,14 +121,15 @@ class _Room:
 def _settle(observed: Observed, queue: Queue, policy: PolicyConfig) -> Iterator[Action]:
     listed = {job.name: job.job_id.partition("_")[0] for job in queue.jobs}
     for record in observed.history.submissions.values():
-        if record.where != observed.where or record.state is SubmissionState.over:
-            continue
-        if record.state is SubmissionState.submitted:
-            if record.id not in listed:
-                yield NoteEnded(submission=record.id)
+        if record.where != observed.where:
+            if record.where in policy.lost_machines and record.state is not SubmissionState.over:
+                yield GiveUp(submission=record.id)
         elif record.id in listed:
-            yield Adopt(submission=record.id, job_id=listed[record.id])
-        else:
+            if record.state is not SubmissionState.submitted:
+                yield Adopt(submission=record.id, job_id=listed[record.id])
+        elif record.state is SubmissionState.submitted:
+            yield NoteEnded(submission=record.id)
+        elif record.state is SubmissionState.unresolved:
             yield from _settle_unlisted(record, queue, policy)
 
 

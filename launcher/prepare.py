@@ -118,6 +118,7 @@ def _generate(folder: Path, generator: dict[str, Any]) -> "subprocess.Popen[byte
         [sys.executable, "-m", "training", "generate"],
         cwd=CHECKOUT,
         stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
     assert process.stdin is not None

@@ -9,7 +9,7 @@ from launcher.state import RunStatus, State
 from launcher.status import axes_of, run_json, state_colour
 from launcher.text import plural, table
 from sweeps.cost import Estimate, Rate, estimate
-from sweeps.expansion import Expansion, Segment
+from sweeps.expansion import Expansion, Segment, owners_of
 
 COLUMNS = ("ranks", "batch", "GPU-hours", "core-hours", "their range", "duration")
 
@@ -51,7 +51,7 @@ def make_preview(
         cluster: where it would run.
         rates: measured throughput.
     """
-    layouts = {key: run.config.resources for run in expansion.runs for key in run.segments}
+    layouts = {key: run.config.resources for key, run in owners_of(expansion).items()}
     left = {
         key: segment for key, segment in expansion.segments.items() if trained.get(key, 0) < segment.end
     }

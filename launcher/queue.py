@@ -11,7 +11,6 @@ class Job:
     name: str
     indices: tuple[int, ...] | None
     is_running: bool
-    restarts: int = 0
 
     def lists(self, index: int) -> bool:
         """Return whether item `index` of the submission is alive in this line."""
@@ -29,7 +28,3 @@ class Queue:
         """Return the line in which an item is alive; a running one before a pending one."""
         found = [job for job in self.jobs if job.name == submission and job.lists(index)]
         return max(found, key=lambda job: job.is_running, default=None)
-
-    def lists(self, submission: str) -> bool:
-        """Return whether any item of a submission is alive."""
-        return any(job.name == submission for job in self.jobs)

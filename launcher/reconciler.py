@@ -4,14 +4,21 @@ import logging
 import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from conf.schema import ClusterKind, ResourceConfig
 from evaluation import store
 from launcher import prepare
 from launcher.apply import Site, apply
-from launcher.deliver import checkpoint_events, completion_events, deliver, last_words
+from launcher.deliver import (
+    checkpoint_events,
+    completion_events,
+    deliver,
+    failed_deliveries,
+    last_words,
+)
 from launcher.executor import Executor
-from launcher.ledger import Ledger
+from launcher.ledger import Ledger, SubmissionState
 from launcher.lock import Lock
 from launcher.observe import Observed, observe
 from launcher.plan import Submit, Work, plan
@@ -19,7 +26,7 @@ from launcher.queue import Job
 from launcher.state import RunStatus, State
 from launcher.sweep import Sweep, statuses_of, wanted_of
 from sweeps.cost import estimate, load_rates
-from sweeps.expansion import Expansion, Run
+from sweeps.expansion import owners_of
 from sweeps.folders import CHECKOUT
 from sweeps.items import TrainItem
 
@@ -39,6 +46,7 @@ class Reconciler:
         self._sweep, self._executor, self._ledger = sweep, executor, ledger
         self._train = _train_items(sweep)
         self._num_submissions = 0
+        self._warned: set[str] = set()
         self._site = Site(
             root=sweep.root,
             sweep=sweep.name,
@@ -55,10 +63,12 @@ class Reconciler:
         observed = self._observe()
         policy = self._sweep.launch.policy
         actions = plan(self._work(observed), observed, policy, self._max_array_size)
-        apply(actions, self._site)
+        jobs = apply(actions, self._site)
         self._num_submissions += sum(isinstance(action, Submit) for action in actions)
-        if actions:
-            observed = self._observe()
+        if observed.queue is not None:
+            queue = replace(observed.queue, jobs=(*observed.queue.jobs, *jobs))
+            observed = replace(observed, queue=queue)
+        self._warn_of_other_machines(observed)
         statuses = statuses_of(self._sweep, observed)
         self._tell(observed, statuses)
         if store.num_inbox_files(self._sweep.root.results) >= COMPACT_FILES:
@@ -90,6 +100,24 @@ class Reconciler:
         """Return what the hooks of completed runs and sweeps said last."""
         completions = completion_events(self._sweep.root, self._sweep.expansion, statuses)
         return [said for event in completions for said in last_words(event, self._ledger)]
+
+    def failed_deliveries(self) -> list[str]:
+        """Return a line for each hook that could not be told of something."""
+        return failed_deliveries(self._ledger.history)
+
+    def _warn_of_other_machines(self, observed: Observed) -> None:
+        """Say, once, that something was submitted where it cannot be asked about from here."""
+        for record in observed.history.submissions.values():
+            is_here = observed.queue is None or record.where == observed.where
+            if is_here or record.state is SubmissionState.over or record.where in self._warned:
+                continue
+            self._warned.add(record.where)
+            log.warning(
+                "work was submitted on %s, which cannot be asked from here, and is not repeated; "
+                "launch there, or if that machine is gone for good, add policy.lost_machines=[%s]",
+                record.where,
+                record.where,
+            )
 
     def _stop_all(self) -> None:
         """Have everything of this root that runs on this machine save a checkpoint and leave."""
@@ -161,7 +189,7 @@ def _code_commit() -> str:
 
 def _train_items(sweep: Sweep) -> list[TrainItem]:
     """Return all trainings, the most expensive first, so that the last ones to end are short."""
-    owners = _owners(sweep.expansion)
+    owners = owners_of(sweep.expansion)
     items = [
         TrainItem(
             segment=segment,
@@ -170,7 +198,6 @@ def _train_items(sweep: Sweep) -> list[TrainItem]:
             save_every_s=owners[key].config.checkpoints.save_every_s,
         )
         for key, segment in sweep.expansion.segments.items()
-        if key in owners
     ]
     rates = load_rates()
 
@@ -179,12 +206,6 @@ def _train_items(sweep: Sweep) -> list[TrainItem]:
         return known.core_hours if known else 0.0
 
     return sorted(items, key=cost, reverse=True)
-
-
-def _owners(expansion: Expansion) -> dict[str, Run]:
-    """Return for each segment the longest run that it belongs to; its layout counts."""
-    ordered = sorted(expansion.runs, key=lambda run: run.samples_seen)
-    return {key: run for run in ordered for key in run.segments}
 
 
 def _log_changes(statuses: Sequence[RunStatus], known: dict[str, State]) -> None:

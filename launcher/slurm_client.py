@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from launcher.queue import Job, Queue
 from sweeps.errors import QueueUnknown, UsageError
 
-FIELDS = ("ArrayJobID", "ArrayTaskID", "JobID", "State", "RestartCnt", "Name")
+FIELDS = ("ArrayJobID", "ArrayTaskID", "JobID", "State", "Name")
 """Columns asked of squeue. The name comes last: it may hold the separator, and even a newline."""
 
 RUNNING_STATES = {"RUNNING", "COMPLETING", "STAGE_OUT", "SIGNALING", "SUSPENDED", "STOPPED"}
@@ -39,7 +39,7 @@ def parse_queue(shown: str) -> Iterator[Job]:
         fields = line.split("|", len(FIELDS) - 1)
         if len(fields) < len(FIELDS) or not fields[0].strip().isdigit():
             continue
-        array_id, task, job_id, state, restarts, name = (field.strip() for field in fields)
+        array_id, task, job_id, state, name = (field.strip() for field in fields)
         if state in ENDED_STATES:
             continue
         is_array = task != "N/A"
@@ -48,7 +48,6 @@ def parse_queue(shown: str) -> Iterator[Job]:
             name=name.removesuffix("|"),
             indices=tuple(parse_indices(task)) if is_array else None,
             is_running=state in RUNNING_STATES,
-            restarts=int(restarts) if restarts.isdigit() else 0,
         )
 
 

@@ -3,12 +3,17 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import zip_longest
 
 from launcher import lease
-from launcher.ledger import SubmissionState
+from launcher.lease import Outcome
+from launcher.ledger import Resumed, SubmissionState
 from launcher.observe import Observed, SegmentEvidence
 from sweeps.expansion import Run, Segment
 from sweeps.items import CheckpointEvals, pairs_of
+
+NEVER = Resumed()
+STOPPED = {Outcome.stopped.value, Outcome.time_limit.value}
 
 
 class Liveness(Enum):
@@ -53,7 +58,7 @@ def live_items(observed: Observed) -> dict[str, Liveness]:
         listed.setdefault(job.name, []).append((indices, job.is_running))
     live: dict[str, Liveness] = {}
     for record in observed.history.submissions.values():
-        if record.state is SubmissionState.over:
+        if record.state is SubmissionState.over and record.id not in listed:
             continue
         is_known = observed.queue is not None and record.where == observed.where
         for index, item in enumerate(record.items):
@@ -64,7 +69,7 @@ def live_items(observed: Observed) -> dict[str, Liveness]:
             ]
             if found:
                 liveness = Liveness.running if any(found) else Liveness.queued
-            elif is_known and record.state is SubmissionState.submitted:
+            elif is_known and record.state is not SubmissionState.unresolved:
                 continue
             else:
                 liveness = Liveness.unknown
@@ -73,33 +78,40 @@ def live_items(observed: Observed) -> dict[str, Liveness]:
     return live
 
 
-def hold_reason(evidence: SegmentEvidence, most_fruitless: int, resumed_at: float = 0.0) -> str | None:
+def hold_reason(evidence: SegmentEvidence, most_fruitless: int, resumed: Resumed = NEVER) -> str | None:
     """Return why no further attempt is made of a segment, or None if one may be.
 
     Args:
         evidence: what its folder tells.
         most_fruitless: attempts without new samples that are made.
-        resumed_at: when the user last asked to try again; attempts before do not count.
+        resumed: attempts before the user asked to try again do not count.
     """
-    if evidence.lease is None or evidence.lease.attempt.started_at < resumed_at:
+    if evidence.lease is None or evidence.lease.attempt.number <= resumed.attempt:
         return None
     attempt = evidence.lease.attempt
     if attempt.outcome is not None and attempt.outcome.is_final:
         return f"{attempt.outcome.value}: {attempt.reason}"
-    fruitless = lease.fruitless_attempts(evidence.lease, resumed_at)
+    fruitless = lease.fruitless_attempts(evidence.lease, resumed.attempt)
     if fruitless >= most_fruitless:
         return f"{fruitless} attempts without new samples; the last: {attempt.reason}"
     return None
 
 
 def score_failures(observed: Observed) -> dict[str, int]:
-    """Return how often each checkpoint was in a scoring submission that is over, since resumed."""
+    """Return how often each checkpoint was in a scoring item that failed, since it was resumed.
+
+    An item that was stopped on request did not fail.
+    """
     failures: dict[str, int] = {}
-    resumed = observed.history.resumed
     for record in observed.history.submissions.values():
-        if record.state is SubmissionState.over and record.was_accepted:
-            for checkpoint in {c for item in record.checkpoints for c in item}:
-                if record.since >= resumed.get(checkpoint.partition("@")[0], 0.0):
+        if record.state is not SubmissionState.over or not record.was_accepted:
+            continue
+        for checkpoints, outcome in zip_longest(record.checkpoints, record.outcomes, fillvalue=""):
+            if outcome in STOPPED:
+                continue
+            for checkpoint in checkpoints:
+                resumed = observed.history.resumed.get(checkpoint.partition("@")[0], NEVER)
+                if record.since >= resumed.time:
                     failures[checkpoint] = failures.get(checkpoint, 0) + 1
     return failures
 
@@ -116,7 +128,7 @@ def segment_states(
     live, resumed = live_items(observed), observed.history.resumed
     return {
         key: _segment_state(
-            observed.segments[key], live.get(key), most_fruitless, resumed.get(key, 0.0)
+            observed.segments[key], live.get(key), most_fruitless, resumed.get(key, NEVER)
         )
         for key in segments
     }
@@ -147,7 +159,7 @@ def run_statuses(
 
 
 def _segment_state(
-    evidence: SegmentEvidence, liveness: Liveness | None, most_fruitless: int, resumed_at: float
+    evidence: SegmentEvidence, liveness: Liveness | None, most_fruitless: int, resumed: Resumed
 ) -> tuple[State, str]:
     if evidence.is_done:
         return State.done, ""
@@ -155,7 +167,7 @@ def _segment_state(
         return State.running, ""
     if liveness is not None:
         return State.queued, ""
-    reason = hold_reason(evidence, most_fruitless, resumed_at)
+    reason = hold_reason(evidence, most_fruitless, resumed)
     return (State.waiting, "") if reason is None else (State.held, reason)
 
 

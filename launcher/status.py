@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from launcher import lease
-from launcher.lease import Lease
+from launcher.lease import Lease, Outcome
 from launcher.state import RunStatus, State
 from launcher.text import Colour, coloured, plural, table
 from sweeps.folders import Root
 
 COLUMN_AXIS = "samples_seen"
 """The axis that runs along the columns of the table; the others make its rows."""
+
+ON_REQUEST = {Outcome.stopped, Outcome.time_limit}
 
 COLOURS = {
     State.waiting.value: Colour.dim,
@@ -52,7 +54,8 @@ class StatusReport:
 
 def make_report(root: Root, sweep: str, statuses: list[RunStatus], note: str = "") -> StatusReport:
     """Gather what was spent and what went wrong from the leases of the runs' segments."""
-    leases = {key: _lease(root, key) for status in statuses for key in status.run.segments}
+    keys = dict.fromkeys(key for status in statuses for key in status.run.segments)
+    leases = {key: lease.newest(root.segment(key)) for key in keys}
     attempts = [a for known in leases.values() if known for a in known.attempts]
     return StatusReport(
         sweep=sweep,
@@ -148,12 +151,8 @@ def _failure(status: RunStatus, known: Lease | None) -> Failure | None:
     reason = status.reason
     if not reason and known is not None and status.state is not State.done:
         ended = [a for a in known.attempts if a.outcome is not None]
-        went_wrong = ended and ended[-1].reason and ended[-1].outcome is not lease.Outcome.stopped
+        went_wrong = ended and ended[-1].reason and ended[-1].outcome not in ON_REQUEST
         reason = ended[-1].reason if went_wrong else ""
     if not reason:
         return None
     return Failure(run_id=status.run.run_id, state=status.state, reason=reason)
-
-
-def _lease(root: Root, key: str) -> Lease | None:
-    return lease.newest(root.segment(key))

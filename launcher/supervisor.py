@@ -18,9 +18,9 @@ from types import FrameType
 
 from conf.schema import ClusterKind
 from launcher import acquire, lease, slurm_client, submission
-from launcher.host import process_started_at, this_host
+from launcher.host import own_start, this_host
 from launcher.lease import Attempt, Holder, Lease, Outcome
-from launcher.orders import OrderPaths, num_done, write_order
+from launcher.orders import OrderPaths, forget_old_attempts, num_done, write_order
 from launcher.ranks import Crew, Ranks, start
 from launcher.submission import Submission
 from sweeps.cost import charged_cores, num_nodes
@@ -28,7 +28,7 @@ from sweeps.errors import QueueUnknown, Superseded
 from sweeps.items import TrainItem
 from sweeps.logs import configure_logging
 from training.done import done_path
-from training.exits import RankExit
+from training.exits import RankExit, read_verdict
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ LOG_TAIL_LINES = 12
 LOG_TAIL_BYTES = 4096
 STOP_PATIENCE_S = 600.0
 """A stop that takes longer than this is a hang: ranks save at the next step."""
+SAVING_SHARE = 0.8
 
 
 def main() -> int:
@@ -96,7 +97,8 @@ class Supervisor:
 
     def _attempts(self) -> int:
         while True:
-            outcome = self._attempt()
+            # Whoever held the lease while this process waited for it may have finished.
+            outcome = self._leave_as_it_is() if self._is_done() else self._attempt()
             log.info("%s: attempt %d ended: %s", self._item.key, self._attempt_number, outcome.value)
             if outcome is Outcome.done:
                 return 0
@@ -106,9 +108,14 @@ class Supervisor:
                 return 1
             self._begin_next_attempt()
 
+    def _leave_as_it_is(self) -> Outcome:
+        self._beat(OrderPaths.of(self._folder, self._attempt_number), outcome=Outcome.done)
+        return Outcome.done
+
     def _attempt(self) -> Outcome:
         """Start the ranks, watch them to their end, and note how they ended in the lease."""
         paths = OrderPaths.of(self._folder, self._attempt_number)
+        forget_old_attempts(self._folder, self._attempt_number)
         crew = Crew(
             module=write_order(self._submission, self._index, paths),
             order=paths.order,
@@ -125,6 +132,7 @@ class Supervisor:
             raise
         finally:
             paths.stop.unlink(missing_ok=True)
+            paths.verdict.unlink(missing_ok=True)
         self._beat(paths, outcome=outcome, reason=reason)
         return outcome
 
@@ -142,10 +150,10 @@ class Supervisor:
                 paths.stop.touch()
             if now - beat_at >= cluster.beat_s:
                 beat_at = now
-                self._beat(paths)
-            if (latest := num_done(self._item, paths)) > done:
-                done, progress_at = latest, now
-            patience = STOP_PATIENCE_S if asked_at is not None else policy.stall_s
+                latest = self._beat_if_possible(paths)
+                if latest > done:
+                    done, progress_at = latest, now
+            patience = self._stop_patience_s if asked_at is not None else policy.stall_s
             if now - max(progress_at, asked_at or 0.0) > patience:
                 ranks.kill()
                 return Outcome.stalled, f"no new samples for {patience:g} s"
@@ -155,6 +163,7 @@ class Supervisor:
         """Say how the ranks ended. Only the marker means done."""
         if self._is_done(codes):
             return Outcome.done, ""
+        codes = [*codes, *([] if (verdict := read_verdict(paths.verdict)) is None else [verdict])]
         if RankExit.superseded in codes:
             raise Superseded(f"a rank of {self._item.key} found a later attempt")
         for code, outcome in (
@@ -164,7 +173,8 @@ class Supervisor:
             if code in codes:
                 return outcome, log_tail(paths.log)
         if self._stop.signal is not None:
-            return Outcome.stopped, f"asked by {signal.Signals(self._stop.signal).name}"
+            outcome = Outcome.time_limit if self._stop.signal == signal.SIGUSR1 else Outcome.stopped
+            return outcome, f"asked by {signal.Signals(self._stop.signal).name}"
         return Outcome.crashed, f"exit codes {sorted(set(codes))}\n{log_tail(paths.log)}"
 
     def _is_done(self, codes: list[int] | None = None) -> bool:
@@ -187,6 +197,8 @@ class Supervisor:
 
     def _leave_stopped(self) -> int:
         """Put a Slurm job that runs out of time back into the queue: the last act of this process."""
+        if not self._may_try_again(Outcome.time_limit):
+            return 1
         if self._submission.cluster.kind is ClusterKind.slurm and self._stop.signal == signal.SIGUSR1:
             try:
                 slurm_client.requeue(_own_job_id(), self._submission.policy.client_timeout_s)
@@ -209,16 +221,33 @@ class Supervisor:
             outcome=outcome,
             reason=reason,
         )
-        self._lease = replace(self._lease, attempt=attempt)
-        lease.renew(self._folder, self._lease)
+        renewed = replace(self._lease, attempt=attempt)
+        lease.renew(self._folder, renewed)
+        self._lease = renewed
+
+    def _beat_if_possible(self, paths: OrderPaths) -> int:
+        """Renew the lease, though the file system may fail for a while; return the progress.
+
+        Raises:
+            OSError: it fails so long that the lease may soon be taken over.
+        """
+        assert self._lease is not None
+        try:
+            self._beat(paths)
+        except OSError as error:
+            if time.time() - self._lease.attempt.beat_at > self._submission.cluster.stale_s / 2:
+                raise
+            log.warning("no heartbeat: %s", error)
+        return self._lease.attempt.samples
+
+    @property
+    def _stop_patience_s(self) -> float:
+        """How long saving may take: a hang must be noticed before the time limit ends the job."""
+        return min(STOP_PATIENCE_S, self._submission.cluster.signal_s * SAVING_SHARE)
 
     def _state_of(self, holder: Holder) -> acquire.HolderState:
-        return acquire.holder_state(
-            holder,
-            self._holder(),
-            self._submission.cluster.kind,
-            self._submission.policy.client_timeout_s,
-        )
+        cluster, policy = self._submission.cluster, self._submission.policy
+        return acquire.holder_state(holder, self._holder(), cluster.kind, policy)
 
     def _new_attempt(self, before: Lease | None) -> Lease:
         resources, cluster = self._item.resources, self._submission.cluster
@@ -239,7 +268,7 @@ class Supervisor:
             restart=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
             host=this_host(),
             pid=os.getpid(),
-            pid_started_at=process_started_at(),
+            pid_start=own_start(),
         )
 
 

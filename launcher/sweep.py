@@ -47,8 +47,11 @@ def sweep_of(request: Request) -> Sweep:
 
 def current_statuses(sweep: Sweep) -> list[RunStatus]:
     """Return the status of each run as it is now; nothing is written."""
-    executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
     segments, history = sweep.expansion.segments.values(), read_history(sweep.root.ledger)
+    if not sweep.root.is_mine:
+        log.warning("%s belongs to another user; what is alive is unknown", sweep.root.path)
+        return statuses_of(sweep, observe_files(sweep.root, segments, history))
+    executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
     try:
         observed = observe(sweep.root, segments, history, executor)
     except UsageError as error:

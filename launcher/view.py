@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from conf.schema import OutputFormat, RunConfig
+from conf.schema import LaunchConfig, OutputFormat, RunConfig
 from launcher.hooks import read_hooks
 from launcher.sweep import Sweep, sweep_of
 from sweeps import frozen
 from sweeps.compose import compose_request, simple_overrides
+from sweeps.errors import UsageError, choices
 from sweeps.expansion import Expansion
 from sweeps.folders import root_of
 from sweeps.frozen import FrozenSweep
@@ -36,6 +37,8 @@ def look_at(arguments: Sequence[str]) -> View:
     given = simple_overrides(arguments)
     root = root_of(str(given["root"][0]) if "root" in given else None)
     known = frozen.load(root, str(given["sweep"][0]))
+    if known is not None:
+        _refuse_unknown(known, given)
     selection = {} if known is None else _selection(known, given)
     if known is None or _changes_runs(given, selection):
         request = compose_request(arguments)
@@ -50,6 +53,15 @@ def look_at(arguments: Sequence[str]) -> View:
     )
     note = "" if frozen.conf_digest() == known.conf_digest else CHANGED
     return View(sweep=sweep, note=note, format=_format(given, known))
+
+
+def _refuse_unknown(known: FrozenSweep, given: Mapping[str, list[Any]]) -> None:
+    axes = axes_of(_cells(known.expansion))
+    settable = {f.name for kind in (RunConfig, LaunchConfig) for f in fields(kind)}
+    valid = {*axes, *settable, "sweep", "hydra"}
+    for key in given:
+        if key not in valid and key.split(".")[0] not in valid:
+            raise UsageError(f"there is no {key!r} to select or to set. {choices(key, valid)}")
 
 
 def _selection(known: FrozenSweep, given: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
@@ -78,4 +90,9 @@ def _cells(expansion: Expansion) -> list[Cell]:
 
 
 def _format(given: Mapping[str, list[Any]], known: FrozenSweep) -> OutputFormat:
-    return OutputFormat(given["format"][0]) if "format" in given else known.launch.format
+    if "format" not in given:
+        return known.launch.format
+    names = [form.value for form in OutputFormat]
+    if (name := str(given["format"][0])) not in names:
+        raise UsageError(f"format={name}: {choices(name, names)}")
+    return OutputFormat(name)

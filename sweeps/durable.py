@@ -72,6 +72,15 @@ def newest_generation(folder: Path, name: str) -> int:
     return max((int(found[1]) for f in names if (found := pattern.fullmatch(f))), default=0)
 
 
+def sweep_temporaries(folder: Path, name: str) -> None:
+    """Delete temporary files whose names begin with `name`, left by writers that were killed.
+
+    Only for who is alone in writing such files.
+    """
+    for path in folder.glob(f".{name}*"):
+        path.unlink(missing_ok=True)
+
+
 def _write_temporary(path: Path, content: bytes) -> Path:
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     try:

@@ -6,6 +6,7 @@ IsogridError
 ├── CorruptCheckpoint   a checkpoint's content does not match its hash
 ├── NotFinite           a loss or features are no finite numbers
 ├── KeyConflict         a folder belongs to another configuration
+├── ScoringFailed       some checkpoints could not be scored; the others were
 ├── Superseded          a later attempt holds the lease; this one must leave
 ├── LauncherBusy        another launcher is at work on this root
 ├── QueueUnknown        the scheduler could not be asked; nothing may be concluded
@@ -38,6 +39,10 @@ class NotFinite(IsogridError):
 
 class KeyConflict(IsogridError):
     """A folder belongs to another configuration than the one at hand."""
+
+
+class ScoringFailed(IsogridError):
+    """Some checkpoints could not be scored; the others were."""
 
 
 class Superseded(IsogridError):

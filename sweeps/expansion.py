@@ -107,17 +107,22 @@ def micro_batch_of(config: RunConfig) -> int:
 
 
 def micro_batch(global_batch_size: int, resources: ResourceConfig) -> int:
-    """Return global batch ÷ (ranks × accumulation); see `micro_batch_of`."""
-    parts = resources.num_ranks * resources.accumulation
-    size, rest = divmod(global_batch_size, parts)
+    """Return global batch ÷ ranks; see `micro_batch_of`."""
+    size, rest = divmod(global_batch_size, resources.num_ranks)
     if rest or not size:
         raise UsageError(
-            f"the global batch does not divide: {resources.num_ranks} ranks × micro-batch × "
-            f"accumulation {resources.accumulation} = global_batch_size {global_batch_size}, but "
-            f"{global_batch_size} = {parts} × {size} + {rest}; change global_batch_size, "
-            f"resources.num_ranks or resources.accumulation"
+            f"the global batch does not divide: {resources.num_ranks} ranks × micro-batch = "
+            f"global_batch_size {global_batch_size}, but {global_batch_size} = "
+            f"{resources.num_ranks} × {size} + {rest}; change global_batch_size or "
+            f"resources.num_ranks"
         )
     return size
+
+
+def owners_of(expansion: Expansion) -> dict[str, Run]:
+    """Return for each segment the longest run that it belongs to: its layout counts."""
+    ordered = sorted(expansion.runs, key=lambda run: run.samples_seen)
+    return {key: run for run in ordered for key in run.segments}
 
 
 def suites_of(runs: Iterable[Run]) -> dict[str, list[EvalConfig]]:

@@ -71,6 +71,11 @@ class Root:
         """File of one sweep's expansion."""
         return self.path / "sweeps" / f"{sweep}.json"
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether this user owns it, or it does not exist yet."""
+        return not self.path.exists() or self.path.stat().st_uid == os.getuid()
+
     def absolute(self, path: str) -> str:
         """Return `path`, taken under the root where it is relative."""
         return str(self.path / path)

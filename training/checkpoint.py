@@ -9,9 +9,12 @@ keep: random numbers are functions of (seed, step, rank).
 """
 
 import hashlib
+import logging
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -24,7 +27,12 @@ from sweeps.errors import CorruptCheckpoint
 from training.distributed import World
 from training.saved import saved_samples, state_path
 
+log = logging.getLogger(__name__)
+
 Tensors = dict[str, torch.Tensor]
+
+LIBRARIES = ("torch", "open_clip_torch", "numpy", "pillow", "simplejpeg")
+"""Those whose version may change a bit: kernels, random streams, decoders."""
 
 KEPT_STATES = 2
 """A rolling pair: if the newest does not verify, the one before it does."""
@@ -35,9 +43,10 @@ class Layout:
     """On what a state was trained. Another layout continues exactly in data, but not in bits."""
 
     num_ranks: int
+    num_nodes: int
     threads: int
     device: str
-    torch: str
+    libraries: str
 
     @classmethod
     def here(cls, world: World) -> "Layout":
@@ -45,9 +54,10 @@ class Layout:
         cuda = world.device.type == "cuda"
         return cls(
             num_ranks=world.size,
+            num_nodes=int(os.environ.get("SLURM_STEP_NUM_NODES", "1")),
             threads=torch.get_num_threads(),
             device=torch.cuda.get_device_name() if cuda else f"cpu {platform.machine()}",
-            torch=str(torch.__version__),
+            libraries=", ".join(f"{name} {version(name)}" for name in LIBRARIES),
         )
 
 
@@ -101,9 +111,15 @@ def newest_state(folder: Path) -> tuple[Tensors, Position] | None:
     for samples in reversed(saved_samples(folder, "state")):
         try:
             return read(state_path(folder, samples))
-        except CorruptCheckpoint:
-            continue
+        except CorruptCheckpoint as error:
+            log.warning("%s; trying the state before it", error)
     return None
+
+
+def sweep_unfinished(folder: Path) -> None:
+    """Delete what a killed process left of states and milestones that it was writing."""
+    for kind in ("state", "weights"):
+        durable.sweep_temporaries(folder, kind)
 
 
 def prune_states(folder: Path, keep: int = KEPT_STATES) -> None:

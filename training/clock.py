@@ -4,7 +4,7 @@ import time
 from enum import IntEnum
 from pathlib import Path
 
-STOP_POLL_S = 0.2
+STOP_POLL_S = 0.5
 """The stop file is looked for so often: a shared file system feels every look."""
 
 

@@ -81,6 +81,14 @@ def first_decides(value: int, world: World) -> int:
     return int(box.item())
 
 
+def wait_for_first(world: World) -> None:
+    """Wait until the first rank, which writes the files, has come here too.
+
+    A rank that left earlier would have the first one killed in the middle of writing.
+    """
+    first_decides(0, world)
+
+
 def _world_from_environment() -> World:
     if "RANK" in os.environ:
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")

@@ -34,6 +34,10 @@ class Batch:
     images: torch.Tensor
     tokens: torch.Tensor
 
+    def pin_memory(self) -> "Batch":
+        """Return the batch in memory from which a GPU copies by itself; the loader calls this."""
+        return Batch(self.images.pin_memory(), self.tokens.pin_memory())
+
 
 class StepDataset(Dataset[Batch]):
     """Maps a step of the run to one rank's batch of it."""
@@ -64,16 +68,20 @@ class StepDataset(Dataset[Batch]):
         places = self._order.locate(np.arange(first, first + count))
         uniforms = augmentation_uniforms(self._train.seed, first, count)
         samples = [self._reader.read(*place) for place in zip(*map(list, places), strict=True)]
-        images = [self._pixels(*one) for one in zip(samples, uniforms, *places, strict=True)]
-        tokens = [self._tokens(sample["txt"].decode()) for sample in samples]
+        pairs = [self._pair(*one) for one in zip(samples, uniforms, *places, strict=True)]
+        images, tokens = zip(*pairs, strict=True)
         return Batch(torch.from_numpy(np.stack(images)), torch.stack(tokens))
 
-    def _pixels(self, sample: Sample, uniforms: np.ndarray, shard: int, number: int) -> Pixels:
+    def _pair(
+        self, sample: Sample, uniforms: np.ndarray, shard: int, number: int
+    ) -> tuple[Pixels, torch.Tensor]:
         content = next((sample[e] for e in IMAGE_EXTENSIONS if e in sample), None)
         try:
             if content is None or "txt" not in sample:
                 raise DataError(f"it has {sorted(sample)}, not an image and a txt")
-            return train_pixels(decode(content), self._side, self._train.data.crop_scale, uniforms)
+            scale = self._train.data.crop_scale
+            pixels = train_pixels(decode(content), self._side, scale, uniforms)
+            return pixels, self._tokens(sample["txt"].decode())
         except (OSError, SyntaxError, ValueError, DataError) as error:
             raise DataError(f"{self._index.paths[shard]}, sample {number}: {error}") from error
 

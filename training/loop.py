@@ -20,13 +20,13 @@ from sweeps.duration import steps_of
 from sweeps.errors import NotFinite, Superseded
 from sweeps.expansion import Segment
 from training import checkpoint
-from training.checkpoint import Layout, Position
+from training.checkpoint import Layout, Position, Tensors
 from training.clock import Clock, Wish
-from training.distributed import World, average_gradients, first_decides
+from training.distributed import World, average_gradients, first_decides, wait_for_first
 from training.done import DoneMarker, done_path
 from training.images import MEAN, STD
 from training.loader import Batch, StepDataset, batches
-from training.metrics import MetricsWriter, metrics_path
+from training.metrics import MetricsWriter, continue_metrics
 from training.model import image_size
 from training.optimizer import clamp_logit_scale, clip_gradients, make_optimizer, set_learning_rate
 from training.orders import TrainOrder
@@ -39,6 +39,8 @@ from training.shards import open_index
 
 log = logging.getLogger(__name__)
 
+NOTHING_SAVED = -1
+
 
 def train_segment(order: TrainOrder, world: World) -> bool:
     """Train until the segment's end or until asked to stop; return whether the end was reached.
@@ -49,8 +51,11 @@ def train_segment(order: TrainOrder, world: World) -> bool:
         Superseded: a later attempt holds the lease.
     """
     trainer = _Trainer(order, world)
-    with MetricsWriter(metrics_path(order.folder, order.attempt)) as metrics:
-        return trainer.run(metrics)
+    if not world.is_first:
+        return trainer.run(None)
+    path = continue_metrics(order.folder, order.attempt, trainer.samples_seen)
+    with MetricsWriter(path) as metrics:
+        return trainer.run(Progress(metrics, trainer.samples_seen))
 
 
 class _Trainer:
@@ -66,29 +71,33 @@ class _Trainer:
         self._position = self._restore()
         self._clock = Clock(order.stop_file, order.item.save_every_s)
 
-    def run(self, metrics: MetricsWriter) -> bool:
-        """Step until the end or a stop."""
+    @property
+    def samples_seen(self) -> int:
+        """Where training stands."""
+        return self._position.samples_seen
+
+    def run(self, progress: Progress | None) -> bool:
+        """Step until the end or a stop; the first rank also notes progress and saves."""
         first, last = self._position.steps, self._steps(self._segment.end)
-        progress = Progress(metrics, self._position.samples_seen)
         for step, batch in zip(range(first, last), self._batches(range(first, last)), strict=True):
             losses, lr, norm = self._step(step, batch)
             self._advance(step + 1)
-            if self._world.is_first:
-                progress.after_step(self._position.samples_seen, losses, lr, norm, self._model)
-            wish = Wish(first_decides(self._clock.wish(), self._world))
+            if progress is not None:
+                progress.after_step(self.samples_seen, losses, lr, norm, self._model)
+            own_wish = self._clock.wish() if self._world.is_first else Wish.go_on
+            wish = Wish(first_decides(own_wish, self._world))
             self._save(wish, is_last=step + 1 == last)
             if wish is Wish.stop and step + 1 < last:
+                wait_for_first(self._world)
                 return False
         if self._world.is_first:
             self._finish()
+        wait_for_first(self._world)
         return True
 
     def _restore(self) -> Position:
         """Load the newest state of this segment, else its parent's end, else keep fresh weights."""
-        found = checkpoint.newest_state(self._order.folder)
-        parent = self._order.parent_folder
-        if found is None and parent is not None:
-            found = checkpoint.read(state_path(parent, self._segment.start))
+        found = self._saved_state()
         here = Layout.here(self._world)
         if found is None:
             return Position(
@@ -109,6 +118,18 @@ class _Trainer:
                 here,
             )
         return replace(position, key=self._segment.key, layout=here)
+
+    def _saved_state(self) -> tuple[Tensors, Position] | None:
+        """Return the state to start from. The first rank chooses, so that all start at one place."""
+        folder, parent = self._order.folder, self._order.parent_folder
+        found = None
+        if self._world.is_first:
+            checkpoint.sweep_unfinished(folder)
+            found = checkpoint.newest_state(folder)
+        samples = first_decides(found[1].samples_seen if found else NOTHING_SAVED, self._world)
+        if samples == NOTHING_SAVED:
+            return checkpoint.read(state_path(parent, self._segment.start)) if parent else None
+        return found or checkpoint.read(state_path(folder, samples))
 
     def _batches(self, steps: range) -> Iterator[Batch]:
         item = self._order.item

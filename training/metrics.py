@@ -1,4 +1,4 @@
-"""What is seen of a run while it trains: one JSON line a moment, in one file an attempt."""
+"""What is seen of a run while it trains: one JSON line a moment."""
 
 import time
 from dataclasses import dataclass
@@ -7,19 +7,24 @@ from types import TracebackType
 
 import msgspec
 
+from sweeps import durable
+
 TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Moment:
-    """One line: where training stands. `losses` are means over the samples since the line before."""
+    """One line: where training stands.
+
+    `losses` are means over the samples since the line before. `grad_norm` None: it is not finite.
+    """
 
     samples_seen: int
     time: float
     samples_per_s: float
     lr: float
     logit_scale: float | None
-    grad_norm: float
+    grad_norm: float | None
     losses: dict[str, float]
 
 
@@ -28,8 +33,30 @@ def metrics_path(folder: Path, attempt: int) -> Path:
     return folder / f"metrics-{attempt}.jsonl"
 
 
+def continue_metrics(folder: Path, attempt: int, samples: int) -> Path:
+    """Begin an attempt's file with what earlier ones saw up to `samples`, and return its path.
+
+    So one file holds the whole course, each sample once, however often a run is stopped.
+    """
+    path = metrics_path(folder, attempt)
+    attempts = {int(p.stem.partition("-")[2]): p for p in folder.glob("metrics-*.jsonl")}
+    earlier = [attempts[number] for number in sorted(attempts) if number < attempt]
+    if earlier:
+        moments = [moment for moment in read_moments(earlier[-1]) if moment.samples_seen <= samples]
+        durable.replace(path, b"".join(map(durable.encode, moments)))
+    for old in earlier:
+        old.unlink()
+    return path
+
+
+def read_moments(path: Path) -> list[Moment]:
+    """Return all whole lines of a metrics file."""
+    lines = path.read_bytes().split(b"\n")[:-1]
+    return [msgspec.json.decode(line, type=Moment) for line in lines]
+
+
 class MetricsWriter:
-    """Appends moments to the file of one attempt."""
+    """Appends moments to a file."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab")

@@ -11,7 +11,8 @@ class TrainOrder:
     """What one attempt is told to do.
 
     `folder`: of the segment. `parent_folder`: of the segment it starts from. `index_cache`: file of the
-    shard index. `attempt`: the lease's generation. When `stop_file` appears, save and leave.
+    shard index. `attempt`: the lease's generation. When `stop_file` appears, save and leave. Who gives
+    up says why in `verdict_file`.
     """
 
     item: TrainItem
@@ -20,3 +21,4 @@ class TrainOrder:
     index_cache: Path
     attempt: int
     stop_file: Path
+    verdict_file: Path

@@ -1,5 +1,6 @@
 """Gathers losses and rates between two lines of metrics."""
 
+import math
 import time
 
 import torch
@@ -42,7 +43,7 @@ class Progress:
                 samples_per_s=self._rate.take(samples),
                 lr=lr,
                 logit_scale=float(scale.detach()) if isinstance(scale, torch.Tensor) else None,
-                grad_norm=norm,
+                grad_norm=norm if math.isfinite(norm) else None,
                 losses=means,
             )
         )

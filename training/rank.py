@@ -14,8 +14,8 @@ from sweeps import durable
 from sweeps.errors import DataError, NotFinite, Superseded, UsageError
 from sweeps.logs import configure_logging
 from training.distributed import World, join_world, leave_world
-from training.exits import RankExit
-from training.leash import die_with_parent
+from training.exits import RankExit, leave_verdict
+from training.leash import die_with_parent, ignore_stop_signals
 from training.loop import train_segment
 from training.orders import TrainOrder
 
@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--leash", action="store_true", help="die when standard input ends")
     arguments = parser.parse_args()
     configure_logging()
+    ignore_stop_signals()
     if arguments.leash:
         die_with_parent()
     order = durable.decode(arguments.order.read_bytes(), TrainOrder)
@@ -43,15 +44,16 @@ def _train(order: TrainOrder, world: World) -> RankExit:
     try:
         return RankExit.finished if train_segment(order, world) else RankExit.stopped
     except Superseded as error:
-        return _gave_up(error, RankExit.superseded)
+        return _give_up(order, error, RankExit.superseded)
     except (DataError, UsageError) as error:
-        return _gave_up(error, RankExit.bad_data)
+        return _give_up(order, error, RankExit.bad_data)
     except NotFinite as error:
-        return _gave_up(error, RankExit.not_finite)
+        return _give_up(order, error, RankExit.not_finite)
 
 
-def _gave_up(error: Exception, code: RankExit) -> RankExit:
+def _give_up(order: TrainOrder, error: Exception, code: RankExit) -> RankExit:
     log.error("%s", error)
+    leave_verdict(order.verdict_file, code)
     return code
 
 

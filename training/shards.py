@@ -109,12 +109,15 @@ def _walk(path: Path) -> NDArray[np.uint32]:
     """Return (first block, number of blocks) of each sample of one shard."""
     rows: list[tuple[int, int]] = []
     last = None
-    for base, first, end in _sample_members(path):
-        if base == last:
-            rows[-1] = (rows[-1][0], end - rows[-1][0])
-        else:
-            rows.append((first, end - first))
-        last = base
+    try:
+        for base, first, end in _sample_members(path):
+            if base == last:
+                rows[-1] = (rows[-1][0], end - rows[-1][0])
+            else:
+                rows.append((first, end - first))
+            last = base
+    except ValueError as error:
+        raise DataError(f"{path} is no tar file: {error}") from error
     if not rows:
         raise DataError(f"{path} holds no samples")
     return np.asarray(rows, dtype=np.uint32)

@@ -11,8 +11,9 @@ from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 from evaluation.classification import ZeroShotClassification, accuracy, mean_per_class_recall
 from evaluation.contrastive import HeldOutLoss, contrastive_loss
 from evaluation.encoder import Encoder, Features
-from evaluation.retrieval import Retrieval, ranks_of_best
+from evaluation.retrieval import Retrieval, places_of_best
 from evaluation.testset import TestSet
+from evaluation.ties import hit_rate
 from sweeps.errors import NotFinite
 from training.distributed import World
 from training.model import build_contrast
@@ -35,13 +36,25 @@ def test_accuracy_is_scikit_learns() -> None:
     assert recall == pytest.approx(balanced_accuracy_score(labels, scores.argmax(axis=1)))
 
 
-def test_ranks_are_those_of_brute_force() -> None:
+def test_places_are_those_of_brute_force() -> None:
     queries, targets = unit(50), unit(2100)
     relevant = [RANDOM.choice(2100, size=3, replace=False) for _ in range(50)]
-    ranks = ranks_of_best(queries, targets, relevant)
-    for query, right, rank in zip(queries, relevant, ranks, strict=True):
+    above, tied, right_ones = places_of_best(queries, targets, relevant)
+    assert (tied == 1).all()
+    assert (right_ones == 1).all()
+    for query, right, rank in zip(queries, relevant, above, strict=True):
         order = np.argsort(-(targets @ query), kind="stable").tolist()
         assert rank == min(order.index(number) for number in right)
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+def test_a_model_that_tells_nothing_apart_scores_what_chance_scores(k: int) -> None:
+    labels = RANDOM.integers(0, 20, 100)
+    assert accuracy(np.ones((100, 20), np.float32), labels, k) == pytest.approx(k / 20)
+    same = np.ones((100, 1), np.float32)
+    relevant = [np.array([n, (n + 1) % 100]) for n in range(100)]
+    by_chance = 1 - math.comb(98, k) / math.comb(100, k)
+    assert hit_rate(*places_of_best(same, same, relevant), k) == pytest.approx(by_chance)
 
 
 def test_the_contrastive_loss_is_open_clips() -> None:
@@ -100,7 +113,8 @@ def test_retrieval_with_several_captions_an_image() -> None:
     data = TestSet(numbered_images(3), np.array([], dtype=np.int64), captions, (), ())
     images = np.stack([axes[0], axes[2], axes[3]])
     found = dict(Retrieval().run(encoder(images, texts), data))
-    assert found["text_retrieval_recall@1"] == 1.0
+    # "d" belongs to the third image, but says what the first shows as well as "a" does.
+    assert found["text_retrieval_recall@1"] == pytest.approx((1 / 2 + 1 + 1) / 3)
     # b is no nearer to its image than to the others; d is nearer to another.
     assert found["image_retrieval_recall@1"] == pytest.approx(4 / 5)
     assert found["image_retrieval_recall@5"] == 1.0

@@ -7,8 +7,9 @@ import pytest
 from conf.schema import ResourceConfig
 from evaluation import results
 from evaluation.orders import ScoreOrder
-from evaluation.scoring import ScoringFailed, score_all
+from evaluation.scoring import score_all
 from sweeps import durable
+from sweeps.errors import ScoringFailed
 from sweeps.expansion import Expansion
 from sweeps.folders import Root, make_folders
 from sweeps.items import CheckpointEvals, ScoreItem

@@ -101,20 +101,23 @@ def test_a_command_gets_the_event_as_json_and_no_shell(ledger: Ledger, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "entry",
+    ("entry", "message"),
     [
-        {"on": "run", "_target_": f"{HERE}.refuse"},
-        {"on": "run", "argv": [sys.executable, "-c", "raise SystemExit(3)"]},
-        {"on": "run", "argv": ["no such command"]},
+        ({"on": "run", "_target_": f"{HERE}.refuse"}, "RuntimeError: no line"),
+        ({"on": "run", "argv": [sys.executable, "-c", "raise SystemExit('sorry')"]}, "sorry"),
+        ({"on": "run", "argv": ["no such command"]}, "no such command"),
     ],
 )
-def test_a_hook_that_fails_is_tried_a_few_times_and_then_shown(entry: Any, ledger: Ledger) -> None:
+def test_a_hook_that_fails_is_tried_a_few_times_and_then_shown(
+    entry: Any, message: str, ledger: Ledger
+) -> None:
     hooks = read_hooks([entry])
     for attempt in range(MOST_FAILURES + 2):
         deliver([EVENT], hooks, ledger)
         assert len(*ledger.history.failures.values()) == min(attempt + 1, MOST_FAILURES)
-    (shown,) = failed_deliveries(ledger)
-    assert shown.startswith("hook on run:a: ")
+    (shown,) = failed_deliveries(ledger.history)
+    assert shown.startswith(f"the hook on run:a failed {MOST_FAILURES} times: ")
+    assert message in shown
 
 
 def test_the_same_thing_has_the_same_event_id(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.host import process_started_at, this_host
+from launcher.host import own_start, this_host
 from launcher.lock import LockHolder, locked
 from sweeps import durable
 from sweeps.errors import LauncherBusy
@@ -16,7 +16,7 @@ from sweeps.folders import CHECKOUT
 
 
 def held_by(root: Path, **given: object) -> None:
-    fields = {"host": this_host(), "pid": os.getpid(), "pid_started_at": process_started_at()}
+    fields = {"host": this_host(), "pid": os.getpid(), "pid_start": own_start()}
     holder = LockHolder(**{**fields, "beat_at": time.time(), **given})  # type: ignore[arg-type]
     durable.publish(root / "lock.1", durable.encode(holder))
 
@@ -41,7 +41,7 @@ def test_a_released_lock_is_free(tmp_path: Path) -> None:
     "holder",
     [
         {"pid": 2**22},
-        {"pid_started_at": 1.0},
+        {"pid_start": 1},
         {"host": "elsewhere", "beat_at": time.time() - 301},
         {"is_released": True},
     ],

@@ -41,24 +41,24 @@ def test_indices_that_are_cut_are_unknown_and_not_empty(text: str) -> None:
 def test_the_queue_is_read_past_other_peoples_names() -> None:
     shown = "\n".join(
         [
-            "12|N/A|12|RUNNING|1|isogrid-a-train-1|",
-            "13|0-1,3%2|13|PENDING|0|isogrid-a-train-2|",
-            "13|2|15|RUNNING|0|isogrid-a-train-2|",
-            "16|N/A|16|RUNNING|0|a|name with | bars|",
-            "17|N/A|17|PENDING|0|a name",
+            "12|N/A|12|RUNNING|isogrid-a-train-1|",
+            "13|0-1,3%2|13|PENDING|isogrid-a-train-2|",
+            "13|2|15|RUNNING|isogrid-a-train-2|",
+            "16|N/A|16|RUNNING|a|name with | bars|",
+            "17|N/A|17|PENDING|a name",
             "with a newline|",
-            "18|N/A|18|COMPLETED|0|isogrid-a-train-3|",
-            "19|N/A|19|REQUEUED|2|isogrid-a-train-4|",
+            "18|N/A|18|COMPLETED|isogrid-a-train-3|",
+            "19|N/A|19|REQUEUED|isogrid-a-train-4|",
             "",
         ]
     )
     assert list(parse_queue(shown)) == [
-        Job(job_id="12", name="isogrid-a-train-1", indices=None, is_running=True, restarts=1),
+        Job(job_id="12", name="isogrid-a-train-1", indices=None, is_running=True),
         Job(job_id="13", name="isogrid-a-train-2", indices=(0, 1, 3), is_running=False),
         Job(job_id="13_2", name="isogrid-a-train-2", indices=(2,), is_running=True),
         Job(job_id="16", name="a|name with | bars", indices=None, is_running=True),
         Job(job_id="17", name="a name", indices=None, is_running=False),
-        Job(job_id="19", name="isogrid-a-train-4", indices=None, is_running=False, restarts=2),
+        Job(job_id="19", name="isogrid-a-train-4", indices=None, is_running=False),
     ]
 
 

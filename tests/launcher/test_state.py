@@ -72,14 +72,14 @@ def test_a_hold_says_why() -> None:
 
 def test_what_is_resumed_is_no_longer_held() -> None:
     evidence = {A: SegmentEvidence(lease=lease(*[Outcome.crashed] * 4))}
-    resumed = history({"act": Act.resumed, "items": (A,), "time": 5.0})
+    resumed = history({"act": Act.resumed, "items": (A,), "attempts": (4,)})
     assert status(observed(ONE, evidence=evidence)).state is State.held
     assert status(observed(ONE, evidence=evidence, known=resumed)).state is State.waiting
 
 
 def test_attempts_after_a_resume_count_anew() -> None:
     evidence = {A: SegmentEvidence(lease=lease(*[Outcome.crashed] * 6))}
-    resumed = history({"act": Act.resumed, "items": (A,), "time": 3.5})
+    resumed = history({"act": Act.resumed, "items": (A,), "attempts": (3,)})
     reason = status(observed(ONE, evidence=evidence, known=resumed)).reason
     assert reason == "3 attempts without new samples; the last: said crashed"
 

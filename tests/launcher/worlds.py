@@ -16,7 +16,7 @@ from tests.configs import EVAL, expansion_of, run_config
 HERE = "slurm@here"
 POLICY = PolicyConfig(client_timeout_s=60.0, settle_s=30.0, fruitless_attempts=3, scores_per_item=2)
 HOLDER = Holder(
-    where=HERE, submission="s", index=0, job_id="1", restart=0, host="n1", pid=1, pid_started_at=1.0
+    where=HERE, submission="s", index=0, job_id="1", restart=0, host="n1", pid=1, pid_start=1
 )
 
 

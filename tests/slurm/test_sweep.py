@@ -77,7 +77,7 @@ def test_a_job_at_its_time_limit_is_requeued_and_goes_on(
     known = lease.newest(folder)
     assert known is not None
     ends = [(a.outcome, a.holder.job_id, a.holder.restart) for a in known.attempts]
-    assert ends == [(Outcome.stopped, job_id, 0), (Outcome.done, job_id, 1)]
+    assert ends == [(Outcome.time_limit, job_id, 0), (Outcome.done, job_id, 1)]
     refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=7680"))
 
 

@@ -57,7 +57,7 @@ def test_a_horizon_added_later_keeps_all_keys() -> None:
 
 
 def test_layout_changes_no_key() -> None:
-    wide = run_config(resources=ResourceConfig(num_ranks=8, accumulation=2))
+    wide = run_config(resources=ResourceConfig(num_ranks=8))
     assert expansion_of(wide).runs[0].run_id == expansion_of(run_config()).runs[0].run_id
 
 
@@ -102,7 +102,7 @@ def test_milestones_of_a_shared_trunk_are_those_of_all_its_runs() -> None:
         ),
         (
             run_config(resources=ResourceConfig(num_ranks=3)),
-            r"3 ranks × micro-batch × accumulation 1 = global_batch_size 64, but 64 = 3 × 21 \+ 1",
+            r"3 ranks × micro-batch = global_batch_size 64, but 64 = 3 × 21 \+ 1",
         ),
         (run_config(resources=ResourceConfig(num_ranks=65)), "does not divide"),
         (cooldown(64), "it must leave some for the trunk"),
@@ -125,5 +125,5 @@ def test_two_cells_of_one_run_are_refused() -> None:
         expand("s", cells, [run_config(), run_config(resources=ResourceConfig(num_ranks=2))])
 
 
-def test_the_micro_batch_is_what_ranks_and_accumulation_leave() -> None:
-    assert micro_batch_of(run_config(resources=ResourceConfig(num_ranks=4, accumulation=2))) == 8
+def test_the_micro_batch_is_what_ranks_leave() -> None:
+    assert micro_batch_of(run_config(resources=ResourceConfig(num_ranks=4))) == 16

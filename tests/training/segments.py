@@ -51,6 +51,7 @@ def order_for(
         index_cache=data / "tiny.index.npz",
         attempt=attempt,
         stop_file=own / f"stop-{attempt}",
+        verdict_file=own / f"verdict-{attempt}",
     )
 
 
