@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis.laws import DEFAULT_GROUP, DEFAULT_X, law_json, laws_of
 from analysis.report import write_report
+from conf.schema import Natural, OutputFormat
 from evaluation import results
 from evaluation.select import filtered
 from sweeps import frozen
@@ -45,9 +46,9 @@ class FitArguments:
     y: str | None = None
     group: str = DEFAULT_GROUP
     frontier: str = "pareto"
-    bootstrap: int = 1000
+    bootstrap: Natural = 1000
     where: dict[str, Any] = field(default_factory=dict)
-    format: str = "text"
+    format: OutputFormat = OutputFormat.text
 
 
 def main() -> int:
@@ -73,7 +74,7 @@ def fit(words: Sequence[str]) -> int:
     )
     command = shlex.join(["python", "-m", "analysis", "fit", *words])
     files = write_report(folder, title, laws, command) if folder else None
-    if arguments.format == "json":
+    if arguments.format is OutputFormat.json:
         fits = [law_json(law) for law in laws]
         sys.stdout.write(msgspec.json.encode({"fits": fits}).decode() + "\n")
         return 0
@@ -97,7 +98,10 @@ def _input(arguments: FitArguments) -> tuple[pd.DataFrame, str, Path | None]:
     if not path.is_file():
         raise UsageError(f"table={path}: there is no such file")
     read = pd.read_parquet if path.suffix == ".parquet" else pd.read_csv
-    return read(path), f"Scaling laws of {path.name}", None
+    try:
+        return read(path), f"Scaling laws of {path.name}", None
+    except (ValueError, OSError) as error:
+        raise UsageError(f"table={path} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _only_sweep(root: Root) -> str:

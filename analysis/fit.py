@@ -85,6 +85,8 @@ def fit_frontier(
     Raises:
         UsageError: there is no such rule.
     """
+    if not len(x):
+        return _no_fit(rule, level, num_resamples)
     used_x, used_y, rows = frontier(rule, x, y)
     law = fit_power(used_x, used_y) if len(rows) >= FEWEST_POINTS else None
     resampled = _resample(x, y, rule, num_resamples, seed) if law else np.empty((0, 2))
@@ -103,6 +105,22 @@ def fit_frontier(
         y=used_y,
         rmse=float(np.sqrt(np.mean((law.at(used_x) - used_y) ** 2))) if law else None,
         warnings=_warnings(law, used_y, len(x), trend, num_resamples - len(resampled), num_resamples),
+    )
+
+
+def _no_fit(rule: str, level: float, num_resamples: int) -> Fit:
+    none = np.empty(0)
+    return Fit(
+        law=None,
+        interval={},
+        level=level,
+        num_resamples=num_resamples,
+        frontier=rule,
+        rows=none.astype(np.int64),
+        x=none,
+        y=none,
+        rmse=None,
+        warnings=["no fit: there is no run"],
     )
 
 
@@ -157,7 +175,7 @@ def _warnings(
     num_resamples: int,
 ) -> list[str]:
     found = []
-    low, high = trend.get("alpha", (-np.inf, -np.inf))
+    low, high = trend.get("alpha", (-np.inf, -np.inf))  # not known where nothing was resampled
     if low <= 0 <= high or (law is not None and abs(law.alpha) < FLAT_ALPHA):
         found.append(f"flat: over all runs the exponent is between {low:.3f} and {high:.3f}")
     elif low > 0:

@@ -1,6 +1,7 @@
 """Figures that print: runs, frontiers and laws against compute."""
 
 import io
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullLocator
 
-from analysis.laws import Law, Measure, quantity_name
+from analysis.laws import DEFAULT_X, Law, Measure, quantity_name
 from evaluation.select import quantity
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ STYLE: Any = {
     "svg.hashsalt": "isogrid",
 }
 
+COMPUTE = "compute (GFLOPs, forward, all samples)"
 COLUMNS = 2
 PANEL_INCHES = (4.4, 3.3)
 FEW_DECADES, MANY_DECADES = 0.7, 2.5
@@ -70,13 +72,14 @@ def as_png(figure: Figure) -> bytes:
 
 
 def _panel(panel: "Axes", measure: Measure, laws: Sequence[Law]) -> None:
-    for law, colour, marker in zip(laws, COLOURS, MARKERS, strict=False):
+    styles = itertools.cycle(zip(COLOURS, MARKERS, strict=True))
+    for law, (colour, marker) in zip(laws, styles, strict=False):
         _draw(panel, law, colour, marker)
     panel.set(
         xscale="log",
         yscale="log",
         title=measure.title,
-        xlabel="compute (GFLOPs, forward, all samples)",
+        xlabel=COMPUTE if laws[0].x == DEFAULT_X else laws[0].x,
         ylabel=quantity_name(measure.y),
     )
     _ticks(panel.xaxis, *panel.get_xlim())
@@ -103,7 +106,7 @@ def _draw(panel: "Axes", law: Law, colour: str, marker: str) -> None:
     label = law.group
     if law.fit.law is not None:
         x = np.geomspace(law.points[law.x].min(), law.points[law.x].max(), 50)
-        doubtful = bool(law.fit.warnings)
+        doubtful = bool(law.warnings)
         panel.plot(x, law.fit.law.at(x), color=colour, ls=":" if doubtful else "-", lw=1.4)
         label += f": C^{law.fit.law.alpha:.2f}" + (" (see warnings)" if doubtful else "")
     panel.plot([], [], color=colour, marker=marker, ls="", label=label)

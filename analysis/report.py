@@ -12,6 +12,7 @@ from analysis.laws import Law, law_json
 from analysis.plot import as_png, as_svg, scaling_figure
 from evaluation.select import quantity
 from sweeps import durable
+from sweeps.errors import UsageError
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -29,7 +30,10 @@ class ReportFiles:
 
 def write_report(folder: Path, title: str, laws: Sequence[Law], command: str) -> ReportFiles:
     """Write the report of `laws` into `folder`; `command` is what reproduces it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"no report can be written to {folder}: {error.strerror}") from error
     figure = scaling_figure(laws)
     svg = as_svg(figure)
     files = ReportFiles(

@@ -7,7 +7,21 @@ key (see `sweeps.identity`), unless they stand outside `TrainConfig`.
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+MOST = 1e300
+"""No float may be more; so infinity and NaN, which no JSON file can hold, are refused everywhere."""
+
+Natural = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Decay = Annotated[float, Meta(ge=0, lt=1)]
+NotNegative = Annotated[float, Meta(ge=0, le=MOST)]
+AboveZero = Annotated[float, Meta(gt=0, le=MOST)]
+Growth = Annotated[float, Meta(ge=1.1, le=MOST)]
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 NOT_IN_KEY = {"in_key": False}
 """Field metadata: this field does not change what is trained, so it is left out of the key."""
@@ -75,10 +89,10 @@ class OrderConfig:
     `num_lanes` null: the largest power of two up to 64 that divides the global batch.
     """
 
-    num_lanes: int | None = None
-    window_shards: int = 16
-    chunk_samples: int = 64
-    block_samples: int = 4096
+    num_lanes: Positive | None = None
+    window_shards: Positive = 16
+    chunk_samples: Positive = 64
+    block_samples: Positive = 4096
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +108,7 @@ class DataConfig:
     shards: str = field(metadata=NOT_IN_KEY)
     generator: dict[str, Any] | None = None
     resampled: bool = False
-    crop_scale: tuple[float, float] = (0.9, 1.0)
+    crop_scale: tuple[Share, Share] = (0.9, 1.0)
     order: OrderConfig = field(default_factory=OrderConfig)
 
 
@@ -110,12 +124,12 @@ class ProcedureConfig:
 class OptimConfig:
     """AdamW; biases, gains and the logit scale are not decayed."""
 
-    lr: float
-    beta1: float = 0.9
-    beta2: float = 0.98
-    eps: float = 1e-6
-    weight_decay: float = 0.2
-    grad_clip_norm: float | None = None
+    lr: AboveZero
+    beta1: Decay = 0.9
+    beta2: Decay = 0.98
+    eps: AboveZero = 1e-6
+    weight_decay: NotNegative = 0.2
+    grad_clip_norm: AboveZero | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,8 +147,8 @@ class StageSchedule:
     """Learning rate over one stage, in its own optimiser steps; `total_steps` null = no end."""
 
     shape: str
-    warmup_steps: int = 0
-    total_steps: int | None = None
+    warmup_steps: Natural = 0
+    total_steps: Positive | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,9 +160,9 @@ class TrainConfig:
     procedure: ProcedureConfig
     optim: OptimConfig
     schedule: StageSchedule
-    global_batch_size: int
+    global_batch_size: Positive
     precision: Precision = Precision.fp32
-    seed: int = 0
+    seed: Seed = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,10 +173,10 @@ class CheckpointConfig:
     `milestone_factor`; else every `samples_per_epoch` where a run has epochs. The end always counts.
     """
 
-    milestones: tuple[int, ...] = ()
-    first_milestone: int | None = None
-    milestone_factor: float = 2.0
-    save_every_s: float = 600.0
+    milestones: tuple[Positive, ...] = ()
+    first_milestone: Positive | None = None
+    milestone_factor: Growth = 2.0
+    save_every_s: NotNegative = 600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,10 +186,10 @@ class ResourceConfig:
     Ranks times micro-batch is the global batch.
     """
 
-    num_ranks: int = 1
-    ranks_per_node: int | None = None
-    threads_per_rank: int = 1
-    num_workers: int = 0
+    num_ranks: Positive = 1
+    ranks_per_node: Positive | None = None
+    threads_per_rank: Positive = 1
+    num_workers: Natural = 0
 
     @property
     def num_cores(self) -> int:
@@ -198,7 +212,7 @@ class EvalSpec:
     _target_: str
     name: str
     dataset: str
-    version: int = 1
+    version: Positive = 1
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -224,12 +238,12 @@ class RunConfig:
     optim: OptimConfig
     schedule: ScheduleConfig
     eval: EvalConfig
-    global_batch_size: int
-    samples_seen: int | None = None
-    epochs: int | None = None
-    samples_per_epoch: int | None = None
+    global_batch_size: Positive
+    samples_seen: Positive | None = None
+    epochs: Positive | None = None
+    samples_per_epoch: Positive | None = None
     precision: Precision = Precision.fp32
-    seed: int = 0
+    seed: Seed = 0
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
     resources: ResourceConfig = field(default_factory=ResourceConfig)
 
@@ -252,22 +266,22 @@ class ClusterConfig:
     account: str | None = None
     partition: str | None = None
     qos: str | None = None
-    time_min: int = 60
-    signal_s: int = 300
-    cores_per_node: int | None = None
-    gpus_per_node: int = 0
+    time_min: Positive = 60
+    signal_s: Positive = 300
+    cores_per_node: Positive | None = None
+    gpus_per_node: Natural = 0
     gpu: str | None = None
-    ranks_per_node: int | None = None
-    charged_cores_per_node: int | None = None
+    ranks_per_node: Positive | None = None
+    charged_cores_per_node: Positive | None = None
     host_suffix: str = ""
     modules: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     sbatch: dict[str, str] = field(default_factory=dict)
     srun_args: tuple[str, ...] = ()
-    max_array_size: int = 1000
-    max_parallel: int = 256
-    beat_s: float = 20.0
-    stale_s: float = 180.0
+    max_array_size: Positive = 1000
+    max_parallel: Positive = 256
+    beat_s: AboveZero = 20.0
+    stale_s: AboveZero = 180.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -282,13 +296,13 @@ class PolicyConfig:
     as the ledger names them (local@host); what was submitted there is given up.
     """
 
-    settle_s: float = 30.0
-    lock_stale_s: float = 300.0
-    stall_s: float = 1800.0
-    fruitless_attempts: int = 3
-    scores_per_item: int = 32
-    poll_s: float = 60.0
-    client_timeout_s: float = 60.0
+    settle_s: NotNegative = 30.0
+    lock_stale_s: AboveZero = 300.0
+    stall_s: AboveZero = 1800.0
+    fruitless_attempts: Positive = 3
+    scores_per_item: Positive = 32
+    poll_s: AboveZero = 60.0
+    client_timeout_s: AboveZero = 60.0
     lost_machines: tuple[str, ...] = ()
 
 

@@ -71,8 +71,17 @@ def table(words: Sequence[str]) -> int:
     if arguments.out is None:
         sys.stdout.buffer.write(content)
     else:
-        durable.replace(Path(arguments.out), content)
+        _write(Path(arguments.out), content)
     return 0
+
+
+def _write(path: Path, content: bytes) -> None:
+    if path.is_dir():
+        raise UsageError(f"out={path} is a folder; name a file")
+    try:
+        durable.replace(path, content)
+    except OSError as error:
+        raise UsageError(f"out={path} cannot be written: {error.strerror}") from error
 
 
 def _encoded(frame: pd.DataFrame, form: TableFormat) -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from sweeps.errors import UsageError, choices
 
@@ -44,8 +45,24 @@ def require_column(frame: pd.DataFrame, column: str) -> None:
         raise UsageError(f"the table has no column {column!r}. {choices(column, frame.columns)}")
 
 
+def require_numbers(frame: pd.DataFrame, column: str) -> None:
+    """Check that a column exists and holds numbers.
+
+    Raises:
+        UsageError: it does not.
+    """
+    require_column(frame, column)
+    if not is_numeric_dtype(frame[column]):
+        raise UsageError(f"the column {column!r} holds no numbers")
+
+
 def _mask(values: pd.Series, wanted: Any) -> pd.Series:
     if isinstance(wanted, Mapping):
+        are_numbers = all(isinstance(bound, (int, float)) for bound in wanted.values())
+        if set(wanted) - {"min", "max"} or not are_numbers or not is_numeric_dtype(values):
+            raise UsageError(
+                f"where.{values.name}={dict(wanted)}: min= and max= are numbers, for a column of them"
+            )
         low, high = wanted.get("min"), wanted.get("max")
         mask = values.notna()
         if low is not None:

@@ -1,163 +1,32 @@
-"""The command line: `python -m launcher [launch|plan|status|watch|resume] sweep=NAME [override …]`."""
+"""Starts the command line (`launcher.commands`), and ends it quietly wherever it is interrupted."""
 
+import errno
+import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
-
-import msgspec
-
-from conf.schema import ClusterKind, OutputFormat
-from launcher import launch as launching
-from launcher.preview import make_preview, plan_json, plan_text
-from launcher.state import RunStatus, State
-from launcher.status import make_report, status_json, status_text
-from launcher.sweep import current_statuses, statuses_by_files, sweep_of
-from launcher.text import plural
-from launcher.view import look_at
-from sweeps.compose import compose_request, run_hydra_app
-from sweeps.cost import load_rates
-from sweeps.errors import IsogridError, UsageError, choices
-from sweeps.folders import root_of
-from sweeps.logs import configure_logging
-
-HYDRA_FLAGS = {
-    "--help", "-h", "--hydra-help", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i",
-    "--version", "--shell-completion", "-sc",
-}  # fmt: skip
-
 
 INTERRUPTED = 130
-MULTIRUN_FLAGS = {"--multirun", "-m"}
+OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 def main() -> int:
     """Run one command; return its exit status."""
-    configure_logging()
-    command, arguments = _split(sys.argv[1:])
     try:
-        if any(argument.split("=")[0] in HYDRA_FLAGS for argument in arguments):
-            return _show_by_hydra(arguments)
-        if MULTIRUN_FLAGS & set(arguments):
-            raise UsageError("a sweep enumerates runs: give axes in conf/sweep/, not --multirun")
-        return COMMANDS[command](arguments)
-    except UsageError as error:
-        print(f"isogrid: {error}", file=sys.stderr)
-        return 2
-    except IsogridError as error:
-        print(f"isogrid: {error}", file=sys.stderr)
-        return 1
+        from launcher import commands
+
+        status = commands.run(sys.argv[1:])
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print("isogrid: interrupted, nothing is lost; type it again to go on", file=sys.stderr)
         return INTERRUPTED
-
-
-def launch(arguments: Sequence[str], *, watch: bool = False) -> int:
-    """Start what is missing of a sweep; on this machine, stay until it is complete."""
-    request = compose_request(arguments)
-    is_local = request.launch.cluster.kind is ClusterKind.local
-    done = launching.launch(request, until_complete=watch or is_local)
-    report = make_report(root_of(request.launch.root), request.sweep, done.statuses)
-    _print(
-        request.launch.format,
-        status_json(report),
-        lambda tty: "\n".join(
-            [
-                status_text(report, is_terminal=tty),
-                _what_was_done(done),
-                *done.last_words,
-                *done.failures,
-            ]
-        ),
-    )
-    return _exit_status(done)
-
-
-def watch(arguments: Sequence[str]) -> int:
-    """Launch, again and again until nothing is left to wait for."""
-    return launch(arguments, watch=True)
-
-
-def status(arguments: Sequence[str]) -> int:
-    """Show the state of every cell of the grid."""
-    view = look_at(arguments)
-    statuses = current_statuses(view.sweep)
-    report = make_report(view.sweep.root, view.sweep.name, statuses, view.note)
-    _print(view.format, status_json(report), lambda tty: status_text(report, is_terminal=tty))
-    return 0
-
-
-def plan(arguments: Sequence[str]) -> int:
-    """Show what a launch would do and what it would cost."""
-    request = compose_request(arguments)
-    sweep = sweep_of(request)
-    statuses, trained = statuses_by_files(sweep)
-    preview = make_preview(sweep.expansion, statuses, trained, request.launch.cluster, load_rates())
-    _print(request.launch.format, plan_json(preview), lambda tty: plan_text(preview, is_terminal=tty))
-    return 0
-
-
-def resume(arguments: Sequence[str]) -> int:
-    """Let runs that are held be tried again."""
-    request = compose_request(arguments)
-    released = launching.resume(request)
-    _print(
-        request.launch.format,
-        {"resumed": [status.run.run_id for status in released]},
-        lambda _: "\n".join(map(_release, released)) or "nothing is held",
-    )
-    return 0
-
-
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "launch": launch,
-    "plan": plan,
-    "status": status,
-    "watch": watch,
-    "resume": resume,
-}
-
-
-def _split(argv: Sequence[str]) -> tuple[str, list[str]]:
-    """Separate the command from what Hydra understands; without one it is `launch`."""
-    if argv and "=" not in argv[0] and argv[0][:1] not in ("-", "+", "~"):
-        if argv[0] not in COMMANDS:
-            print(
-                f"isogrid: there is no command {argv[0]!r}. {choices(argv[0], COMMANDS)}",
-                file=sys.stderr,
-            )
-            sys.exit(2)
-        return argv[0], list(argv[1:])
-    return "launch", list(argv)
-
-
-def _show_by_hydra(arguments: Sequence[str]) -> int:
-    """Let Hydra print its help or the composed config."""
-    run_hydra_app(lambda _: None, arguments)
-    return 0
-
-
-def _print(form: OutputFormat, data: Any, text: Callable[[bool], str]) -> None:
-    if form is OutputFormat.json:
-        sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
-    else:
-        print(text(sys.stdout.isatty()))
-
-
-def _release(status: RunStatus) -> str:
-    return f"released {status.run.run_id}, which was held: {status.reason.splitlines()[0]}"
-
-
-def _what_was_done(done: launching.Launched) -> str:
-    if done.num_submissions:
-        return f"handed over {plural(done.num_submissions, 'submission')}"
-    if all(status.state is State.done for status in done.statuses):
-        return "nothing to do: every run is done"
-    return "nothing to submit now"
-
-
-def _exit_status(done: launching.Launched) -> int:
-    """Return 1 if some run or hook needs the user."""
-    return int(bool(done.failures) or any(status.state is State.held for status in done.statuses))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 0
+    except OSError as error:
+        if error.errno not in OUT_OF_SPACE:
+            raise
+        print(f"isogrid: {error}; make room, and type it again to go on", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

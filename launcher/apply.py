@@ -24,6 +24,8 @@ from sweeps.items import ScoreItem, TrainItem
 
 log = logging.getLogger(__name__)
 
+REASON_LENGTH = 2000
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
@@ -62,7 +64,7 @@ def apply(actions: Iterable[Action], site: Site) -> list[Job]:
                 log.info("%s never became a job; its items are planned again", action.submission)
                 _note(site, Act.lost, action.submission)
             case NoteEnded():
-                _note(site, Act.ended, action.submission, outcomes=_outcomes(site, action.submission))
+                _note(site, Act.ended, action.submission, **_ends(site, action.submission))
     return jobs
 
 
@@ -106,12 +108,15 @@ def _submit(action: Submit, site: Site) -> list[Job]:
     return [Job(job_id=job_id, name=given.id, indices=indices, is_running=False)]
 
 
-def _outcomes(site: Site, name: str) -> tuple[str, ...]:
-    """Return how the last attempt of each item of a submission ended; empty where none began."""
+def _ends(site: Site, name: str) -> dict[str, Any]:
+    """Return how the last attempt of each item of a submission ended, empty where none began."""
     given = submission.read(site.root.submission(name))
     leases = [lease.newest(given.item_folder(index)) for index in range(len(given.items))]
-    ends = [held.attempt.outcome if held else None for held in leases]
-    return tuple(end.value if end else "" for end in ends)
+    ends = [held.attempt if held else None for held in leases]
+    return {
+        "outcomes": tuple(end.outcome.value if end and end.outcome else "" for end in ends),
+        "reasons": tuple(end.reason[-REASON_LENGTH:] if end and given.score else "" for end in ends),
+    }
 
 
 def describe(given: Submission) -> str:

@@ -59,7 +59,7 @@ def completion_events(
             )
     if all(status.state is State.done for status in statuses):
         yield Event(
-            event_id=f"sweep:{expansion.sweep}:{_completion(expansion)}",
+            event_id=f"sweep:{expansion.sweep}:{_completion(root, expansion)}",
             on=HookMoment.sweep,
             root=root.path,
             sweep=expansion.sweep,
@@ -93,7 +93,20 @@ def failed_deliveries(history: History) -> list[str]:
 def _is_due(event: Event, hook: Hook, ledger: Ledger) -> bool:
     which = (event.event_id, hook.name)
     failures = len(ledger.history.failures.get(which, []))
-    return which not in ledger.history.delivered and failures < MOST_FAILURES
+    return not _was_told(event, hook, ledger.history) and failures < MOST_FAILURES
+
+
+def _was_told(event: Event, hook: Hook, history: History) -> bool:
+    """Return whether the hook knows of the event; of completions of a sweep only the last counts."""
+    if event.on is not HookMoment.sweep:
+        return (event.event_id, hook.name) in history.delivered
+    told = [e for e, name in history.delivered if name == hook.name and _sweep_of(e) == event.sweep]
+    return bool(told) and told[-1] == event.event_id
+
+
+def _sweep_of(event_id: str) -> str:
+    moment, _, rest = event_id.partition(":")
+    return rest.rpartition(":")[0] if moment == HookMoment.sweep.value else ""
 
 
 def _deliver(event: Event, hook: Hook, ledger: Ledger) -> None:
@@ -102,7 +115,7 @@ def _deliver(event: Event, hook: Hook, ledger: Ledger) -> None:
     try:
         said = hook.call(event)
         detail = said if isinstance(said, str) else ""
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         act, detail = Act.delivery_failed, _why(error)
         log.exception("the hook on %s failed", event.event_id)
     ledger.append(
@@ -110,7 +123,7 @@ def _deliver(event: Event, hook: Hook, ledger: Ledger) -> None:
     )
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     said = getattr(error, "stderr", None)
     words = said.decode(errors="replace").strip().splitlines()[-1:] if isinstance(said, bytes) else []
     return ": ".join([type(error).__name__, str(error), *words])
@@ -120,7 +133,7 @@ def _union(suites: Iterable[tuple[EvalSpec, ...]]) -> tuple[EvalSpec, ...]:
     return tuple({eval_id(spec): spec for suite in suites for spec in suite}.values())
 
 
-def _completion(expansion: Expansion) -> str:
-    """Return what tells completions of a sweep apart: its runs and what they are scored on."""
+def _completion(root: Root, expansion: Expansion) -> str:
+    """Return what tells completions of a sweep apart: its runs, what they are scored on, the root."""
     what = sorted((r.run_id, sorted(map(eval_id, r.config.eval.evals))) for r in expansion.runs)
-    return hashlib.sha256(durable.encode(what)).hexdigest()[:12]
+    return hashlib.sha256(durable.encode([str(root.path), what])).hexdigest()[:12]

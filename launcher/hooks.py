@@ -101,10 +101,12 @@ def _resolve(target: str) -> Callable[..., object]:
 
 
 def _command(given: dict[str, Any], entry: Mapping[str, Any]) -> Callable[[Event], object]:
-    argv, timeout_s = given.pop("argv"), float(given.pop("timeout_s", DEFAULT_TIMEOUT_S))
-    if given or not isinstance(argv, list) or not argv:
-        raise UsageError(f"hook {dict(entry)}: argv is a list of words, beside on and timeout_s")
-    return functools.partial(_run_command, [str(word) for word in argv], timeout_s)
+    argv, timeout_s = given.pop("argv"), given.pop("timeout_s", DEFAULT_TIMEOUT_S)
+    if given or not isinstance(argv, list) or not argv or not isinstance(timeout_s, (int, float)):
+        raise UsageError(
+            f"hook {dict(entry)}: argv is a list of words; beside it stand on and timeout_s, a number"
+        )
+    return functools.partial(_run_command, [str(word) for word in argv], float(timeout_s))
 
 
 def _run_command(argv: list[str], timeout_s: float, event: Event) -> None:

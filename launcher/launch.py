@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher import lease, prepare
+from launcher.deliver import failed_deliveries
 from launcher.executor import Executor, executor_for
 from launcher.ledger import Act, Ledger, Line
 from launcher.lock import locked
 from launcher.reconciler import Reconciler
+from launcher.refuse import refuse_impossible
 from launcher.state import RunStatus, State
 from launcher.sweep import Sweep, current_statuses, sweep_of
 from sweeps import frozen
-from sweeps.compose import Request
+from sweeps.compose import Request, WholeRequest
+from sweeps.errors import UsageError
+from sweeps.expansion import Expansion, expand
 from sweeps.folders import make_folders, refuse_unusable
 from sweeps.frozen import FrozenSweep
 
@@ -35,25 +39,27 @@ class Launched:
     failures: list[str]
 
 
-def launch(request: Request, *, until_complete: bool) -> Launched:
+def launch(whole: WholeRequest, *, until_complete: bool) -> Launched:
     """Start what is missing of a sweep.
 
     Args:
-        request: the command line's.
+        whole: the command line's; all of its sweep is kept under the root, not only what it selects.
         until_complete: make passes until nothing is left to wait for, not one.
 
     Raises:
         IsogridError: something about the request, the root or the scheduler.
     """
+    request = whole.request
     sweep = sweep_of(request)
-    prepare.refuse_impossible(sweep.root, sweep.expansion, sweep.launch.cluster)
+    refuse_impossible(sweep.root, sweep.expansion, sweep.launch.cluster)
+    everything = expand(sweep.name, whole.cells, whole.configs)
     executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
     where = executor.where
     make_folders(sweep.root)
-    log.info("sweep %s on %s, root %s", sweep.name, where, sweep.root.path)
+    changed = f" with {', '.join(request.overrides)}" if request.overrides else ""
+    log.info("sweep %s%s on %s, root %s", sweep.name, changed, where, sweep.root.path)
     with _reconciler(sweep, executor) as reconciler:
-        merge = request.selected or request.overridden
-        frozen.freeze(sweep.root, _frozen(sweep), merge=merge)
+        frozen.freeze(sweep.root, _frozen(everything, request))
         prepare.generate_missing(sweep.root, sweep.expansion)
         statuses = reconciler.passes() if until_complete else reconciler.make_pass()
         return Launched(
@@ -64,8 +70,25 @@ def launch(request: Request, *, until_complete: bool) -> Launched:
         )
 
 
-def resume(request: Request) -> list[RunStatus]:
-    """Let the runs that are held be tried again by the next launch; return them as they were.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Released:
+    """What a resume lets be tried again: runs, as they were held, and failed hooks, in words."""
+
+    runs: list[RunStatus]
+    hooks: list[str]
+
+
+def obstacle(sweep: Sweep) -> str:
+    """Return why a launch would be refused now, or nothing."""
+    try:
+        refuse_impossible(sweep.root, sweep.expansion, sweep.launch.cluster)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def resume(request: Request) -> Released:
+    """Let the runs that are held, and the hooks that failed, be tried again by the next launch.
 
     Raises:
         IsogridError: something about the request, the root or the scheduler.
@@ -73,16 +96,18 @@ def resume(request: Request) -> list[RunStatus]:
     sweep = sweep_of(request)
     refuse_unusable(sweep.root)
     if not sweep.root.ledger.is_dir():
-        return []
+        return Released(runs=[], hooks=[])
     with locked(sweep.root.path, sweep.launch.policy.lock_stale_s):
         held = [s for s in current_statuses(sweep) if s.state is State.held]
         ledger = Ledger(sweep.root.ledger)
-        if keys := tuple(dict.fromkeys(key for s in held for key in s.run.segments)):
+        hooks = failed_deliveries(ledger.history)
+        keys = tuple(dict.fromkeys(key for s in held for key in s.run.segments))
+        if keys or ledger.history.failures:
             attempts = tuple(_last_attempt(sweep.root.segment(key)) for key in keys)
             line = Line(time=time.time(), act=Act.resumed, items=keys, attempts=attempts)
             ledger.append(line)
         ledger.close()
-    return held
+    return Released(runs=held, hooks=hooks)
 
 
 def _last_attempt(folder: Path) -> int:
@@ -100,9 +125,10 @@ def _reconciler(sweep: Sweep, executor: Executor) -> Iterator[Reconciler]:
             ledger.close()
 
 
-def _frozen(sweep: Sweep) -> FrozenSweep:
+def _frozen(expansion: Expansion, request: Request) -> FrozenSweep:
     return FrozenSweep(
-        expansion=sweep.expansion,
-        launch=sweep.launch,
+        expansion=expansion,
+        overrides=request.overrides,
+        launch=request.launch,
         conf_digest=frozen.conf_digest(),
     )

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import msgspec
 
 from sweeps import durable
+from sweeps.errors import DamagedFile
 
 
 class Act(Enum):
@@ -35,7 +36,8 @@ class Act(Enum):
 class Line:
     """One line. Which fields mean something depends on the act.
 
-    `items`: keys by array index. `outcomes`: of each item's last attempt, empty where none began.
+    `items`: keys by array index. `outcomes`, `reasons`: of each item's last attempt, empty where none
+    began.
     `attempts`: of each item that is resumed, the last one that was made.
     """
 
@@ -47,6 +49,7 @@ class Line:
     items: tuple[str, ...] = ()
     checkpoints: tuple[tuple[str, ...], ...] = ()
     outcomes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
     attempts: tuple[int, ...] = ()
     event_id: str = ""
     hook: str = ""
@@ -66,7 +69,7 @@ class SubmissionRecord:
     """What the ledger knows of one submission.
 
     `checkpoints`: of each item that scores. `unlisted_at`: when a good queue answer first lacked it.
-    `outcomes`: how its items ended, once it is over.
+    `outcomes`, `reasons`: how its items ended and why, once it is over.
     """
 
     id: str
@@ -79,6 +82,7 @@ class SubmissionRecord:
     unlisted_at: float | None = None
     was_accepted: bool = False
     outcomes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,10 @@ class Resumed:
 
 @dataclass(kw_only=True, slots=True)
 class History:
-    """The ledger, read: submissions in order, what delivered hooks said, and what failed ones did.
+    """The ledger, read.
 
-    `resumed`: of each segment that the user asked to try again.
+    `submissions`: in order. `resumed`: of each segment that the user asked to try again. `delivered`:
+    what hooks said, the last one last. `failures`: what those said that failed since the last resume.
     """
 
     submissions: dict[str, SubmissionRecord] = field(default_factory=dict)
@@ -115,7 +120,9 @@ class History:
             case Act.resumed:
                 for key, attempt in zip(line.items, line.attempts, strict=True):
                     self.resumed[key] = Resumed(line.time, attempt)
+                self.failures.clear()
             case Act.delivered:
+                self.delivered.pop((line.event_id, line.hook), None)
                 self.delivered[line.event_id, line.hook] = line.detail
             case Act.delivery_failed:
                 self.failures.setdefault((line.event_id, line.hook), []).append(line.detail)
@@ -130,7 +137,8 @@ class History:
             case Act.unlisted:
                 record.unlisted_at = line.time
             case _:
-                record.state, record.outcomes = SubmissionState.over, line.outcomes
+                record.state = SubmissionState.over
+                record.outcomes, record.reasons = line.outcomes, line.reasons
 
 
 class Ledger:
@@ -161,7 +169,10 @@ def read_history(folder: Path) -> History:
     history = History()
     for number in _numbers(folder):
         for text in _path(folder, number).read_bytes().split(b"\n")[:-1]:
-            history.note(msgspec.json.decode(text, type=Line))
+            try:
+                history.note(msgspec.json.decode(text, type=Line))
+            except (msgspec.DecodeError, KeyError) as error:
+                raise DamagedFile(f"{_path(folder, number)}: {text[:80]!r}: {error}") from error
     return history
 
 
@@ -180,7 +191,7 @@ def _new_file(folder: Path) -> BinaryIO:
 
 def _numbers(folder: Path) -> list[int]:
     names = os.listdir(folder) if folder.is_dir() else []
-    return sorted(int(name[:-6]) for name in names if name.endswith(".jsonl") and name[0].isdigit())
+    return sorted(int(name[:-6]) for name in names if name.endswith(".jsonl") and name[:-6].isdigit())
 
 
 def _path(folder: Path, number: int) -> Path:

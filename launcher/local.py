@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import psutil
 
 from conf.schema import ClusterConfig
 from launcher.host import this_host, usable_cores
 from launcher.queue import Job, Queue
 from launcher.submission import Submission, read
+from sweeps.errors import DamagedFile
 from sweeps.folders import CHECKOUT
 
 MODULE = "launcher.supervisor"
@@ -77,7 +77,7 @@ class LocalExecutor:
         if folder not in self._taken:
             try:
                 self._taken[folder] = read(folder).items[0].resources.num_cores
-            except (FileNotFoundError, msgspec.DecodeError):
+            except DamagedFile:
                 return 1  # of a root that was deleted, or of another version
         return self._taken[folder]
 

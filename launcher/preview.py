@@ -18,7 +18,8 @@ COLUMNS = ("ranks", "batch", "GPU-hours", "core-hours", "their range", "duration
 class Preview:
     """What is to be trained of a sweep and its cost; None where no throughput was ever measured.
 
-    `shared_samples`: what is trained once instead of once for each run that needs it.
+    `shared_samples`: what is trained once instead of once for each run that needs it. `obstacle`: why
+    a launch would be refused now, empty if it would not.
     """
 
     sweep: str
@@ -26,6 +27,7 @@ class Preview:
     num_segments: int
     estimates: dict[str, Estimate | None]
     shared_samples: int
+    obstacle: str
 
     def total(self, field: str) -> float | None:
         """Return the sum of a field of all estimates; None if one of them is missing."""
@@ -41,6 +43,8 @@ def make_preview(
     trained: Mapping[str, int],
     cluster: ClusterConfig,
     rates: Sequence[Rate],
+    *,
+    obstacle: str = "",
 ) -> Preview:
     """Return what is left of a sweep and its cost.
 
@@ -50,6 +54,7 @@ def make_preview(
         trained: samples up to which each segment is trained already.
         cluster: where it would run.
         rates: measured throughput.
+        obstacle: why a launch would be refused.
     """
     layouts = {key: run.config.resources for key, run in owners_of(expansion).items()}
     left = {
@@ -61,6 +66,7 @@ def make_preview(
         num_segments=len(expansion.segments),
         estimates=_estimates(left, layouts, cluster, rates, trained),
         shared_samples=_shared(expansion),
+        obstacle=obstacle,
     )
 
 
@@ -74,6 +80,7 @@ def plan_json(preview: Preview) -> dict[str, Any]:
         "gpu_hours": preview.total("gpu_hours"),
         "core_hours": preview.total("core_hours"),
         "shared_samples": preview.shared_samples,
+        "obstacle": preview.obstacle or None,
     }
 
 
@@ -86,7 +93,8 @@ def plan_text(preview: Preview, *, is_terminal: bool) -> str:
     ]
     colour_of = state_colour if is_terminal else None
     shown = table([*axes, "state", *COLUMNS], rows, right=len(COLUMNS), colour_of=colour_of)
-    return f"{shown}\n{_totals(preview)}"
+    refusal = f"\na launch would be refused: {preview.obstacle}" if preview.obstacle else ""
+    return f"{shown}\n{_totals(preview)}{refusal}"
 
 
 def _estimates(

@@ -186,12 +186,24 @@ def _run_status(
         unscored_here = [c for key in run.segments for c in missing.get(key, [])]
         failed = [c for c in unscored_here if failures.get(c, 0) >= most_fruitless]
         if failed:
-            state, reason = State.held, f"scoring failed {most_fruitless} times: {failed[0]}"
+            why = _why_not_scored(failed[0], observed)
+            state, reason = State.held, f"scoring failed {most_fruitless} times: {failed[0]}{why}"
         elif unscored_here:
             state = State.trained
     return RunStatus(
         run=run, state=state, progress=_progress(run, segments, states, observed), reason=reason
     )
+
+
+def _why_not_scored(checkpoint: str, observed: Observed) -> str:
+    """Return what the last item said that tried to score a checkpoint."""
+    said = [
+        reason
+        for record in observed.history.submissions.values()
+        for checkpoints, reason in zip(record.checkpoints, record.reasons, strict=False)
+        if checkpoint in checkpoints and reason
+    ]
+    return f"\n{said[-1]}" if said else ""
 
 
 def _worst(states: list[tuple[State, str]]) -> tuple[State, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conf.schema import ClusterConfig, PolicyConfig
 from sweeps import durable
-from sweeps.errors import UsageError
+from sweeps.errors import DamagedFile, UsageError
 from sweeps.folders import Root
 from sweeps.items import ScoreItem, TrainItem, WorkItem
 
@@ -76,5 +76,12 @@ def write(submission: Submission) -> None:
 
 
 def read(folder: Path) -> Submission:
-    """Return the submission in a folder."""
-    return durable.decode((folder / "submission.json").read_bytes(), Submission)
+    """Return the submission in a folder.
+
+    Raises:
+        DamagedFile: it is missing or holds something else.
+    """
+    known = durable.read(folder / "submission.json", Submission)
+    if known is None:
+        raise DamagedFile(f"{folder} has no submission.json")
+    return known

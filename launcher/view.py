@@ -42,9 +42,8 @@ def look_at(arguments: Sequence[str]) -> View:
     selection = {} if known is None else _selection(known, given)
     if known is None or _changes_runs(given, selection):
         request = compose_request(arguments)
-        sweep = sweep_of(request)
-        note = NEVER_LAUNCHED if known is None else ""
-        return View(sweep=sweep, note=note, format=request.launch.format)
+        note = NEVER_LAUNCHED if frozen.load(root, request.sweep) is None else ""
+        return View(sweep=sweep_of(request), note=note, format=request.launch.format)
     sweep = Sweep(
         expansion=_selected(known.expansion, selection),
         launch=known.launch,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from sweeps.errors import IsogridError, UsageError, choices
 
@@ -54,5 +55,5 @@ def read_arguments(words: Sequence[str], kind: type[T]) -> T:
     try:
         plain: Any = OmegaConf.to_container(OmegaConf.from_dotlist(list(words)), resolve=True)
         return msgspec.convert(plain, kind)
-    except (OmegaConfBaseException, msgspec.ValidationError) as error:
+    except (OmegaConfBaseException, msgspec.ValidationError, YAMLError) as error:
         raise UsageError(" ".join(str(error).split())) from error

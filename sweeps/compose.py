@@ -8,6 +8,7 @@ on the base; where it does not, the point is composed by Hydra (`Composer.full`)
 
 import contextlib
 import functools
+import hashlib
 import os
 import re
 import sys
@@ -23,6 +24,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from yaml import YAMLError
 
 from conf.schema import LaunchConfig, RunConfig, SweepConfig
 from sweeps.errors import UsageError, choices
@@ -42,15 +44,23 @@ ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
 class Request:
     """What a command line asks for: a launch, and the cells it selects with their run configs.
 
-    `selected`: only some cells of the sweep; `overridden`: the command line changes run configs.
+    `sweep`: its name; with `overrides`, which make other runs of it, also a mark of them.
     """
 
     sweep: str
+    overrides: tuple[str, ...]
     launch: LaunchConfig
     cells: list[Cell]
     configs: list[RunConfig]
-    selected: bool
-    overridden: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WholeRequest:
+    """A request, and all cells of the sweep with their configs, selected or not."""
+
+    request: Request
+    cells: list[Cell]
+    configs: list[RunConfig]
 
 
 def compose_request(arguments: Sequence[str]) -> Request:
@@ -61,6 +71,19 @@ def compose_request(arguments: Sequence[str]) -> Request:
     Raises:
         UsageError: an override, the sweep, or a value in it is wrong.
     """
+    return _compose_cells(arguments, whole=False).request
+
+
+def compose_whole(arguments: Sequence[str]) -> WholeRequest:
+    """Return what the overrides ask for, beside the whole sweep of which it is a part.
+
+    Raises:
+        UsageError: as `compose_request`, about any cell of the sweep.
+    """
+    return _compose_cells(arguments, whole=True)
+
+
+def _compose_cells(arguments: Sequence[str], *, whole: bool) -> WholeRequest:
     with _hydra_errors(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         _register_schema()
         overrides = _parse(arguments)
@@ -71,14 +94,25 @@ def compose_request(arguments: Sequence[str]) -> Request:
         common = [o for o in overrides if _key(o) not in axes and _key(o) != "sweep"]
         composer = Composer(sweep, common)
         chosen = select(cells, selection) if selection else cells
-        return Request(
-            sweep=sweep.name,
+        wanted = cells if whole else chosen
+        configs = [_typed(composer.point(c), RunConfig, describe(c.labels)) for c in wanted]
+        config_of = dict(zip(map(id, wanted), configs, strict=True))
+        changes = tuple(sorted(line for o in common if (line := _run_override(o))))
+        request = Request(
+            sweep=variant(sweep.name, changes),
+            overrides=changes,
             launch=_typed(composer.base(), LaunchConfig, "this launch"),
             cells=chosen,
-            configs=[_typed(composer.point(c), RunConfig, describe(c.labels)) for c in chosen],
-            selected=bool(selection),
-            overridden=any(_key(o).split(".")[0] in RUN_KEYS for o in common),
+            configs=[config_of[id(cell)] for cell in chosen],
         )
+        return WholeRequest(request=request, cells=wanted, configs=configs)
+
+
+def variant(sweep: str, overrides: Sequence[str]) -> str:
+    """Return the name of a sweep whose runs are changed by overrides: they are other runs."""
+    if not overrides:
+        return sweep
+    return f"{sweep}.{hashlib.sha256(repr(list(overrides)).encode()).hexdigest()[:6]}"
 
 
 def simple_overrides(arguments: Sequence[str]) -> dict[str, list[Any]]:
@@ -98,7 +132,8 @@ def run_hydra_app(task: Callable[[DictConfig], None], arguments: Sequence[str]) 
     """Let Hydra itself handle a command line: `--help`, `--cfg job`, `--info`, shell completion."""
     _register_schema()
     sys.argv = [sys.argv[0], *map(_quoted_where_needed, arguments)]
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
+    with _hydra_errors():
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
 
 
 class Composer:
@@ -201,7 +236,7 @@ def _hydra_errors() -> Iterator[None]:
         group, _, option = (error.missing_cfg_file or "").rpartition("/")
         options = [str(known) for known in error.options or []]
         raise UsageError(f"there is no {group} {option!r}. {choices(option, options)}") from error
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise UsageError(" ".join(str(error).split())) from error
 
 
@@ -231,7 +266,16 @@ def _load_sweep(overrides: Sequence[Override]) -> SweepConfig:
         raise UsageError(NO_SWEEP)
     search = [o.input_line for o in overrides if _key(o) == "hydra.searchpath"]
     config = hydra.compose("config", [f"sweep={chosen[0]}", *[line for line in search if line]])
-    return _typed(_plain(config)["sweep"], SweepConfig, f"sweep {chosen[0]}")
+    sweep = _typed(_plain(config)["sweep"], SweepConfig, f"sweep {chosen[0]}")
+    if sweep.name != chosen[0]:
+        raise UsageError(f"conf/sweep/{chosen[0]}.yaml has name: {sweep.name}; write name: {chosen[0]}")
+    return sweep
+
+
+def _run_override(override: Override) -> str | None:
+    """Return the text of an override that changes runs; None if it only concerns the launch."""
+    line = override.input_line
+    return line if line and _key(override).split(".")[0] in RUN_KEYS else None
 
 
 def _key(override: Override) -> str:
@@ -266,7 +310,8 @@ def _update(config: DictConfig, key: str, value: Any) -> None:
     except (ConfigKeyError, ConfigAttributeError) as error:
         known = _find(_plain(config), key.rpartition(".")[0]) if "." in key else _plain(config)
         name = key.rpartition(".")[2]
-        raise UsageError(f"there is no {key!r} to set. {choices(name, known)}") from error
+        hint = choices(name, known) if known else f"To add it, write +{key}={value}"
+        raise UsageError(f"there is no {key!r} to set. {hint}") from error
     except OmegaConfBaseException as error:
         raise UsageError(f"{key}={value}: {str(error).splitlines()[0]}") from error
 
@@ -311,7 +356,9 @@ def _typed(plain: Any, kind: type[T], what: str) -> T:
     try:
         return msgspec.convert(plain, kind)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{what}: {error}") from error
+        wrong, _, place = str(error).partition(" - at `$")
+        where = place.strip("`.")
+        raise UsageError(f"{what}: {where}{': ' if where else ''}{wrong}") from error
 
 
 def _find(tree: Any, key: str) -> Any:

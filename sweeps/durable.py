@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from sweeps.errors import DamagedFile
+
 T = TypeVar("T")
 
 
@@ -55,11 +57,17 @@ def decode(content: bytes, kind: type[T]) -> T:
 
 
 def read(path: Path, kind: type[T]) -> T | None:
-    """Return the value that `path` holds, or None where there is no such file."""
+    """Return the value that `path` holds, or None where there is no such file.
+
+    Raises:
+        DamagedFile: it holds something else.
+    """
     try:
         return decode(path.read_bytes(), kind)
     except FileNotFoundError:
         return None
+    except msgspec.DecodeError as error:
+        raise DamagedFile(f"{path} is damaged, or of another version: {error}") from error
 
 
 def newest_generation(folder: Path, name: str) -> int:

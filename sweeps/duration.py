@@ -28,6 +28,8 @@ def duration_steps(text: str, *, global_batch_size: int, total_steps: int | None
         raise UsageError(f"{text!r} is no duration; write 10%, 2000 steps or 1_000_000 samples")
     number = float(found["number"].replace("_", ""))
     unit = found["unit"]
+    if unit == "%" and number > 100:
+        raise UsageError(f"{text!r} is more than all")
     if unit == "%":
         if total_steps is None:
             raise UsageError(

@@ -3,6 +3,7 @@
 IsogridError
 ├── UsageError          the user's input is wrong; nothing was written
 ├── DataError           shards or a data set are missing, truncated or unreadable
+├── DamagedFile         a file under the root holds something else than it must
 ├── CorruptCheckpoint   a checkpoint's content does not match its hash
 ├── NotFinite           a loss or features are no finite numbers
 ├── KeyConflict         a folder belongs to another configuration
@@ -27,6 +28,10 @@ class UsageError(IsogridError):
 
 class DataError(IsogridError):
     """Shards or a data set are missing, truncated or unreadable."""
+
+
+class DamagedFile(IsogridError):
+    """A file under the root holds something else than it must."""
 
 
 class CorruptCheckpoint(IsogridError):

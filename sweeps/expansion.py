@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from conf.schema import EvalConfig, ResourceConfig, RunConfig, TrainConfig
+from sweeps.checks import refuse_contradictions
 from sweeps.errors import UsageError
 from sweeps.grid import Cell, describe
 from sweeps.identity import key_of, stage_key
@@ -145,6 +146,7 @@ def _enter(stretches: dict[str, _Stretch], cell: Cell, config: RunConfig) -> Pat
     try:
         micro_batch_of(config)
         stages, milestones = stages_of(config), milestones_of(config)
+        refuse_contradictions(config, milestones[-1])
     except UsageError as error:
         raise UsageError(f"run {describe(cell.labels)}: {error}") from error
     start_key, path = None, []

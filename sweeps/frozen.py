@@ -5,7 +5,7 @@ that the two have parted.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from conf.schema import LaunchConfig
@@ -16,24 +16,18 @@ from sweeps.folders import CONF, Root
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrozenSweep:
-    """What was launched: the expansion, the launch's own config, and a digest of `conf/` then."""
+    """What was launched: the whole sweep, the launch's own config, and a digest of `conf/` then."""
 
     expansion: Expansion
+    overrides: tuple[str, ...]
     launch: LaunchConfig
     conf_digest: str
 
 
-def freeze(root: Root, sweep: FrozenSweep, *, merge: bool) -> FrozenSweep:
-    """Write `sweep` under the root and return it; with `merge`, beside the runs frozen before.
-
-    A launch of the whole sweep replaces what was frozen, a launch of some cells adds to it.
-    """
-    known = load(root, sweep.expansion.sweep)
-    if merge and known is not None:
-        sweep = replace(sweep, expansion=_union(known.expansion, sweep.expansion))
-    if sweep != known:
+def freeze(root: Root, sweep: FrozenSweep) -> None:
+    """Write `sweep` under the root, in place of what was launched under its name before."""
+    if sweep != load(root, sweep.expansion.sweep):
         durable.replace(root.frozen(sweep.expansion.sweep), durable.encode(sweep))
-    return sweep
 
 
 def load(root: Root, sweep: str) -> FrozenSweep | None:
@@ -52,9 +46,3 @@ def conf_digest(conf: Path = CONF) -> str:
     for path in sorted(conf.rglob("*.yaml")):
         digest.update(str(path.relative_to(conf)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
-
-
-def _union(old: Expansion, new: Expansion) -> Expansion:
-    runs = {run.run_id: run for run in (*old.runs, *new.runs)}
-    segments = {**old.segments, **new.segments}
-    return replace(new, runs=tuple(runs.values()), segments=segments)

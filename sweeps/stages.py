@@ -31,8 +31,8 @@ def samples_seen_of(config: RunConfig) -> int:
     if config.epochs is not None and config.samples_per_epoch is not None:
         product = config.epochs * config.samples_per_epoch
     declared = config.samples_seen if product is None else product
-    if declared is None or declared <= 0:
-        raise UsageError("set samples_seen, or epochs and samples_per_epoch, above zero")
+    if declared is None:
+        raise UsageError("set samples_seen, or epochs and samples_per_epoch")
     if config.samples_seen not in (None, declared):
         raise UsageError(
             f"samples_seen={config.samples_seen} is not epochs × samples_per_epoch = "
@@ -75,8 +75,6 @@ def _declared_milestones(config: RunConfig, samples: int) -> list[int]:
 
 
 def _powers(first: int, factor: float, samples: int) -> list[int]:
-    if first <= 0 or factor <= 1:
-        raise UsageError("checkpoints: first_milestone is above 0 and milestone_factor above 1")
     found = [first]
     while found[-1] * factor < samples:
         found.append(round(found[-1] * factor))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from launcher.__main__ import COMMANDS
+from launcher.commands import COMMANDS
 from launcher.hooks import read_hooks
 from sweeps.compose import compose_request
 from sweeps.folders import CHECKOUT

@@ -18,8 +18,8 @@ def main() -> int:
     parser.parse_args()
     try:
         generate(durable.decode(sys.stdin.buffer.read(), Generation))
-    except (IsogridError, msgspec.MsgspecError) as error:
-        print(f"training: {error}", file=sys.stderr)
+    except (IsogridError, msgspec.MsgspecError, OSError) as error:
+        print(f"{error}", file=sys.stderr)
         return 2
     return 0
 

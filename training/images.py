@@ -10,7 +10,7 @@ import math
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 Pixels = NDArray[np.uint8]
 
@@ -33,8 +33,11 @@ def decode(content: bytes) -> Pixels:
     if simplejpeg.is_jpeg(content):
         pixels: Pixels = simplejpeg.decode_jpeg(content, fastdct=False, fastupsample=False)
         return pixels
-    with Image.open(io.BytesIO(content)) as image:
-        return np.asarray(image.convert("RGB"))
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return np.asarray(image.convert("RGB"))
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{len(content)} bytes are no image") from error
 
 
 def train_pixels(

@@ -1,6 +1,7 @@
 """Names of shards: brace patterns, as webdataset and open_clip read them. No torch, no numpy."""
 
 import itertools
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ def existing_shards(pattern: str) -> list[Path]:
         DataError: some of them do not exist; the first missing one is named.
     """
     paths = [Path(name) for name in expand_shards(pattern)]
+    if not paths:
+        raise DataError(f"data.shards={pattern} names no file; ranges count upwards: {{000..099}}")
     if missing := missing_shards(paths):
         raise DataError(
             f"{len(missing)} of {len(paths)} shards are missing, the first is {missing[0]}; "
@@ -35,8 +38,8 @@ def existing_shards(pattern: str) -> list[Path]:
 
 
 def missing_shards(paths: list[Path]) -> list[Path]:
-    """Return those of `paths` that do not exist, with one listing per folder."""
-    present = {folder: _names(folder) for folder in {path.parent for path in paths}}
+    """Return those of `paths` that are no files, with one listing per folder."""
+    present = {folder: _file_names(folder) for folder in {path.parent for path in paths}}
     return [path for path in paths if path.name not in present[path.parent]]
 
 
@@ -53,8 +56,9 @@ def _alternatives(inside: str) -> list[str]:
     return inside.split(",")
 
 
-def _names(folder: Path) -> set[str]:
+def _file_names(folder: Path) -> set[str]:
     try:
-        return {path.name for path in folder.iterdir()}
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if not entry.is_dir()}
     except (FileNotFoundError, NotADirectoryError):
         return set()

@@ -26,8 +26,8 @@ def launched(root: Path) -> Path:
     make_folders(Root(root))
     expansion = expansion_of(run_config(), run_config(seed=1))
     launch = LaunchConfig(cluster=ClusterConfig(name="local", kind=ClusterKind.local))
-    sweep = FrozenSweep(expansion=expansion, launch=launch, conf_digest="")
-    frozen.freeze(Root(root), sweep, merge=False)
+    sweep = FrozenSweep(expansion=expansion, launch=launch, overrides=(), conf_digest="")
+    frozen.freeze(Root(root), sweep)
     for one in expansion.runs:
         key = one.run_id
         for name, at, samples in (("old", 1.0, 640), ("new", 2.0, 640), ("mid", 1.0, 320)):

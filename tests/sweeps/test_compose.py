@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conf.schema import Precision, RunConfig, SweepConfig
-from sweeps.compose import Composer, compose_request, simple_overrides
+from sweeps.compose import Composer, compose_request, compose_whole, simple_overrides
 from sweeps.errors import UsageError
 from sweeps.folders import CHECKOUT, CONF
 from sweeps.grid import Cell
@@ -31,8 +31,7 @@ def test_quickstart_is_three_models_two_data_sets_three_lengths() -> None:
     request = compose_request(["sweep=quickstart"])
     assert len(request.cells) == 18
     assert {config.resources.num_ranks for config in request.configs} == {1, 2, 4}
-    assert not request.selected
-    assert not request.overridden
+    assert request.overrides == ()
 
 
 def test_full_grid_has_the_published_recipes() -> None:
@@ -74,8 +73,13 @@ def _published(row: dict[str, str]) -> tuple[Any, ...]:
 def test_an_override_of_an_axis_selects_cells() -> None:
     request = compose_request(["sweep=full_grid", "model=ViT-B-32,ViT-B-16", "samples_seen=3B"])
     assert len(request.cells) == 6
-    assert request.selected
-    assert not request.overridden
+    assert request.sweep == "full_grid"
+
+
+def test_the_whole_sweep_stands_beside_what_is_selected() -> None:
+    whole = compose_whole(["sweep=quickstart", "model=ViT-w32", "samples_seen=10240"])
+    assert (len(whole.request.cells), len(whole.cells), len(whole.configs)) == (2, 18, 18)
+    assert whole.request.configs == [whole.configs[whole.cells.index(c)] for c in whole.request.cells]
 
 
 def test_any_other_override_wins_over_the_cell() -> None:
@@ -83,7 +87,13 @@ def test_any_other_override_wins_over_the_cell() -> None:
     assert only(chosen).optim.lr == 1.5e-3
     assert only([*chosen, "optim.lr=7e-4"]).optim.lr == 7e-4
     assert only([*chosen, "precision=bf16"]).precision is Precision.bf16
-    assert compose_request([*chosen, "optim.lr=7e-4"]).overridden
+
+
+def test_overrides_of_runs_make_another_sweep_and_those_of_a_launch_do_not() -> None:
+    changed = compose_request(["sweep=quickstart", "optim.lr=7e-4", "policy.poll_s=3"])
+    assert changed.overrides == ("optim.lr=7e-4",)
+    assert changed.sweep.startswith("quickstart.")
+    assert compose_request(["sweep=quickstart", "policy.poll_s=3"]).sweep == "quickstart"
 
 
 def test_the_launch_takes_the_sweeps_cluster_unless_told_otherwise() -> None:

@@ -12,7 +12,7 @@ LAUNCH = LaunchConfig(cluster=ClusterConfig(name="local", kind=ClusterKind.local
 
 
 def frozen_sweep(*configs: RunConfig) -> FrozenSweep:
-    return FrozenSweep(expansion=expansion_of(*configs), launch=LAUNCH, conf_digest="c")
+    return FrozenSweep(expansion=expansion_of(*configs), overrides=(), launch=LAUNCH, conf_digest="c")
 
 
 def made(root: Path) -> Root:
@@ -22,22 +22,14 @@ def made(root: Path) -> Root:
 
 def test_what_was_frozen_comes_back_the_same(root: Path) -> None:
     sweep = frozen_sweep(run_config(), run_config(seed=1))
-    frozen.freeze(made(root), sweep, merge=False)
+    frozen.freeze(made(root), sweep)
     assert frozen.load(Root(root), "test") == sweep
     assert frozen.launched(Root(root)) == ["test"]
 
 
-def test_a_launch_of_some_cells_adds_to_what_was_launched(root: Path) -> None:
-    frozen.freeze(made(root), frozen_sweep(run_config(), run_config(seed=1)), merge=False)
-    frozen.freeze(Root(root), frozen_sweep(run_config(seed=2)), merge=True)
-    known = frozen.load(Root(root), "test")
-    assert known is not None
-    assert [run.config.seed for run in known.expansion.runs] == [0, 1, 2]
-
-
-def test_a_launch_of_the_whole_sweep_replaces_it(root: Path) -> None:
-    frozen.freeze(made(root), frozen_sweep(run_config()), merge=False)
-    frozen.freeze(Root(root), frozen_sweep(run_config(seed=2)), merge=False)
+def test_a_launch_replaces_what_was_launched_before(root: Path) -> None:
+    frozen.freeze(made(root), frozen_sweep(run_config()))
+    frozen.freeze(Root(root), frozen_sweep(run_config(seed=2)))
     known = frozen.load(Root(root), "test")
     assert known is not None
     assert [run.config.seed for run in known.expansion.runs] == [2]

@@ -1,0 +1,162 @@
+"""The commands: `python -m launcher [launch|plan|status|watch|resume] sweep=NAME [override …]`."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from conf.schema import ClusterKind, OutputFormat
+from launcher import launch as launching
+from launcher.preview import make_preview, plan_json, plan_text
+from launcher.state import State
+from launcher.status import make_report, status_json, status_text
+from launcher.sweep import current_statuses, statuses_by_files, sweep_of
+from launcher.text import plural
+from launcher.view import look_at
+from sweeps.compose import compose_request, compose_whole, run_hydra_app
+from sweeps.cost import load_rates
+from sweeps.errors import IsogridError, UsageError, choices
+from sweeps.folders import root_of
+from sweeps.logs import configure_logging
+
+HYDRA_FLAGS = {
+    "--help", "-h", "--hydra-help", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i",
+    "--version", "--shell-completion", "-sc",
+}  # fmt: skip
+MULTIRUN_FLAGS = {"--multirun", "-m"}
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command that `argv` names; return the exit status.
+
+    An error that isogrid raises on purpose becomes one line: 2 if the input is wrong, 1 otherwise.
+    """
+    configure_logging()
+    try:
+        command, arguments = _split(argv)
+        if any(argument.split("=")[0] in HYDRA_FLAGS for argument in arguments):
+            return _show_by_hydra(arguments)
+        if MULTIRUN_FLAGS & set(arguments):
+            raise UsageError("a sweep enumerates runs: give axes in conf/sweep/, not --multirun")
+        return COMMANDS[command](arguments)
+    except IsogridError as error:
+        print(f"isogrid: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+
+
+def launch(arguments: Sequence[str], *, watch: bool = False) -> int:
+    """Start what is missing of a sweep; on this machine, stay until it is complete."""
+    whole = compose_whole(arguments)
+    request = whole.request
+    is_local = request.launch.cluster.kind is ClusterKind.local
+    done = launching.launch(whole, until_complete=watch or is_local)
+    report = make_report(root_of(request.launch.root), request.sweep, done.statuses)
+    _print(
+        request.launch.format,
+        status_json(report),
+        lambda tty: "\n".join(
+            [
+                status_text(report, is_terminal=tty),
+                _what_was_done(done),
+                *done.last_words,
+                *done.failures,
+            ]
+        ),
+    )
+    return _exit_status(done)
+
+
+def watch(arguments: Sequence[str]) -> int:
+    """Launch, again and again until nothing is left to wait for."""
+    return launch(arguments, watch=True)
+
+
+def status(arguments: Sequence[str]) -> int:
+    """Show the state of every cell of the grid."""
+    view = look_at(arguments)
+    statuses = current_statuses(view.sweep)
+    report = make_report(view.sweep.root, view.sweep.name, statuses, view.note)
+    _print(view.format, status_json(report), lambda tty: status_text(report, is_terminal=tty))
+    return 0
+
+
+def plan(arguments: Sequence[str]) -> int:
+    """Show what a launch would do and what it would cost."""
+    request = compose_request(arguments)
+    sweep = sweep_of(request)
+    statuses, trained = statuses_by_files(sweep)
+    preview = make_preview(
+        sweep.expansion,
+        statuses,
+        trained,
+        request.launch.cluster,
+        load_rates(),
+        obstacle=launching.obstacle(sweep),
+    )
+    _print(request.launch.format, plan_json(preview), lambda tty: plan_text(preview, is_terminal=tty))
+    return 0
+
+
+def resume(arguments: Sequence[str]) -> int:
+    """Let runs that are held be tried again."""
+    request = compose_request(arguments)
+    released = launching.resume(request)
+    _print(
+        request.launch.format,
+        {"resumed": [status.run.run_id for status in released.runs], "hooks": released.hooks},
+        lambda _: "\n".join(_releases(released)) or "nothing is held",
+    )
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "launch": launch,
+    "plan": plan,
+    "status": status,
+    "watch": watch,
+    "resume": resume,
+}
+
+
+def _split(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """Separate the command from what Hydra understands; without one it is `launch`."""
+    if argv and "=" not in argv[0] and argv[0][:1] not in ("-", "+", "~"):
+        if argv[0] not in COMMANDS:
+            raise UsageError(f"there is no command {argv[0]!r}. {choices(argv[0], COMMANDS)}")
+        return argv[0], list(argv[1:])
+    return "launch", list(argv)
+
+
+def _show_by_hydra(arguments: Sequence[str]) -> int:
+    """Let Hydra print its help or the composed config."""
+    run_hydra_app(lambda _: None, arguments)
+    return 0
+
+
+def _print(form: OutputFormat, data: Any, text: Callable[[bool], str]) -> None:
+    if form is OutputFormat.json:
+        sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
+    else:
+        print(text(sys.stdout.isatty()))
+
+
+def _releases(released: launching.Released) -> list[str]:
+    runs = [
+        f"released {status.run.run_id}, which was held: {status.reason.splitlines()[0]}"
+        for status in released.runs
+    ]
+    return [*runs, *(f"to be told again: {hook}" for hook in released.hooks)]
+
+
+def _what_was_done(done: launching.Launched) -> str:
+    if done.num_submissions:
+        return f"handed over {plural(done.num_submissions, 'submission')}"
+    if all(status.state is State.done for status in done.statuses):
+        return "nothing to do: every run is done"
+    return "nothing to submit now"
+
+
+def _exit_status(done: launching.Launched) -> int:
+    """Return 1 if some run or hook needs the user."""
+    return int(bool(done.failures) or any(status.state is State.held for status in done.statuses))
