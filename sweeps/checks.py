@@ -6,22 +6,20 @@ from conf.schema import RunConfig
 from sweeps.errors import UsageError, choices
 
 
-def refuse_contradictions(config: RunConfig, samples: int) -> None:
+def refuse_contradictions(config: RunConfig) -> None:
     """Check one run's config.
 
     Raises:
         UsageError: fields of it cannot hold together.
     """
-    for message in _contradictions(config, samples):
+    for message in _contradictions(config):
         raise UsageError(message)
 
 
-def _contradictions(config: RunConfig, samples: int) -> Iterator[str]:
+def _contradictions(config: RunConfig) -> Iterator[str]:
     low, high = config.data.crop_scale
     if not 0 < low <= high:
         yield f"data.crop_scale=[{low}, {high}]: the first is above 0 and no more than the second"
-    if too_far := [m for m in config.checkpoints.milestones if m > samples]:
-        yield f"checkpoints.milestones: {too_far[0]} lies behind the run's end at {samples} samples"
     for spec in config.eval.evals:
         if spec.dataset not in config.eval.datasets:
             known = choices(spec.dataset, config.eval.datasets)

@@ -146,7 +146,7 @@ def _enter(stretches: dict[str, _Stretch], cell: Cell, config: RunConfig) -> Pat
     try:
         micro_batch_of(config)
         stages, milestones = stages_of(config), milestones_of(config)
-        refuse_contradictions(config, milestones[-1])
+        refuse_contradictions(config)
     except UsageError as error:
         raise UsageError(f"run {describe(cell.labels)}: {error}") from error
     start_key, path = None, []
