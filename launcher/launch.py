@@ -14,6 +14,7 @@ from launcher.ledger import Act, Ledger, Line
 from launcher.lock import locked
 from launcher.reconciler import Reconciler
 from launcher.refuse import refuse_impossible
+from launcher.reuse import standing_cuts
 from launcher.state import RunStatus, State
 from launcher.sweep import Sweep, current_statuses, sweep_of
 from sweeps import frozen
@@ -52,7 +53,7 @@ def launch(whole: WholeRequest, *, until_complete: bool) -> Launched:
     request = whole.request
     sweep = sweep_of(request)
     refuse_impossible(sweep.root, sweep.expansion, sweep.launch.cluster)
-    everything = expand(sweep.name, whole.cells, whole.configs)
+    everything = expand(sweep.name, whole.cells, whole.configs, standing_cuts(sweep.root))
     executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
     where = executor.where
     make_folders(sweep.root)

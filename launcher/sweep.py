@@ -10,6 +10,7 @@ from launcher.executor import executor_for
 from launcher.hooks import Hook, read_hooks, wanted_scores
 from launcher.ledger import read_history
 from launcher.observe import Observed, SegmentEvidence, observe, observe_files
+from launcher.reuse import standing_cuts
 from launcher.state import RunStatus, run_statuses
 from sweeps.compose import Request
 from sweeps.errors import UsageError
@@ -37,10 +38,11 @@ class Sweep:
 
 def sweep_of(request: Request) -> Sweep:
     """Return the sweep that a command line asks for; nothing is written."""
+    root = root_of(request.launch.root)
     return Sweep(
-        expansion=expand(request.sweep, request.cells, request.configs),
+        expansion=expand(request.sweep, request.cells, request.configs, standing_cuts(root)),
         launch=request.launch,
-        root=root_of(request.launch.root),
+        root=root,
         hooks=read_hooks(request.launch.hooks),
     )
 

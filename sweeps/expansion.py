@@ -4,8 +4,9 @@ Every stage is cut where some run of the sweep leaves it. Since resuming is exac
 key; since a trunk's key does not know the horizon, runs that agree on a stretch train it once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from conf.schema import EvalConfig, ResourceConfig, RunConfig, TrainConfig
 from sweeps.checks import refuse_contradictions
@@ -13,6 +14,8 @@ from sweeps.errors import UsageError
 from sweeps.grid import Cell, describe
 from sweeps.identity import key_of, stage_key
 from sweeps.stages import milestones_of, samples_seen_of, stages_of
+
+SHARED_SHAPE = "constant"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,15 +78,35 @@ class _Stretch:
     milestones: set[int] = field(default_factory=set)
 
 
-def expand(sweep: str, cells: Sequence[Cell], configs: Sequence[RunConfig]) -> Expansion:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cut:
+    """The end of a segment, in samples, in a stage that others may share: `stage` is its key."""
+
+    stage: str
+    end: int
+    key: str
+
+
+def expand(
+    sweep: str,
+    cells: Sequence[Cell],
+    configs: Sequence[RunConfig],
+    standing: Mapping[str, Collection[int]] = MappingProxyType({}),
+) -> Expansion:
     """Return the runs and segments of a sweep.
+
+    Args:
+        sweep: its name.
+        cells: the points of the grid.
+        configs: of the points.
+        standing: by stage, where it was cut before; a stage is cut there again, which changes no key.
 
     Raises:
         UsageError: a config is impossible, or two cells are one run; the message names the cell.
     """
     stretches: dict[str, _Stretch] = {}
     paths = [_enter(stretches, cell, config) for cell, config in zip(cells, configs, strict=True)]
-    segments, chains = _cut(stretches)
+    segments, chains = _cut(stretches, standing)
     runs = [
         Run(
             run_id=path[-1][1],
@@ -96,6 +119,17 @@ def expand(sweep: str, cells: Sequence[Cell], configs: Sequence[RunConfig]) -> E
     ]
     _refuse_twins(runs)
     return Expansion(sweep=sweep, runs=tuple(runs), segments=segments)
+
+
+def cuts_of(expansion: Expansion) -> Iterator[Cut]:
+    """Yield the ends of all segments of stages that do not know their horizon."""
+    start_keys: dict[str | None, str | None] = {}
+    for key, segment in expansion.segments.items():
+        begins = segment.start == segment.stage_start
+        start_keys[key] = segment.parent if begins else start_keys[segment.parent]
+        if segment.train.schedule.shape == SHARED_SHAPE:
+            stage = stage_key(start_keys[key], segment.train)
+            yield Cut(stage=stage, end=segment.end, key=key)
 
 
 def micro_batch_of(config: RunConfig) -> int:
@@ -162,13 +196,16 @@ def _enter(stretches: dict[str, _Stretch], cell: Cell, config: RunConfig) -> Pat
     return path
 
 
-def _cut(stretches: Mapping[str, _Stretch]) -> tuple[dict[str, Segment], dict[str, list[str]]]:
+def _cut(
+    stretches: Mapping[str, _Stretch], standing: Mapping[str, Collection[int]]
+) -> tuple[dict[str, Segment], dict[str, list[str]]]:
     """Return all segments by key, and the keys of each stage in order."""
     segments: dict[str, Segment] = {}
     chains: dict[str, list[str]] = {}
     for name, stretch in stretches.items():
         start, parent = stretch.start, stretch.start_key
-        for end in sorted(stretch.ends):
+        stood = {end for end in standing.get(name, ()) if stretch.start < end < max(stretch.ends)}
+        for end in sorted(stretch.ends | stood):
             segment = _segment(stretch, parent, start, end)
             segments[segment.key] = segment
             chains.setdefault(name, []).append(segment.key)
@@ -189,7 +226,7 @@ def _segment(stretch: _Stretch, parent: str | None, start: int, end: int) -> Seg
         start=start,
         end=end,
         milestones=tuple(sorted(m for m in stretch.milestones if start < m <= end)),
-        keep_state=stretch.train.schedule.shape == "constant",
+        keep_state=stretch.train.schedule.shape == SHARED_SHAPE,
     )
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from evaluation import results
 from launcher import lease
 from launcher.lease import Outcome
+from sweeps import frozen
 from sweeps.folders import Root
+from tests.commands import OWN_CONF, run, start, wait_for
 from tests.commands import TINY as SWEEP
-from tests.commands import run, start, wait_for
 from tests.launcher.processes import (
     RANK,
     SUPERVISOR,
@@ -22,6 +24,7 @@ from tests.launcher.processes import (
     weights_of,
 )
 from tests.training.segments import expansion_of
+from training.metrics import metrics_path, read_moments
 from training.saved import saved_samples
 
 pytestmark = pytest.mark.slow
@@ -109,6 +112,29 @@ def test_a_second_launcher_leaves_the_first_alone(root: Path) -> None:
     assert (second.returncode, f"process {launcher.pid}" in second.stderr) == (1, True)
     launcher.send_signal(signal.SIGINT)
     assert launcher.wait(60) == 130
+
+
+def test_a_longer_horizon_trains_only_what_is_missing(root: Path) -> None:
+    trunk = (OWN_CONF, "sweep=trunk")
+    assert run("launcher", *trunk, "samples_seen=1280", root=root).returncode == 0
+    shorter = {path.name for path in Root(root).segments.iterdir()}
+    assert run("launcher", *trunk, "samples_seen=2560", root=root).returncode == 0
+    ends = {key: s.end for key, s in expansion_of("sweep=trunk").segments.items()}
+    added = sorted(ends[p.name] for p in Root(root).segments.iterdir() if p.name not in shorter)
+    assert added == [2048, 2560]
+    (trunk_end,) = (p for p in Root(root).segments.iterdir() if ends[p.name] == 2048)
+    first = read_moments(metrics_path(trunk_end, 1))[0]
+    assert first.samples_seen == 1024 + 32
+
+
+def test_runs_made_by_an_override_have_a_sweep_of_their_own(root: Path) -> None:
+    one = (*SWEEP, "samples_seen=2560")
+    assert run("launcher", *one, root=root).returncode == 0
+    assert run("launcher", *one, "seed=5", "resources.num_ranks=1", root=root).returncode == 0
+    (other,) = (name for name in frozen.launched(Root(root)) if name != "tiny")
+    assert results.load(root, sweep=other)["seed"].unique().tolist() == [5]
+    assert results.load(root, sweep="tiny")["seed"].unique().tolist() == [0]
+    assert "tiny: 2 runs: 1 waiting, 1 done" in run("launcher", "status", *SWEEP, root=root).stdout
 
 
 def test_a_run_that_diverges_is_held_with_its_reason(root: Path) -> None:

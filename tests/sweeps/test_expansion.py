@@ -4,7 +4,7 @@ import pytest
 
 from conf.schema import CheckpointConfig, ResourceConfig, RunConfig, ScheduleConfig, ScheduleName
 from sweeps.errors import UsageError
-from sweeps.expansion import Expansion, expand, micro_batch_of
+from sweeps.expansion import Expansion, cuts_of, expand, micro_batch_of
 from sweeps.grid import Cell
 from sweeps.stages import milestones_of, samples_seen_of, stages_of
 from tests.configs import expansion_of, run_config
@@ -54,6 +54,19 @@ def test_a_horizon_added_later_keeps_all_keys() -> None:
     after = expansion_of(cooldown(640), cooldown(1280), cooldown(2560))
     assert {run.run_id for run in before.runs} < {run.run_id for run in after.runs}
     assert before.segments.keys() < after.segments.keys()
+
+
+def test_a_horizon_taken_alone_starts_from_what_stands() -> None:
+    before = expansion_of(cooldown(640), cooldown(1280))
+    standing: dict[str, set[int]] = {}
+    for cut in cuts_of(before):
+        standing.setdefault(cut.stage, set()).add(cut.end)
+    cells = [Cell(labels={"number": "0"}, settings=())]
+    alone, after = (expand("s", cells, [cooldown(2560)], cuts) for cuts in ({}, standing))
+    assert alone.runs[0].run_id == after.runs[0].run_id
+    assert alone.segments.keys() < after.segments.keys()
+    shared = before.segments.keys() & after.segments.keys()
+    assert [after.segments[key].end for key in after.runs[0].segments if key in shared] == [512, 1024]
 
 
 def test_layout_changes_no_key() -> None:
