@@ -164,8 +164,9 @@ def test_what_is_held_is_tried_again_after_resume_only(root: Path) -> None:
 
 
 def test_a_run_that_keeps_crashing_is_held_after_a_few_attempts(root: Path) -> None:
-    given = (*SWEEP, "samples_seen=2560", "resources.num_ranks=1", "procedure._target_=no.such.thing")
+    target = "procedure._target_=tests.launcher.crashing.Crashing"
+    given = (*SWEEP, "samples_seen=2560", "resources.num_ranks=1", target)
     done = run("launcher", *given, root=root)
     assert done.returncode == 1
     assert "3 attempts without new samples" in done.stdout
-    assert "No module named 'no'" in done.stdout
+    assert "RuntimeError: broken on purpose" in done.stdout
