@@ -4,5 +4,5 @@
 class Crashing:
     """Raises where a model is wanted."""
 
-    def __init__(self, **given: object) -> None:
+    def __init__(self, *given: object) -> None:
         raise RuntimeError("broken on purpose")
