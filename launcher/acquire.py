@@ -64,7 +64,14 @@ def acquire(
             seen, seen_at, state = current, time.monotonic(), _state(current, state_of)
 
 
-def holder_state(holder: Holder, me: Holder, kind: ClusterKind, policy: PolicyConfig) -> HolderState:
+def holder_state(
+    holder: Holder,
+    me: Holder,
+    *,
+    kind: ClusterKind,
+    policy: PolicyConfig,
+    is_over: Callable[[str], bool],
+) -> HolderState:
     """Return what `me`, a waiter for the same item, can know of a holder.
 
     Args:
@@ -72,10 +79,11 @@ def holder_state(holder: Holder, me: Holder, kind: ClusterKind, policy: PolicyCo
         me: who asks.
         kind: of the cluster on which `me` runs.
         policy: machines that are lost, and the patience with the queue.
+        is_over: whether a launcher, who could ask the holder's own cluster, found a submission over.
     """
     if holder.where != me.where:
-        is_lost = holder.where in policy.lost_machines
-        return HolderState.silent if is_lost else HolderState.unknown
+        is_gone = holder.where in policy.lost_machines or is_over(holder.submission)
+        return HolderState.silent if is_gone else HolderState.unknown
     if kind is ClusterKind.local:
         return _local_state(holder)
     if (holder.submission, holder.index) == (me.submission, me.index):

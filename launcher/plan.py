@@ -16,7 +16,7 @@
 | else, where there is room                                    | Submit      |
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conf.schema import PolicyConfig, ResourceConfig
@@ -97,8 +97,9 @@ def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: i
     if observed.queue is None:
         return []
     settled = list(_settle(observed, observed.queue, policy))
-    room = _Room(observed.free_cores, observed.all_cores)
-    return [*settled, *_submissions(work, observed, policy, max_array_size, room)]
+    over = {action.submission for action in settled if isinstance(action, (GiveUp, NoteEnded))}
+    ready = _Ready(work, observed, policy, over)
+    return [*settled, *_submissions(ready, max_array_size)]
 
 
 class _Room:
@@ -142,43 +143,53 @@ def _settle_unlisted(record: SubmissionRecord, queue: Queue, policy: PolicyConfi
         yield GiveUp(submission=record.id)
 
 
-def _submissions(
-    work: Work, observed: Observed, policy: PolicyConfig, max_array_size: int, room: _Room
-) -> Iterator[Submit]:
-    train = [item for item in _ready(work, observed, policy) if room.take(item)]
-    scores = [item for item in _scores(work, observed, policy) if room.take(item)]
+def _submissions(ready: "_Ready", max_array_size: int) -> Iterator[Submit]:
+    room = _Room(ready.observed.free_cores, ready.observed.all_cores)
+    train = [item for item in ready.trainings() if room.take(item)]
+    scores = [item for item in ready.scorings() if room.take(item)]
     groups: list[Sequence[WorkItem]] = [*_by_shape(train), scores]
     for group in groups:
         for first in range(0, len(group), max_array_size):
             yield Submit(items=tuple(group[first : first + max_array_size]))
 
 
-def _ready(work: Work, observed: Observed, policy: PolicyConfig) -> list[TrainItem]:
-    states = segment_states(work.segments, observed, policy.fruitless_attempts)
-    return [
-        item
-        for item in work.train
-        if states[item.key][0] is State.waiting
-        and (item.segment.parent is None or observed.segments[item.segment.parent].is_done)
-    ]
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """Finds what may be handed over, the submissions in `over` having just ended."""
 
+    work: Work
+    observed: Observed
+    policy: PolicyConfig
+    over: Collection[str]
 
-def _scores(work: Work, observed: Observed, policy: PolicyConfig) -> list[ScoreItem]:
-    """Return items for what is unscored.
+    def trainings(self) -> list[TrainItem]:
+        """Return the trainings that wait for nothing."""
+        segments, observed = self.work.segments, self.observed
+        states = segment_states(segments, observed, self.policy.fruitless_attempts, self.over)
+        return [
+            item
+            for item in self.work.train
+            if states[item.key][0] is State.waiting
+            and (item.segment.parent is None or observed.segments[item.segment.parent].is_done)
+        ]
 
-    A segment's checkpoints wait until it is done, so that a job scores many, unless there are enough
-    to fill an item already.
-    """
-    live, failures = live_items(observed), score_failures(observed)
-    pending = [
-        task
-        for task in unscored(work.wanted, observed)
-        if task.checkpoint not in live and failures.get(task.checkpoint, 0) < policy.fruitless_attempts
-    ]
-    size = policy.scores_per_item
-    if len(pending) < size:
-        pending = [task for task in pending if observed.segments[task.segment].is_done]
-    return [_score_item(work, pending[i : i + size]) for i in range(0, len(pending), size)]
+    def scorings(self) -> list[ScoreItem]:
+        """Return items for what is unscored.
+
+        A segment's checkpoints wait until it is done, so that a job scores many, unless there are
+        enough to fill an item already.
+        """
+        live, failures = live_items(self.observed, self.over), score_failures(self.observed)
+        most, size = self.policy.fruitless_attempts, self.policy.scores_per_item
+        pending = [
+            task
+            for task in unscored(self.work.wanted, self.observed)
+            if task.checkpoint not in live and failures.get(task.checkpoint, 0) < most
+        ]
+        if len(pending) < size:
+            pending = [task for task in pending if self.observed.segments[task.segment].is_done]
+        batches = (pending[first : first + size] for first in range(0, len(pending), size))
+        return [_score_item(self.work, batch) for batch in batches]
 
 
 def _score_item(work: Work, tasks: Sequence[CheckpointEvals]) -> ScoreItem:

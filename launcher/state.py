@@ -1,6 +1,6 @@
 """States, derived from evidence and never stored: of work items, of checkpoints' scores, of runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import zip_longest
@@ -46,11 +46,15 @@ class RunStatus:
     reason: str = ""
 
 
-def live_items(observed: Observed) -> dict[str, Liveness]:
+def live_items(observed: Observed, over: Container[str] = ()) -> dict[str, Liveness]:
     """Return every work item and every checkpoint being scored that is, or may be, alive.
 
     Alive is what the queue lists, what was handed over without a clear answer, and what another
     machine on this file system was given: that one's queue cannot be asked from here.
+
+    Args:
+        observed: what is.
+        over: submissions that have just been found to be over.
     """
     listed: dict[str, list[tuple[frozenset[int] | None, bool]]] = {}
     for job in observed.queue.jobs if observed.queue else ():
@@ -58,7 +62,8 @@ def live_items(observed: Observed) -> dict[str, Liveness]:
         listed.setdefault(job.name, []).append((indices, job.is_running))
     live: dict[str, Liveness] = {}
     for record in observed.history.submissions.values():
-        if record.state is SubmissionState.over and record.id not in listed:
+        is_over = record.state is SubmissionState.over or record.id in over
+        if is_over and record.id not in listed:
             continue
         is_known = observed.queue is not None and record.where == observed.where
         for index, item in enumerate(record.items):
@@ -69,7 +74,7 @@ def live_items(observed: Observed) -> dict[str, Liveness]:
             ]
             if found:
                 liveness = Liveness.running if any(found) else Liveness.queued
-            elif is_known and record.state is not SubmissionState.unresolved:
+            elif is_known and (record.id in listed or record.state is SubmissionState.submitted):
                 continue
             else:
                 liveness = Liveness.unknown
@@ -122,10 +127,13 @@ def unscored(wanted: Iterable[CheckpointEvals], observed: Observed) -> list[Chec
 
 
 def segment_states(
-    segments: Mapping[str, Segment], observed: Observed, most_fruitless: int
+    segments: Mapping[str, Segment],
+    observed: Observed,
+    most_fruitless: int,
+    over: Container[str] = (),
 ) -> dict[str, tuple[State, str]]:
-    """Return state and reason of each segment."""
-    live, resumed = live_items(observed), observed.history.resumed
+    """Return state and reason of each segment; `over` as in `live_items`."""
+    live, resumed = live_items(observed, over), observed.history.resumed
     return {
         key: _segment_state(
             observed.segments[key], live.get(key), most_fruitless, resumed.get(key, NEVER)

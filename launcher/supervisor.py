@@ -20,11 +20,13 @@ from conf.schema import ClusterKind
 from launcher import acquire, lease, slurm_client, submission
 from launcher.host import own_start, this_host
 from launcher.lease import Attempt, Holder, Lease, Outcome
+from launcher.ledger import SubmissionState, read_history
 from launcher.orders import OrderPaths, forget_old_attempts, num_done, write_order
 from launcher.ranks import Crew, Ranks, start
 from launcher.submission import Submission
 from sweeps.cost import charged_cores, num_nodes
 from sweeps.errors import QueueUnknown, Superseded
+from sweeps.folders import Root
 from sweeps.items import TrainItem
 from sweeps.logs import configure_logging
 from training.done import done_path
@@ -247,7 +249,13 @@ class Supervisor:
 
     def _state_of(self, holder: Holder) -> acquire.HolderState:
         cluster, policy = self._submission.cluster, self._submission.policy
-        return acquire.holder_state(holder, self._holder(), cluster.kind, policy)
+        return acquire.holder_state(
+            holder, self._holder(), kind=cluster.kind, policy=policy, is_over=self._is_over
+        )
+
+    def _is_over(self, name: str) -> bool:
+        known = read_history(Root(self._submission.root).ledger).submissions.get(name)
+        return known is not None and known.state is SubmissionState.over
 
     def _new_attempt(self, before: Lease | None) -> Lease:
         resources, cluster = self._item.resources, self._submission.cluster

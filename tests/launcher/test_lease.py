@@ -142,6 +142,7 @@ ME = replace(HOLDER, where="local@x", host=this_host(), pid=os.getpid(), pid_sta
     [
         (replace(ME, where="slurm@x"), HolderState.unknown),
         (replace(ME, where="slurm@burnt"), HolderState.silent),
+        (replace(ME, where="slurm@x", submission="ended"), HolderState.silent),
         (replace(ME, host="elsewhere"), HolderState.unknown),
         (replace(ME, pid=2**22), HolderState.gone),
         (replace(ME, pid_start=1), HolderState.gone),
@@ -149,7 +150,10 @@ ME = replace(HOLDER, where="local@x", host=this_host(), pid=os.getpid(), pid_sta
     ],
 )
 def test_what_is_known_of_a_holder_on_this_machine(holder: Holder, state: HolderState) -> None:
-    assert holder_state(holder, ME, ClusterKind.local, POLICY) is state
+    found = holder_state(
+        holder, ME, kind=ClusterKind.local, policy=POLICY, is_over=lambda name: name == "ended"
+    )
+    assert found is state
 
 
 @pytest.mark.parametrize(("restart", "state"), [(0, HolderState.silent), (1, HolderState.alive)])
@@ -157,4 +161,11 @@ def test_an_earlier_start_of_ones_own_job_is_never_asked_about(
     restart: int, state: HolderState
 ) -> None:
     me = replace(HOLDER, restart=1)
-    assert holder_state(replace(HOLDER, restart=restart), me, ClusterKind.slurm, POLICY) is state
+    found = holder_state(
+        replace(HOLDER, restart=restart),
+        me,
+        kind=ClusterKind.slurm,
+        policy=POLICY,
+        is_over=lambda name: False,
+    )
+    assert found is state

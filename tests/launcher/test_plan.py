@@ -91,7 +91,10 @@ def test_a_submission_without_an_answer_is_given_up_after_two_late_answers(
 ) -> None:
     noted = {"act": Act.unlisted, "submission": "s", "time": unlisted_at}
     lines = [submitting("s", A, B)] + ([noted] if unlisted_at is not None else [])
-    assert planned(work(TWO), observed(TWO, asked_at=asked_at, known=history(*lines))) == action
+    actions = planned(work(TWO), observed(TWO, asked_at=asked_at, known=history(*lines)))
+    assert [one for one in actions if not isinstance(one, Submit)] == action
+    is_given_up = any(isinstance(one, GiveUp) for one in action)
+    assert keys(actions) == ([[A, B]] if is_given_up else [])
 
 
 @pytest.mark.parametrize("act", [Act.lost, Act.refused, Act.ended])
