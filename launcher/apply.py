@@ -11,7 +11,7 @@ from launcher import lease, submission
 from launcher.executor import Executor
 from launcher.ledger import Act, Ledger, Line
 from launcher.lock import Lock
-from launcher.plan import Action, Adopt, GiveUp, NoteEnded, NoteUnlisted, Submit
+from launcher.plan import Action, Adopt, Cancel, GiveUp, NoteEnded, NoteUnlisted, Submit
 from launcher.queue import Job
 from launcher.submission import Submission
 from launcher.text import plural
@@ -55,6 +55,8 @@ def apply(actions: Iterable[Action], site: Site) -> list[Job]:
         match action:
             case Submit():
                 jobs += _submit(action, site)
+            case Cancel():
+                site.executor.stop(action.job_id)
             case Adopt():
                 log.info("adopted job %s of %s", action.job_id, action.submission)
                 _note(site, Act.adopted, action.submission, job_id=action.job_id)

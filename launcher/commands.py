@@ -1,4 +1,4 @@
-"""The commands: `python -m launcher [launch|plan|status|watch|resume] sweep=NAME [override …]`."""
+"""The commands of `python -m launcher COMMAND sweep=NAME [override …]`."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ import msgspec
 from conf.schema import ClusterKind, OutputFormat
 from launcher import launch as launching
 from launcher.preview import make_preview, plan_json, plan_text
-from launcher.state import State
+from launcher.state import RunStatus, State
 from launcher.status import make_report, status_json, status_text
 from launcher.sweep import current_statuses, statuses_by_files, sweep_of
 from launcher.text import plural
@@ -110,11 +110,27 @@ def resume(arguments: Sequence[str]) -> int:
     return 0
 
 
+def cancel(arguments: Sequence[str]) -> int:
+    """End runs, and start nothing of them again until they are resumed."""
+    request = compose_request(arguments)
+    ended = launching.cancel(request)
+    _print(
+        request.launch.format,
+        {"cancelled": [status.run.run_id for status in ended]},
+        lambda _: (
+            "\n".join(f"cancelled {s.run.run_id}, which was {s.state.value}" for s in ended)
+            or "nothing is to be cancelled"
+        ),
+    )
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "launch": launch,
     "plan": plan,
     "status": status,
     "watch": watch,
+    "cancel": cancel,
     "resume": resume,
 }
 
@@ -143,10 +159,14 @@ def _print(form: OutputFormat, data: Any, text: Callable[[bool], str]) -> None:
 
 def _releases(released: launching.Released) -> list[str]:
     runs = [
-        f"released {status.run.run_id}, which was held: {status.reason.splitlines()[0]}"
+        f"released {status.run.run_id}, which was {': '.join([status.state.value, *_first(status)])}"
         for status in released.runs
     ]
     return [*runs, *(f"to be told again: {hook}" for hook in released.hooks)]
+
+
+def _first(status: RunStatus) -> list[str]:
+    return status.reason.splitlines()[:1]
 
 
 def _what_was_done(done: launching.Launched) -> str:

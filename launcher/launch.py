@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from launcher.lock import locked
 from launcher.reconciler import Reconciler
 from launcher.refuse import refuse_impossible
 from launcher.reuse import standing_cuts
-from launcher.state import RunStatus, State
+from launcher.state import RunStatus, State, live_jobs
 from launcher.sweep import Sweep, current_statuses, sweep_of
 from sweeps import frozen
 from sweeps.compose import Request, WholeRequest
 from sweeps.errors import UsageError
-from sweeps.expansion import Expansion, expand
+from sweeps.expansion import Expansion, Run, expand
 from sweeps.folders import make_folders, refuse_unusable
 from sweeps.frozen import FrozenSweep
 
@@ -71,9 +71,13 @@ def launch(whole: WholeRequest, *, until_complete: bool) -> Launched:
         )
 
 
+CANCELLABLE = set(State) - {State.done, State.trained, State.cancelled}
+RELEASABLE = {State.held, State.cancelled}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Released:
-    """What a resume lets be tried again: runs, as they were held, and failed hooks, in words."""
+    """What a resume lets be tried again: runs, as they were, and failed hooks, in words."""
 
     runs: list[RunStatus]
     hooks: list[str]
@@ -89,7 +93,7 @@ def obstacle(sweep: Sweep) -> str:
 
 
 def resume(request: Request) -> Released:
-    """Let the runs that are held, and the hooks that failed, be tried again by the next launch.
+    """Let runs that are held or cancelled, and hooks that failed, be tried again by the next launch.
 
     Raises:
         IsogridError: something about the request, the root or the scheduler.
@@ -98,17 +102,48 @@ def resume(request: Request) -> Released:
     refuse_unusable(sweep.root)
     if not sweep.root.ledger.is_dir():
         return Released(runs=[], hooks=[])
-    with locked(sweep.root.path, sweep.launch.policy.lock_stale_s):
-        held = [s for s in current_statuses(sweep) if s.state is State.held]
-        ledger = Ledger(sweep.root.ledger)
+    held = [s for s in current_statuses(sweep) if s.state in RELEASABLE]
+    keys = tuple(dict.fromkeys(key for s in held for key in s.run.segments))
+    with contextlib.closing(Ledger(sweep.root.ledger)) as ledger:
         hooks = failed_deliveries(ledger.history)
-        keys = tuple(dict.fromkeys(key for s in held for key in s.run.segments))
-        if keys or ledger.history.failures:
+        if keys or hooks:
             attempts = tuple(_last_attempt(sweep.root.segment(key)) for key in keys)
             line = Line(time=time.time(), act=Act.resumed, items=keys, attempts=attempts)
             ledger.append(line)
-        ledger.close()
     return Released(runs=held, hooks=hooks)
+
+
+def cancel(request: Request) -> list[RunStatus]:
+    """End what is alive of runs, and start nothing of them until `resume`; return them as they were.
+
+    What other runs of the sweep need too goes on. A launcher that is at work takes note at its next
+    pass, and ends what it may just have submitted.
+
+    Raises:
+        IsogridError: something about the request, the root or the scheduler.
+    """
+    sweep = sweep_of(request)
+    refuse_unusable(sweep.root)
+    if not sweep.root.ledger.is_dir():
+        return []
+    unfinished = [s for s in current_statuses(sweep) if s.state in CANCELLABLE]
+    keys = _only_of([status.run for status in unfinished], sweep)
+    with contextlib.closing(Ledger(sweep.root.ledger)) as ledger:
+        if keys:
+            ledger.append(Line(time=time.time(), act=Act.cancelled, items=tuple(sorted(keys))))
+        executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
+        for job_id in live_jobs(keys, ledger.history, executor.queue()):
+            executor.stop(job_id)
+    return unfinished
+
+
+def _only_of(runs: Sequence[Run], sweep: Sweep) -> set[str]:
+    """Return the segments of some runs that no other run of the sweep as launched needs."""
+    known = frozen.load(sweep.root, sweep.name)
+    ours = {run.run_id for run in runs}
+    others = [run for run in known.expansion.runs if run.run_id not in ours] if known else []
+    needed = {key for run in others for key in run.segments}
+    return {key for run in runs for key in run.segments} - needed
 
 
 def _last_attempt(folder: Path) -> int:

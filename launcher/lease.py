@@ -51,6 +51,7 @@ class Holder:
 class Attempt:
     """One start of a work item. `samples`: as far as it got; `outcome` None while it lasts.
 
+    `is_cancelled`: the user had the scheduler cancel its job.
     Times are seconds since 1970 on the holder's clock; `beat_at` is the end once there is an outcome.
     """
 
@@ -63,6 +64,7 @@ class Attempt:
     num_gpus: int
     outcome: Outcome | None = None
     reason: str = ""
+    is_cancelled: bool = False
 
     @property
     def hours(self) -> float:

@@ -27,6 +27,7 @@ class Act(Enum):
     unlisted = "unlisted"
     lost = "lost"
     ended = "ended"
+    cancelled = "cancelled"
     resumed = "resumed"
     delivered = "delivered"
     delivery_failed = "delivery_failed"
@@ -97,11 +98,13 @@ class Resumed:
 class History:
     """The ledger, read.
 
-    `submissions`: in order. `resumed`: of each segment that the user asked to try again. `delivered`:
-    what hooks said, the last one last. `failures`: what those said that failed since the last resume.
+    `submissions`: in order. `cancelled`: segments that the user does not want. `resumed`: of each
+    segment that the user asked to try again. `delivered`: what hooks said, the last one last.
+    `failures`: what those said that failed since the last resume.
     """
 
     submissions: dict[str, SubmissionRecord] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
     resumed: dict[str, Resumed] = field(default_factory=dict)
     delivered: dict[tuple[str, str], str] = field(default_factory=dict)
     failures: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -117,7 +120,10 @@ class History:
                     checkpoints=line.checkpoints,
                     since=line.time,
                 )
+            case Act.cancelled:
+                self.cancelled.update(line.items)
             case Act.resumed:
+                self.cancelled.difference_update(line.items)
                 for key, attempt in zip(line.items, line.attempts, strict=True):
                     self.resumed[key] = Resumed(line.time, attempt)
                 self.failures.clear()
@@ -147,12 +153,24 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file: BinaryIO | None = None
-        self.history = read_history(folder)
+        self._own = 0
+        self._read: dict[int, int] = {}
+        self.history = History()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in what others have written since: a user may cancel or resume beside a launcher."""
+        newest = max(self._read, default=0)
+        for number in _numbers(self._folder):
+            if number >= newest and number != self._own:
+                self._read[number] = _note_lines(
+                    self.history, _path(self._folder, number), self._read.get(number, 0)
+                )
 
     def append(self, line: Line) -> None:
         """Put a line on disk, and into the history, before returning."""
         if self._file is None:
-            self._file = _new_file(self._folder)
+            self._own, self._file = _new_file(self._folder)
         self._file.write(durable.encode(_without_empty(line)))
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -165,15 +183,29 @@ class Ledger:
 
 
 def read_history(folder: Path) -> History:
-    """Return what all launchers did."""
+    """Return what all launchers did.
+
+    Raises:
+        DamagedFile: a whole line is none of ours.
+    """
     history = History()
     for number in _numbers(folder):
-        for text in _path(folder, number).read_bytes().split(b"\n")[:-1]:
-            try:
-                history.note(msgspec.json.decode(text, type=Line))
-            except (msgspec.DecodeError, KeyError) as error:
-                raise DamagedFile(f"{_path(folder, number)}: {text[:80]!r}: {error}") from error
+        _note_lines(history, _path(folder, number), 0)
     return history
+
+
+def _note_lines(history: History, path: Path, start: int) -> int:
+    """Take in the whole lines of a file from a position on; return the position behind them."""
+    with path.open("rb") as file:
+        file.seek(start)
+        content = file.read()
+    whole = content[: content.rfind(b"\n") + 1]
+    for text in whole.splitlines():
+        try:
+            history.note(msgspec.json.decode(text, type=Line))
+        except (msgspec.DecodeError, KeyError) as error:
+            raise DamagedFile(f"{path}: {text[:80]!r}: {error}") from error
+    return start + len(whole)
 
 
 def _without_empty(line: Line) -> dict[str, object]:
@@ -181,12 +213,12 @@ def _without_empty(line: Line) -> dict[str, object]:
     return {name: value for name, value in values if value}
 
 
-def _new_file(folder: Path) -> BinaryIO:
+def _new_file(folder: Path) -> tuple[int, BinaryIO]:
     numbers = _numbers(folder)
     number = numbers[-1] + 1 if numbers else 1
     while not durable.publish(_path(folder, number), b""):
         number += 1
-    return _path(folder, number).open("ab")
+    return number, _path(folder, number).open("ab")
 
 
 def _numbers(folder: Path) -> list[int]:

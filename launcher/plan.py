@@ -12,7 +12,8 @@
 | what is known of a work item                                 | action      |
 |--------------------------------------------------------------|-------------|
 | the queue could not be asked                                 | nothing     |
-| done; held; alive or perhaps alive; its parent not done      | nothing     |
+| cancelled by the user, and alive                             | Cancel      |
+| done; held; cancelled; alive or perhaps; its parent not done | nothing     |
 | else, where there is room                                    | Submit      |
 """
 
@@ -23,7 +24,14 @@ from conf.schema import PolicyConfig, ResourceConfig
 from launcher.ledger import SubmissionRecord, SubmissionState
 from launcher.observe import Observed
 from launcher.queue import Queue
-from launcher.state import State, live_items, score_failures, segment_states, unscored
+from launcher.state import (
+    State,
+    live_items,
+    live_jobs,
+    score_failures,
+    segment_states,
+    unscored,
+)
 from sweeps.expansion import Segment
 from sweeps.items import CheckpointEvals, ScoreItem, TrainItem, WorkItem
 
@@ -76,13 +84,20 @@ class NoteEnded:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Cancel:
+    """A job works on what the user has cancelled."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Submit:
     """Hand over items of one kind and one resource shape."""
 
     items: tuple[WorkItem, ...]
 
 
-Action = Adopt | NoteUnlisted | GiveUp | NoteEnded | Submit
+Action = Adopt | NoteUnlisted | GiveUp | NoteEnded | Cancel | Submit
 
 
 def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: int) -> list[Action]:
@@ -98,8 +113,13 @@ def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: i
         return []
     settled = list(_settle(observed, observed.queue, policy))
     over = {action.submission for action in settled if isinstance(action, (GiveUp, NoteEnded))}
+    unwanted = live_jobs(observed.history.cancelled, observed.history, observed.queue)
     ready = _Ready(work, observed, policy, over)
-    return [*settled, *_submissions(ready, max_array_size)]
+    return [*settled, *map(_cancel, unwanted), *_submissions(ready, max_array_size)]
+
+
+def _cancel(job_id: str) -> Cancel:
+    return Cancel(job_id=job_id)
 
 
 class _Room:

@@ -134,6 +134,7 @@ class Reconciler:
         return [job for job in self._executor.queue().jobs if job.name in ours]
 
     def _observe(self) -> Observed:
+        self._ledger.refresh()
         segments = self._sweep.expansion.segments.values()
         return observe(self._sweep.root, segments, self._ledger.history, self._executor)
 

@@ -39,8 +39,8 @@ class SlurmExecutor:
         return submit(submission)
 
     def stop(self, job_id: str) -> None:
-        """Send a job's supervisor the signal that Slurm sends before the time limit."""
-        client(["scancel", "--batch", "--signal=USR1", job_id], self._timeout_s)
+        """Cancel a job; its supervisor has it saved while Slurm waits to kill it."""
+        client(["scancel", job_id], self._timeout_s)
 
     def free_cores(self, queue: Queue) -> None:
         """Return None: Slurm sees to what fits."""

@@ -108,6 +108,19 @@ def first_host(nodelist: str, timeout_s: float) -> str:
     return client(["scontrol", "show", "hostnames", nodelist], timeout_s).split()[0]
 
 
+def was_cancelled(job_id: str, restart: int, timeout_s: float) -> bool:
+    """Return whether a job that was told to end was cancelled by its user.
+
+    A job that is requeued or preempted has one more restart by then, one at its limit names it.
+    """
+    shown = client(["scontrol", "--oneliner", "show", "job", job_id], timeout_s)
+    restarts = re.search(r"\bRestarts=(\d+)", shown)
+    reason = re.search(r"\bReason=(\S+)", shown)
+    if restarts is None or reason is None:
+        raise QueueUnknown(f"scontrol shows no restarts and reason of job {job_id}")
+    return int(restarts[1]) == restart and reason[1] == "None"
+
+
 def requeue(job_id: str, timeout_s: float) -> None:
     """Put a job back into the queue. Slurm ends the caller's own job within a moment."""
     client(["scontrol", "requeue", job_id], timeout_s)

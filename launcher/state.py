@@ -1,14 +1,15 @@
 """States, derived from evidence and never stored: of work items, of checkpoints' scores, of runs."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import zip_longest
 
 from launcher import lease
 from launcher.lease import Outcome
-from launcher.ledger import Resumed, SubmissionState
+from launcher.ledger import History, Resumed, SubmissionState
 from launcher.observe import Observed, SegmentEvidence
+from launcher.queue import Queue
 from sweeps.expansion import Run, Segment
 from sweeps.items import CheckpointEvals, pairs_of
 
@@ -83,6 +84,17 @@ def live_items(observed: Observed, over: Container[str] = ()) -> dict[str, Liven
     return live
 
 
+def live_jobs(keys: Collection[str], history: History, queue: Queue) -> list[str]:
+    """Return the ids of the jobs, or array tasks, in which some work items are alive."""
+    return [
+        job.job_id if job.indices is None else f"{job.job_id.partition('_')[0]}_{index}"
+        for job in queue.jobs
+        if (record := history.submissions.get(job.name))
+        for index, item in enumerate(record.items)
+        if item in keys and job.lists(index)
+    ]
+
+
 def hold_reason(evidence: SegmentEvidence, most_fruitless: int, resumed: Resumed = NEVER) -> str | None:
     """Return why no further attempt is made of a segment, or None if one may be.
 
@@ -133,10 +145,12 @@ def segment_states(
     over: Container[str] = (),
 ) -> dict[str, tuple[State, str]]:
     """Return state and reason of each segment; `over` as in `live_items`."""
-    live, resumed = live_items(observed, over), observed.history.resumed
+    live, history = live_items(observed, over), observed.history
     return {
-        key: _segment_state(
-            observed.segments[key], live.get(key), most_fruitless, resumed.get(key, NEVER)
+        key: (State.cancelled, "")
+        if key in history.cancelled and key not in live and not observed.segments[key].is_done
+        else _segment_state(
+            observed.segments[key], live.get(key), most_fruitless, history.resumed.get(key, NEVER)
         )
         for key in segments
     }
@@ -175,6 +189,9 @@ def _segment_state(
         return State.running, ""
     if liveness is not None:
         return State.queued, ""
+    attempt = evidence.lease.attempt if evidence.lease else None
+    if attempt is not None and attempt.is_cancelled and attempt.number > resumed.attempt:
+        return State.cancelled, ""
     reason = hold_reason(evidence, most_fruitless, resumed)
     return (State.waiting, "") if reason is None else (State.held, reason)
 
@@ -216,7 +233,7 @@ def _why_not_scored(checkpoint: str, observed: Observed) -> str:
 
 def _worst(states: list[tuple[State, str]]) -> tuple[State, str]:
     """Return the state that a run takes from its segments: the first of these that occurs."""
-    for wanted in (State.held, State.running, State.queued, State.waiting):
+    for wanted in (State.held, State.cancelled, State.running, State.queued, State.waiting):
         for state, reason in states:
             if state is wanted:
                 return state, reason

@@ -150,6 +150,7 @@ class Supervisor:
             if self._stop.signal is not None and asked_at is None:
                 asked_at = now
                 paths.stop.touch()
+                self._note_if_cancelled(paths)
             if now - beat_at >= cluster.beat_s:
                 beat_at = now
                 latest = self._beat_if_possible(paths)
@@ -226,6 +227,20 @@ class Supervisor:
         renewed = replace(self._lease, attempt=attempt)
         lease.renew(self._folder, renewed)
         self._lease = renewed
+
+    def _note_if_cancelled(self, paths: OrderPaths) -> None:
+        """Note at once that the user cancelled the job: little time is left until it is killed."""
+        is_slurm = self._submission.cluster.kind is ClusterKind.slurm
+        if not is_slurm or self._stop.signal != signal.SIGTERM:
+            return
+        assert self._lease is not None
+        attempt, timeout_s = self._lease.attempt, self._submission.policy.client_timeout_s
+        try:
+            if slurm_client.was_cancelled(attempt.holder.job_id, attempt.holder.restart, timeout_s):
+                self._lease = replace(self._lease, attempt=replace(attempt, is_cancelled=True))
+                self._beat(paths)
+        except QueueUnknown as error:
+            log.warning("it is unknown who ended this job: %s", error)
 
     def _beat_if_possible(self, paths: OrderPaths) -> int:
         """Renew the lease, though the file system may fail for a while; return the progress.

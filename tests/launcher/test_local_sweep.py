@@ -114,6 +114,24 @@ def test_a_second_launcher_leaves_the_first_alone(root: Path) -> None:
     assert launcher.wait(60) == 130
 
 
+def test_what_is_cancelled_is_saved_and_starts_again_after_resume_only(root: Path) -> None:
+    one = (*SWEEP, "samples_seen=7680")
+    launcher = start("launcher", *one, root=root)
+    wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step")
+    (folder,) = Root(root).segments.iterdir()
+    assert run("launcher", "cancel", *one, root=root).stdout.startswith(f"cancelled {folder.name}, ")
+    assert launcher.wait(60) == 0
+    assert saved_samples(folder, "state") != []
+    assert "1 cancelled" in run("launcher", *one, root=root).stdout
+    assert run("launcher", "cancel", *one, root=root).stdout == "nothing is to be cancelled\n"
+    released = run("launcher", "resume", *one, root=root).stdout
+    assert released == f"released {folder.name}, which was cancelled\n"
+    assert "1 done" in run("launcher", *one, root=root).stdout
+    known = lease.newest(folder)
+    assert known is not None
+    assert [attempt.outcome for attempt in known.attempts] == [Outcome.stopped, Outcome.done]
+
+
 def test_a_longer_horizon_trains_only_what_is_missing(root: Path) -> None:
     trunk = (OWN_CONF, "sweep=trunk")
     assert run("launcher", *trunk, "samples_seen=1280", root=root).returncode == 0

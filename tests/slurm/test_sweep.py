@@ -15,6 +15,7 @@ from tests.launcher.processes import RANK, kill_often, processes, refute_differe
 from tests.slurm.cluster import SlurmCluster
 from tests.training.segments import expansion_of
 from training.metrics import metrics_path
+from training.saved import saved_samples
 
 SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=10")
 LONG = (*SWEEP, "samples_seen=7680")
@@ -79,6 +80,24 @@ def test_a_job_at_its_time_limit_is_requeued_and_goes_on(
     ends = [(a.outcome, a.holder.job_id, a.holder.restart) for a in known.attempts]
     assert ends == [(Outcome.time_limit, job_id, 0), (Outcome.done, job_id, 1)]
     refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=7680"))
+
+
+@pytest.mark.parametrize("how", ["cancel", "scancel"])
+def test_what_the_user_cancels_is_saved_and_stays_cancelled_until_resume(
+    cluster: SlurmCluster, root: Path, how: str
+) -> None:
+    assert run("launcher", *LONG, root=root, env=cluster.env).returncode == 0
+    folder = only_segment(root)
+    if how == "cancel":
+        run("launcher", "cancel", *LONG, root=root, env=cluster.env)
+    else:
+        cluster.client("scancel", jobs(cluster)[0][0])
+    wait_for(lambda: not jobs(cluster), "the job to end")
+    assert saved_samples(folder, "state") != []
+    assert "1 cancelled" in run("launcher", *LONG, root=root, env=cluster.env).stdout
+    assert jobs(cluster) == []
+    run("launcher", "resume", *LONG, root=root, env=cluster.env)
+    assert "1 done" in run("launcher", "watch", *LONG, root=root, env=cluster.env).stdout
 
 
 def test_a_job_that_the_ledger_does_not_know_is_adopted(cluster: SlurmCluster, root: Path) -> None:
