@@ -2,18 +2,21 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from conf.schema import ClusterKind, OutputFormat
+from conf.schema import ClusterKind, Natural, OutputFormat
 from launcher import launch as launching
+from launcher.logs import follow, log_text, run_named
 from launcher.preview import make_preview, plan_json, plan_text
 from launcher.state import RunStatus, State
 from launcher.status import make_report, status_json, status_text
 from launcher.sweep import current_statuses, statuses_by_files, sweep_of
 from launcher.text import plural
 from launcher.view import look_at
+from sweeps.commands import read_arguments
 from sweeps.compose import compose_request, compose_whole, run_hydra_app
 from sweeps.cost import load_rates
 from sweeps.errors import IsogridError, UsageError, choices
@@ -125,6 +128,30 @@ def cancel(arguments: Sequence[str]) -> int:
     return 0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogArguments:
+    """What `logs RUN` takes besides."""
+
+    root: str | None = None
+    lines: Natural = 40
+    follow: bool = False
+
+
+def logs(arguments: Sequence[str]) -> int:
+    """Show the newest log of a run."""
+    names = [word for word in arguments if "=" not in word]
+    if len(names) != 1:
+        raise UsageError("say whose log: logs RUN [lines=40] [follow=true] [root=DIR]")
+    given = read_arguments([word for word in arguments if "=" in word], LogArguments)
+    root = root_of(given.root)
+    run = run_named(root, names[0])
+    for text in log_text(root, run, given.lines):
+        print(text)
+    for text in follow(root, run) if given.follow else ():
+        print(text, flush=True)
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "launch": launch,
     "plan": plan,
@@ -132,6 +159,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "watch": watch,
     "cancel": cancel,
     "resume": resume,
+    "logs": logs,
 }
 
 

@@ -128,7 +128,9 @@ print(sorted({"torch", "pandas", "wandb", "scipy", "matplotlib", "submitit"} & s
 
 def test_help_and_the_composed_config_are_hydras(root: Path) -> None:
     shown = run("launcher", "--help", root=root)
-    assert shown.stdout.startswith("usage: python -m launcher [launch|plan|status|watch|cancel|resume]")
+    assert shown.stdout.startswith(
+        "usage: python -m launcher [launch|plan|status|watch|cancel|resume|logs]"
+    )
     assert "sweep: full_grid, quickstart" in shown.stdout
     composed = run("launcher", "plan", "sweep=quickstart", "optim.lr=0.5", "--cfg", "job", root=root)
     assert "lr: 0.5" in composed.stdout

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,8 @@ from evaluation import results
 from launcher import lease
 from launcher.lease import Outcome
 from sweeps import frozen
-from sweeps.folders import Root
-from tests.commands import OWN_CONF, run, start, wait_for
+from sweeps.folders import CHECKOUT, Root
+from tests.commands import OWN_CONF, environment, run, start, wait_for
 from tests.commands import TINY as SWEEP
 from tests.launcher.processes import (
     RANK,
@@ -37,6 +39,31 @@ def test_a_sweep_runs_to_its_report(undisturbed: Path) -> None:
     assert set(scores) == expected_scores(expansion)
     assert set(scores.values()) == {1}
     assert (undisturbed / "reports" / "tiny" / "law.html").exists()
+
+
+def test_the_log_of_a_run_is_found_by_the_beginning_of_its_id(undisturbed: Path) -> None:
+    shown = run("launcher", "logs", "ViT-w32_tiny_2560", "follow=true", root=undisturbed)
+    assert shown.returncode == 0, shown.stderr
+    assert ", attempt 1, job " in shown.stdout.splitlines()[0]
+    assert ", done: " in shown.stdout.splitlines()[0]
+    unknown = run("launcher", "logs", "ViT-w33", root=undisturbed)
+    assert (unknown.returncode, "no run was launched that begins with" in unknown.stderr) == (2, True)
+
+
+def test_a_log_is_followed_over_attempts_to_the_end(root: Path) -> None:
+    one = (*SWEEP, "samples_seen=7680", "policy.fruitless_attempts=20")
+    launcher = start("launcher", *one, root=root)
+    wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step")
+    command = [sys.executable, "-m", "launcher", "logs", "ViT-w32_tiny_7680", "follow=true"]
+    with subprocess.Popen(
+        command, cwd=CHECKOUT, env=environment(root), stdout=subprocess.PIPE, text=True
+    ) as logs:
+        assert logs.stdout is not None
+        titles = [logs.stdout.readline()]
+        processes(root, RANK)[0].kill()
+        titles += [line for line in logs.stdout if line.startswith("==> ")]
+    assert launcher.wait(60) == 0
+    assert [title.split(", ")[1] for title in titles] == ["attempt 1", "attempt 2"]
 
 
 def test_few_files_are_left(undisturbed: Path) -> None:
