@@ -1,8 +1,9 @@
 """Carry out a plan. Every act is in the ledger before it is begun and after it is through."""
 
 import logging
+import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,11 @@ from launcher.queue import Job
 from launcher.submission import Submission
 from launcher.text import plural
 from sweeps import durable
-from sweeps.errors import KeyConflict, QueueUnknown, SubmissionRefused
+from sweeps.errors import KeyConflict, QueueUnknown, SubmissionDeferred, SubmissionRefused
 from sweeps.expansion import Segment
 from sweeps.folders import Root
 from sweeps.identity import differing_fields
-from sweeps.items import ScoreItem, TrainItem
+from sweeps.items import ScoreItem, TrainItem, WorkItem
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +50,13 @@ def apply(actions: Iterable[Action], site: Site) -> list[Job]:
         KeyConflict: a segment's folder belongs to another configuration.
         LauncherBusy: another launcher took over meanwhile.
     """
-    jobs = []
+    jobs: list[Job] = []
+    has_room = True
     for action in actions:
         site.lock.check()
         match action:
             case Submit():
-                jobs += _submit(action, site)
+                has_room = has_room and _submit_what_fits(action.items, site, jobs)
             case Cancel():
                 site.executor.stop(action.job_id)
             case Adopt():
@@ -70,9 +72,23 @@ def apply(actions: Iterable[Action], site: Site) -> list[Job]:
     return jobs
 
 
-def _submit(action: Submit, site: Site) -> list[Job]:
-    train = tuple(item for item in action.items if isinstance(item, TrainItem))
-    score = tuple(item for item in action.items if isinstance(item, ScoreItem))
+def _submit_what_fits(items: Sequence[WorkItem], site: Site, jobs: list[Job]) -> bool:
+    """Submit items, or as many of the first ones as the scheduler takes; return whether all."""
+    try:
+        jobs += _submit(items, site)
+    except SubmissionDeferred as error:
+        if len(items) == 1:
+            log.info("%s; what is left waits for the next pass", error)
+            return False
+        half = len(items) // 2
+        first, second = items[:half], items[half:]
+        return _submit_what_fits(first, site, jobs) and _submit_what_fits(second, site, jobs)
+    return True
+
+
+def _submit(items: Sequence[WorkItem], site: Site) -> list[Job]:
+    train = tuple(item for item in items if isinstance(item, TrainItem))
+    score = tuple(item for item in items if isinstance(item, ScoreItem))
     kind = "train" if train else "score"
     given = Submission(
         id=submission.new_id(site.root, site.sweep, kind),
@@ -98,8 +114,10 @@ def _submit(action: Submit, site: Site) -> list[Job]:
     site.lock.check()
     try:
         job_id = site.executor.submit(given)
-    except SubmissionRefused as error:
-        _note(site, Act.refused, given.id, detail=str(error))
+    except (SubmissionDeferred, SubmissionRefused) as error:
+        is_deferred = isinstance(error, SubmissionDeferred)
+        _note(site, Act.deferred if is_deferred else Act.refused, given.id, detail=str(error))
+        shutil.rmtree(given.folder)
         raise
     except QueueUnknown as error:
         log.warning("%s: %s; whether it became a job will be seen", given.id, error)

@@ -24,6 +24,7 @@ class Act(Enum):
     submitted = "submitted"
     adopted = "adopted"
     refused = "refused"
+    deferred = "deferred"
     unlisted = "unlisted"
     lost = "lost"
     ended = "ended"

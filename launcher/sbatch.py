@@ -10,6 +10,7 @@ listens.
 import contextlib
 import io
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -19,10 +20,10 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor as SubmititExecutor
 
 from conf.schema import ClusterConfig
-from launcher.slurm_client import clean_environment
+from launcher.slurm_client import clean_environment, known_names
 from launcher.submission import Submission
 from sweeps.cost import num_nodes, ranks_per_node
-from sweeps.errors import QueueUnknown, SubmissionRefused
+from sweeps.errors import QueueUnknown, SubmissionDeferred, SubmissionRefused
 from sweeps.folders import CHECKOUT
 
 REFUSALS = (
@@ -34,6 +35,11 @@ REFUSALS = (
     "Unable to open file", "User's group not permitted", "invalid option", "unrecognized option",
 )  # fmt: skip
 """sbatch says one of these when no job was made; any other failure leaves it open."""
+
+LIMIT = re.compile(r"\b\w*(?:Max|Grp)Submit\w*Limit\b")
+"""The limit on jobs that a user may have in the queue, of a QOS or an association."""
+
+CHOICES = {"partition": "Invalid partition", "account": "Invalid account", "qos": "Invalid qos"}
 
 KILL_AFTER_S = 5
 
@@ -54,6 +60,7 @@ def submit(submission: Submission) -> str:
     """Hand a submission to sbatch; return the job id.
 
     Raises:
+        SubmissionDeferred: the user has as many jobs as a limit allows.
         SubmissionRefused: sbatch said that it makes no such job.
         QueueUnknown: it failed otherwise or did not answer; the job may exist.
     """
@@ -63,10 +70,22 @@ def submit(submission: Submission) -> str:
             job = executor._submit_command(_command(submission))
     except (FailedJobError, FailedSubmissionError) as error:
         message = " ".join(str(error).split())
+        if limit := LIMIT.search(message):
+            raise SubmissionDeferred(f"the scheduler takes no more jobs now: {limit[0]}") from error
         if any(refusal in message for refusal in REFUSALS):
-            raise SubmissionRefused(f"sbatch refuses: {message}") from error
+            known = _choices(message, submission.policy.client_timeout_s)
+            raise SubmissionRefused(f"sbatch refuses: {message}{known}") from error
         raise QueueUnknown(f"sbatch gave no clear answer: {message or 'timed out'}") from error
     return str(job.job_id)
+
+
+def _choices(message: str, timeout_s: float) -> str:
+    """Return what may be chosen instead of a name that sbatch does not know."""
+    for option, refusal in CHOICES.items():
+        if refusal in message:
+            names = known_names(option, timeout_s)
+            return f". Choose cluster.{option} from: {', '.join(names)}" if names else ""
+    return ""
 
 
 def script(submission: Submission) -> str:

@@ -1,6 +1,7 @@
 """Slurm's client commands, each with a timeout, and their output in our words."""
 
 import os
+import pwd
 import re
 import subprocess
 import time
@@ -101,6 +102,24 @@ def clean_environment() -> dict[str, str]:
     leaking = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_", "SQUEUE_")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(leaking) or k == "SLURM_CONF"}
     return {**kept, "SLURM_BITSTR_LEN": "0"}
+
+
+def known_names(option: str, timeout_s: float) -> list[str]:
+    """Return the partitions of the cluster, or the accounts or QOS of this user.
+
+    Empty where there is no accounting to ask.
+    """
+    user = pwd.getpwuid(os.getuid()).pw_name
+    commands = {
+        "partition": ["sinfo", "--noheader", "--format=%R"],
+        "account": ["sacctmgr", "-nP", "show", "assoc", f"user={user}", "format=account"],
+        "qos": ["sacctmgr", "-nP", "show", "assoc", f"user={user}", "format=qos"],
+    }
+    try:
+        shown = client(commands[option], timeout_s)
+    except (QueueUnknown, UsageError):
+        return []
+    return sorted({name for line in shown.split() for name in line.split(",") if name})
 
 
 def first_host(nodelist: str, timeout_s: float) -> str:

@@ -11,6 +11,7 @@ IsogridError
 ├── Superseded          a later attempt holds the lease; this one must leave
 ├── LauncherBusy        another launcher is at work on this root
 ├── QueueUnknown        the scheduler could not be asked; nothing may be concluded
+├── SubmissionDeferred  the scheduler takes no more jobs of this user for now
 └── SubmissionRefused   the scheduler refused a submission, for good
 """
 
@@ -60,6 +61,10 @@ class LauncherBusy(IsogridError):
 
 class QueueUnknown(IsogridError):
     """The scheduler could not be asked."""
+
+
+class SubmissionDeferred(IsogridError):
+    """The scheduler takes no more jobs of this user for now: no failure, only waiting."""
 
 
 class SubmissionRefused(IsogridError):

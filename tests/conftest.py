@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.commands import TINY, run
-from tests.slurm.cluster import INSTALL, SlurmCluster, missing_daemons, running_cluster
+from tests.slurm.cluster import (
+    ACCOUNTING_DAEMONS,
+    INSTALL,
+    SlurmCluster,
+    missing_daemons,
+    running_cluster,
+)
 from tests.training.segments import expansion_of
 from training.generate import Generation, generate
 
@@ -52,4 +58,13 @@ def slurm() -> Iterator[SlurmCluster]:
     if missing := missing_daemons():
         pytest.skip(f"{', '.join(missing)} not found; install with: {INSTALL}")
     with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def slurm_with_limits() -> Iterator[SlurmCluster]:
+    """A real Slurm cluster with accounting: the QOS `few` admits three jobs."""
+    if missing := missing_daemons(*ACCOUNTING_DAEMONS):
+        pytest.skip(f"{', '.join(missing)} not found; install with: {INSTALL}")
+    with running_cluster(num_nodes=2, has_accounting=True) as cluster:
         yield cluster

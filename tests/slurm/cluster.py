@@ -18,11 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from tests.slurm.accounting import Accounting
+
 DAEMONS = ("munged", "slurmctld", "slurmd", "unshare")
+ACCOUNTING_DAEMONS = ("slurmdbd", "mariadbd", "mariadb-install-db")
 INSTALL = "make system"
+NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none\n"
 
 FIRST_PORT, LAST_PORT, PORTS = 10_240, 19_000, 32
 START_TIMEOUT_S = 30.0
@@ -60,7 +64,7 @@ SlurmdTimeout=10
 MessageTimeout=10
 TCPTimeout=2
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=1,bf_continue
-AccountingStorageType=accounting_storage/none
+{accounting}\
 NodeName=n[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{last}] \
 CPUs={cpus} RealMemory=64000 Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=60 State=UP
@@ -80,9 +84,18 @@ while pgrep -x slurmstepd >/dev/null; do sleep 1; done
 class SlurmCluster:
     """A running cluster; `env` is what a client needs."""
 
-    def __init__(self, folder: Path, num_nodes: int = 4, cpus: int = 8, gpus: int = 4) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        num_nodes: int = 4,
+        cpus: int = 8,
+        gpus: int = 4,
+        *,
+        has_accounting: bool = False,
+    ) -> None:
         self.folder = folder
         self._num_nodes, self._cpus, self._gpus = num_nodes, cpus, gpus
+        self._has_accounting = has_accounting
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         self.env = {
@@ -96,8 +109,12 @@ class SlurmCluster:
         for name in ("etc", "state", "spool", "run", "log", "munge", "dev"):
             (self.folder / name).mkdir(parents=True)
         with _port_block() as port:
-            self._write_configuration(port)
+            host = socket.gethostname().partition(".")[0]
+            accounting = Accounting(self.folder, host=host, port=port + PORTS - 1, user=_user())
+            self._write_configuration(host, port, accounting)
             self._start_munge()
+            if self._has_accounting:
+                accounting.start(self._start_daemon, self.env)
             self._start_daemon("slurmctld", "-D")
             _wait_for(self._answers, "slurmctld to answer")
             for number in range(1, self._num_nodes + 1):
@@ -141,9 +158,10 @@ class SlurmCluster:
             process.kill()
             process.wait()
 
-    def _write_configuration(self, port: int) -> None:
-        host = socket.gethostname().partition(".")[0]
+    def _write_configuration(self, host: str, port: int, accounting: Accounting) -> None:
+        lines = accounting.cluster_lines() if self._has_accounting else NO_ACCOUNTING
         values = {
+            "accounting": lines,
             "host": host,
             "port": port,
             "first": port + 1,
@@ -184,15 +202,18 @@ class SlurmCluster:
         )
         _wait_for((munge / "socket").exists, "munged to listen")
 
-    def _start_daemon(self, *command: str) -> None:
-        self._daemons[command[0]] = self._start(*command)
+    def _start_daemon(
+        self, *command: str, env: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
+        self._daemons[command[0]] = self._start(*command, env=env)
+        return self._daemons[command[0]]
 
-    def _start(self, *command: str) -> "subprocess.Popen[bytes]":
+    def _start(self, *command: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
         output = (self.folder / "log" / f"{command[0]}.out").open("ab")
         with output:
             return subprocess.Popen(
                 command,
-                env=self.env,
+                env={**self.env, **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -218,10 +239,12 @@ class SlurmCluster:
 
 
 @contextlib.contextmanager
-def running_cluster(num_nodes: int = 4, cpus: int = 8) -> Iterator[SlurmCluster]:
+def running_cluster(
+    num_nodes: int = 4, cpus: int = 8, *, has_accounting: bool = False
+) -> Iterator[SlurmCluster]:
     """Run a cluster in a folder with a short name: Slurm's sockets lie in it."""
     folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
-    cluster = SlurmCluster(folder, num_nodes, cpus)
+    cluster = SlurmCluster(folder, num_nodes, cpus, has_accounting=has_accounting)
     try:
         cluster.start()
         yield cluster
@@ -233,10 +256,10 @@ def running_cluster(num_nodes: int = 4, cpus: int = 8) -> Iterator[SlurmCluster]
     shutil.rmtree(folder)
 
 
-def missing_daemons() -> list[str]:
+def missing_daemons(*more: str) -> list[str]:
     """Return what must be installed first."""
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    return [name for name in DAEMONS if shutil.which(name, path=path) is None]
+    return [name for name in (*DAEMONS, *more) if shutil.which(name, path=path) is None]
 
 
 @contextlib.contextmanager
