@@ -53,7 +53,9 @@ def launch(whole: WholeRequest, *, until_complete: bool) -> Launched:
     request = whole.request
     sweep = sweep_of(request)
     refuse_impossible(sweep.root, sweep.expansion, sweep.launch.cluster)
-    everything = expand(sweep.name, whole.cells, whole.configs, standing_cuts(sweep.root))
+    everything = sweep.expansion
+    if len(whole.cells) > len(request.cells):
+        everything = expand(sweep.name, whole.cells, whole.configs, standing_cuts(sweep.root))
     executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
     where = executor.where
     make_folders(sweep.root)

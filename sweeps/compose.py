@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -151,6 +151,11 @@ class Composer:
         self._typed_base = self._compose({})
         self._plain_base = _plain(self._typed_base)
         self._scratch = self._typed_base.copy()
+        self._parts: dict[tuple[str, str], dict[str, Any] | None] = {}
+        self._values: dict[tuple[str, str], Any] = {}
+        self._settable: dict[str, bool] = {}
+        self._literals: set[int] = set()
+        self._note_literals(self._plain_base.values())
 
     def base(self) -> dict[str, Any]:
         """Return the config that belongs to no cell: the launch and the runs' defaults."""
@@ -163,7 +168,10 @@ class Composer:
                 raise UsageError(f"{key} belongs to a launch: set it in the sweep's own `set`")
         settings = (*self._first, *cell.settings, *self._last)
         point = self._from_parts(settings)
-        return _resolved(self._by_hydra(settings) if point is None else point)
+        if point is None:
+            return _resolved(self._by_hydra(settings))
+        refers = any(id(value) not in self._literals and _refers(value) for value in point.values())
+        return _resolved(point) if refers else point
 
     def full(self, cell: Cell) -> dict[str, Any]:
         """Return the config of `cell` as Hydra itself composes it."""
@@ -178,7 +186,7 @@ class Composer:
                 return None
             point[group] = part
         for key, value in values:
-            if isinstance(value, Mapping) or not _has(point, key) or not _has(self._scratch, key):
+            if isinstance(value, Mapping) or not _has(point, key) or not self._may_set(key):
                 return None
             point = _assigned(point, key.split("."), self._coerced(key, repr(value), value))
         return point
@@ -198,21 +206,24 @@ class Composer:
         lines = [f"{group}={option}" for group, option in groups.items()]
         return hydra.compose("config", [*lines, *self._lines])
 
-    @functools.cached_property
-    def _parts(self) -> dict[tuple[str, str], dict[str, Any] | None]:
-        return {}
-
     def _part(self, group: str, option: str) -> dict[str, Any] | None:
         """Return what choosing `option` makes of its group; None if it changes more than that."""
         if (group, option) not in self._parts:
             composed = _plain(self._compose({group: option}))
             alone = {**composed, group: None} == {**self._plain_base, group: None}
             self._parts[group, option] = composed[group] if alone else None
+            self._note_literals([self._parts[group, option]])
         return self._parts[group, option]
 
-    @functools.cached_property
-    def _values(self) -> dict[tuple[str, str], Any]:
-        return {}
+    def _note_literals(self, values: Iterable[Any]) -> None:
+        """Remember which of our own, shared pieces refer to nothing; they need no second look."""
+        self._literals.update(id(v) for v in values if isinstance(v, dict) and not _refers(v))
+
+    def _may_set(self, key: str) -> bool:
+        """Return whether the schema has a place for `key`."""
+        if key not in self._settable:
+            self._settable[key] = _has(self._scratch, key)
+        return self._settable[key]
 
     def _coerced(self, key: str, text: str, value: Any) -> Any:
         """Return `value` as the type that the schema gives `key`."""

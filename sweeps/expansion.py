@@ -74,7 +74,7 @@ class _Stretch:
     start_key: str | None
     train: TrainConfig
     start: int
-    ends: set[int] = field(default_factory=set)
+    keys: dict[int, str] = field(default_factory=dict)
     milestones: set[int] = field(default_factory=set)
 
 
@@ -189,9 +189,10 @@ def _enter(stretches: dict[str, _Stretch], cell: Cell, config: RunConfig) -> Pat
         stretch = stretches.setdefault(
             name, _Stretch(start_key=start_key, train=stage.train, start=stage.start)
         )
-        stretch.ends.add(stage.end)
         stretch.milestones.update(m for m in milestones if stage.start < m <= stage.end)
-        start_key = key_of(start_key, stage.train, stage.end)
+        if stage.end not in stretch.keys:
+            stretch.keys[stage.end] = key_of(start_key, stage.train, stage.end)
+        start_key = stretch.keys[stage.end]
         path.append((name, start_key))
     return path
 
@@ -204,8 +205,9 @@ def _cut(
     chains: dict[str, list[str]] = {}
     for name, stretch in stretches.items():
         start, parent = stretch.start, stretch.start_key
-        stood = {end for end in standing.get(name, ()) if stretch.start < end < max(stretch.ends)}
-        for end in sorted(stretch.ends | stood):
+        last = max(stretch.keys)
+        stood = {end for end in standing.get(name, ()) if stretch.start < end < last}
+        for end in sorted({*stretch.keys, *stood}):
             segment = _segment(stretch, parent, start, end)
             segments[segment.key] = segment
             chains.setdefault(name, []).append(segment.key)
@@ -219,7 +221,7 @@ def _cut(
 
 def _segment(stretch: _Stretch, parent: str | None, start: int, end: int) -> Segment:
     return Segment(
-        key=key_of(stretch.start_key, stretch.train, end),
+        key=stretch.keys.get(end) or key_of(stretch.start_key, stretch.train, end),
         train=stretch.train,
         parent=parent,
         stage_start=stretch.start,

@@ -1,0 +1,1 @@
+"""Measurements: each module prints one JSON object; docs/benchmarks.md has the figures."""
