@@ -13,6 +13,7 @@ from launcher.slurm_client import clean_environment, client, parse_indices, pars
 from launcher.submission import Submission
 from sweeps.compose import compose_request
 from sweeps.errors import QueueUnknown, UsageError
+from sweeps.folders import CONF
 from tests.launcher.worlds import runs, work
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -111,11 +112,19 @@ OWN = ClusterConfig(
     env={"B": "it's $HOME", "A": "1"},
     sbatch={"constraint": "a100&ib"},
 )
+PRESETS = sorted(
+    path.stem for path in (CONF / "cluster").glob("*.yaml") if path.stem not in ("local", "slurm")
+)
+
+
+def preset(name: str) -> Submission:
+    launch = compose_request(["sweep=full_grid", f"cluster={name}"]).launch
+    return submission(launch.cluster, ResourceConfig(num_ranks=16), 3)
+
+
 SCRIPTS = {
     "own_single": submission(OWN, ResourceConfig(), 1),
-    "juwels_booster_array": submission(
-        compose_request(["sweep=full_grid"]).launch.cluster, ResourceConfig(num_ranks=8), 3
-    ),
+    **{name: preset(name) for name in PRESETS},
 }
 
 

@@ -2,23 +2,22 @@
 
 # Parameters
 #SBATCH --array=0-2%3
-#SBATCH --cpus-per-task=12
-#SBATCH --gpus-per-node=4
+#SBATCH --cpus-per-task=7
+#SBATCH --gpus-per-node=8
 #SBATCH --job-name=isogrid-abc-sweep-train-1
 #SBATCH --nodes=2
-#SBATCH --ntasks-per-node=4
+#SBATCH --ntasks-per-node=8
 #SBATCH --open-mode=append
 #SBATCH --output='/roots/my root/submissions/isogrid-abc-sweep-train-1/%a.log'
-#SBATCH --partition=booster
+#SBATCH --partition=standard-g
 #SBATCH --requeue
 #SBATCH --signal=B:USR1@600
-#SBATCH --time=1440
+#SBATCH --time=2880
 
 # setup
 trap '' USR1
-export CUDA_VISIBLE_DEVICES=0,1,2,3
-export GLOO_SOCKET_IFNAME=ib0
-export NCCL_SOCKET_IFNAME=ib0
+export NCCL_NET_GDR_LEVEL=PHB
+export NCCL_SOCKET_IFNAME=hsn0,hsn1,hsn2,hsn3
 export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
 cd /home/me/isogrid
 
