@@ -73,9 +73,9 @@ def apply(actions: Iterable[Action], site: Site) -> list[Job]:
 
 
 def _submit_what_fits(items: Sequence[WorkItem], site: Site, jobs: list[Job]) -> bool:
-    """Submit items, or as many of the first ones as the scheduler takes; return whether all."""
+    """Submit items, or as many of the first ones as the scheduler takes; return whether to go on."""
     try:
-        jobs += _submit(items, site)
+        job = _submit(items, site)
     except SubmissionDeferred as error:
         if len(items) == 1:
             log.info("%s; what is left waits for the next pass", error)
@@ -83,10 +83,13 @@ def _submit_what_fits(items: Sequence[WorkItem], site: Site, jobs: list[Job]) ->
         half = len(items) // 2
         first, second = items[:half], items[half:]
         return _submit_what_fits(first, site, jobs) and _submit_what_fits(second, site, jobs)
+    if job is None:
+        return False  # a scheduler that gives no clear answer is in trouble, and each call takes long
+    jobs.append(job)
     return True
 
 
-def _submit(items: Sequence[WorkItem], site: Site) -> list[Job]:
+def _submit(items: Sequence[WorkItem], site: Site) -> Job | None:
     train = tuple(item for item in items if isinstance(item, TrainItem))
     score = tuple(item for item in items if isinstance(item, ScoreItem))
     kind = "train" if train else "score"
@@ -121,11 +124,11 @@ def _submit(items: Sequence[WorkItem], site: Site) -> list[Job]:
         raise
     except QueueUnknown as error:
         log.warning("%s: %s; whether it became a job will be seen", given.id, error)
-        return []
+        return None
     _note(site, Act.submitted, given.id, job_id=job_id)
     log.info("job %s: %s", job_id, describe(given))
     indices = tuple(range(len(given.items))) if len(given.items) > 1 else None
-    return [Job(job_id=job_id, name=given.id, indices=indices, is_running=False)]
+    return Job(job_id=job_id, name=given.id, indices=indices, is_running=False)
 
 
 def _ends(site: Site, name: str) -> dict[str, Any]:

@@ -58,6 +58,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 GresTypes=gpu
 JobRequeue=1
+MaxJobCount=100000
 KillWait=2
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 SlurmdTimeout=10
