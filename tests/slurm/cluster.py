@@ -116,8 +116,7 @@ class SlurmCluster:
             self._start_munge()
             if self._has_accounting:
                 accounting.start(self._start_daemon, self.env)
-            self._start_daemon("slurmctld", "-D")
-            _wait_for(self._answers, "slurmctld to answer")
+            self.start_controller()
             for number in range(1, self._num_nodes + 1):
                 self.start_node(f"n{number}")
             _wait_for(self._all_idle, "all nodes to be idle")
@@ -132,7 +131,27 @@ class SlurmCluster:
 
     def cut_power(self, name: str) -> None:
         """End a node, its steps and their processes at once."""
-        self._nodes.pop(name).kill()
+        node = self._nodes.pop(name)
+        node.kill()
+        node.wait()
+
+    def kill_controller(self) -> None:
+        """End slurmctld with SIGKILL, once it has saved what it knows.
+
+        It saves a few seconds after a change; what it has not saved by then, it forgets.
+        """
+        since = time.time()
+        for job_id in self.client("squeue", "--me", "--noheader", "-o", "%A").split():
+            self.client("scontrol", "update", f"jobid={job_id}", "comment=saved")
+        saved = self.folder / "state/job_state"
+        _wait_for(lambda: saved.exists() and saved.stat().st_mtime >= since, "the state to be saved")
+        self._daemons["slurmctld"].kill()
+        self._daemons["slurmctld"].wait()
+
+    def start_controller(self) -> None:
+        """Start slurmctld again; return when it answers."""
+        self._start_daemon("slurmctld", "-D")
+        _wait_for(self._answers, "slurmctld to answer")
 
     def daemon(self, name: str) -> "subprocess.Popen[bytes]":
         """Return the process of `munged` or `slurmctld`."""
