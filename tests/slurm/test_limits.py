@@ -19,7 +19,7 @@ def test_what_does_not_fit_a_submit_limit_waits_and_is_no_failure(
     slurm_with_limits: SlurmCluster, root: Path
 ) -> None:
     for _ in range(2):
-        slurm_with_limits.client("sbatch", "--qos=few", "--wrap=sleep 15", "--output=/dev/null")
+        slurm_with_limits.client("sbatch", "--qos=few", "--wrap=sleep 8", "--output=/dev/null")
     words = (*SWEEP, "cluster.qos=few", "resources.num_ranks=1", "resources.ranks_per_node=1")
     once = run("launcher", *words, root=root, env=slurm_with_limits.env)
     assert once.returncode == 0, once.stderr

@@ -55,12 +55,11 @@ def test_a_sweep_runs_to_its_report(cluster: SlurmCluster, root: Path, undisturb
     assert "nothing to do: every run is done" in again.stdout
 
 
-@pytest.mark.parametrize("seed", [0, 1])
 def test_kills_at_random_moments_change_no_bit_and_no_score(
-    cluster: SlurmCluster, root: Path, undisturbed: Path, seed: int
+    cluster: SlurmCluster, root: Path, undisturbed: Path
 ) -> None:
     words = ("watch", *SWEEP, "policy.fruitless_attempts=20")
-    kill_often(root, *words, seed=seed, env=cluster.env)
+    kill_often(root, *words, seed=1, env=cluster.env)
     done = run("launcher", *words, root=root, env=cluster.env)
     assert done.returncode == 0, done.stderr
     refute_difference(root, undisturbed, expansion_of("sweep=tiny"))
