@@ -10,7 +10,6 @@ import contextlib
 import functools
 import hashlib
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -30,6 +29,7 @@ from conf.schema import LaunchConfig, RunConfig, SweepConfig
 from sweeps.errors import UsageError, choices
 from sweeps.folders import CONF
 from sweeps.grid import Cell, Settings, axes_of, cells_of, describe, select
+from sweeps.plain import assigned, find, has, plain, refers, resolved
 from sweeps.twin import app_node
 
 T = TypeVar("T")
@@ -37,7 +37,6 @@ T = TypeVar("T")
 RUN_KEYS = {field.name for field in fields(RunConfig)}
 LAUNCH_KEYS = {field.name for field in fields(LaunchConfig)}
 NO_SWEEP = "say which sweep: sweep=NAME, one of the files in conf/sweep/"
-ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +148,7 @@ class Composer:
         self._first = tuple(sweep.set.items())
         self._last = tuple((_key(o), _single(o, sweep.name)) for o in common if _is_change(o))
         self._typed_base = self._compose({})
-        self._plain_base = _plain(self._typed_base)
+        self._plain_base = plain(self._typed_base)
         self._scratch = self._typed_base.copy()
         self._parts: dict[tuple[str, str], dict[str, Any] | None] = {}
         self._values: dict[tuple[str, str], Any] = {}
@@ -159,7 +158,7 @@ class Composer:
 
     def base(self) -> dict[str, Any]:
         """Return the config that belongs to no cell: the launch and the runs' defaults."""
-        return _resolved(self._by_hydra((*self._first, *self._last)))
+        return resolved(self._by_hydra((*self._first, *self._last)))
 
     def point(self, cell: Cell) -> dict[str, Any]:
         """Return the config of `cell` as plain data."""
@@ -169,13 +168,13 @@ class Composer:
         settings = (*self._first, *cell.settings, *self._last)
         point = self._from_parts(settings)
         if point is None:
-            return _resolved(self._by_hydra(settings))
-        refers = any(id(value) not in self._literals and _refers(value) for value in point.values())
-        return _resolved(point) if refers else point
+            return resolved(self._by_hydra(settings))
+        unsure = (value for value in point.values() if id(value) not in self._literals)
+        return resolved(point) if any(map(refers, unsure)) else point
 
     def full(self, cell: Cell) -> dict[str, Any]:
         """Return the config of `cell` as Hydra itself composes it."""
-        return _resolved(self._by_hydra((*self._first, *cell.settings, *self._last)))
+        return resolved(self._by_hydra((*self._first, *cell.settings, *self._last)))
 
     def _from_parts(self, settings: Settings) -> dict[str, Any] | None:
         groups, values = self._split(settings)
@@ -186,9 +185,9 @@ class Composer:
                 return None
             point[group] = part
         for key, value in values:
-            if isinstance(value, Mapping) or not _has(point, key) or not self._may_set(key):
+            if isinstance(value, Mapping) or not has(point, key) or not self._may_set(key):
                 return None
-            point = _assigned(point, key.split("."), self._coerced(key, repr(value), value))
+            point = assigned(point, key.split("."), self._coerced(key, repr(value), value))
         return point
 
     def _by_hydra(self, settings: Settings) -> dict[str, Any]:
@@ -196,7 +195,7 @@ class Composer:
         config = self._compose(groups)
         for key, value in values:
             _update(config, key, value)
-        return _plain(config)
+        return plain(config)
 
     def _split(self, settings: Settings) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
         groups = {key: value for key, value in settings if key in self._groups}
@@ -209,7 +208,7 @@ class Composer:
     def _part(self, group: str, option: str) -> dict[str, Any] | None:
         """Return what choosing `option` makes of its group; None if it changes more than that."""
         if (group, option) not in self._parts:
-            composed = _plain(self._compose({group: option}))
+            composed = plain(self._compose({group: option}))
             alone = {**composed, group: None} == {**self._plain_base, group: None}
             self._parts[group, option] = composed[group] if alone else None
             self._note_literals([self._parts[group, option]])
@@ -217,19 +216,19 @@ class Composer:
 
     def _note_literals(self, values: Iterable[Any]) -> None:
         """Remember which of our own, shared pieces refer to nothing; they need no second look."""
-        self._literals.update(id(v) for v in values if isinstance(v, dict) and not _refers(v))
+        self._literals.update(id(v) for v in values if isinstance(v, dict) and not refers(v))
 
     def _may_set(self, key: str) -> bool:
         """Return whether the schema has a place for `key`."""
         if key not in self._settable:
-            self._settable[key] = _has(self._scratch, key)
+            self._settable[key] = has(self._scratch, key)
         return self._settable[key]
 
     def _coerced(self, key: str, text: str, value: Any) -> Any:
         """Return `value` as the type that the schema gives `key`."""
         if (key, text) not in self._values:
             _update(self._scratch, key, value)
-            self._values[key, text] = _find(_plain(self._scratch), key)
+            self._values[key, text] = find(plain(self._scratch), key)
         return self._values[key, text]
 
 
@@ -277,7 +276,7 @@ def _load_sweep(overrides: Sequence[Override]) -> SweepConfig:
         raise UsageError(NO_SWEEP)
     search = [o.input_line for o in overrides if _key(o) == "hydra.searchpath"]
     config = hydra.compose("config", [f"sweep={chosen[0]}", *[line for line in search if line]])
-    sweep = _typed(_plain(config)["sweep"], SweepConfig, f"sweep {chosen[0]}")
+    sweep = _typed(plain(config)["sweep"], SweepConfig, f"sweep {chosen[0]}")
     if sweep.name != chosen[0]:
         raise UsageError(f"conf/sweep/{chosen[0]}.yaml has name: {sweep.name}; write name: {chosen[0]}")
     return sweep
@@ -319,7 +318,7 @@ def _update(config: DictConfig, key: str, value: Any) -> None:
         merge = OmegaConf.select(config, key) is not None
         OmegaConf.update(config, key, value, merge=merge, force_add=isinstance(value, Mapping))
     except (ConfigKeyError, ConfigAttributeError) as error:
-        known = _find(_plain(config), key.rpartition(".")[0]) if "." in key else _plain(config)
+        known = find(plain(config), key.rpartition(".")[0]) if "." in key else plain(config)
         name = key.rpartition(".")[2]
         hint = choices(name, known) if known else f"To add it, write +{key}={value}"
         raise UsageError(f"there is no {key!r} to set. {hint}") from error
@@ -327,66 +326,10 @@ def _update(config: DictConfig, key: str, value: Any) -> None:
         raise UsageError(f"{key}={value}: {str(error).splitlines()[0]}") from error
 
 
-def _plain(config: DictConfig) -> dict[str, Any]:
-    result = _cleaned(OmegaConf.to_container(config, resolve=False, enum_to_str=True))
-    assert isinstance(result, dict)
-    return result
-
-
-def _cleaned(value: Any) -> Any:
-    """Undo YAML 1.1's reading of a bare `on` as true; resolve what depends on the environment only.
-
-    What refers to other keys is left alone: a point is not complete yet.
-    """
-    if isinstance(value, dict):
-        return {"on" if name is True else name: _cleaned(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    if isinstance(value, str) and "${" in value and "${" not in ENVIRONMENT.sub("", value):
-        return OmegaConf.create([value])[0]
-    return value
-
-
-def _resolved(point: dict[str, Any]) -> dict[str, Any]:
-    if not _refers(point):
-        return point
-    resolved = OmegaConf.to_container(OmegaConf.create(point), resolve=True)
-    assert isinstance(resolved, dict)
-    return resolved  # type: ignore[return-value]
-
-
-def _refers(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(_refers(item) for item in value.values())
-    if isinstance(value, list):
-        return any(_refers(item) for item in value)
-    return isinstance(value, str) and "${" in value
-
-
-def _typed(plain: Any, kind: type[T], what: str) -> T:
+def _typed(data: Any, kind: type[T], what: str) -> T:
     try:
-        return msgspec.convert(plain, kind)
+        return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         wrong, _, place = str(error).partition(" - at `$")
         where = place.strip("`.")
         raise UsageError(f"{what}: {where}{': ' if where else ''}{wrong}") from error
-
-
-def _find(tree: Any, key: str) -> Any:
-    for name in key.split("."):
-        tree = tree[name]
-    return tree
-
-
-def _has(tree: Any, key: str) -> bool:
-    for name in key.split("."):
-        if not isinstance(tree, (dict, DictConfig)) or name not in tree:
-            return False
-        tree = tree[name]
-    return True
-
-
-def _assigned(tree: dict[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
-    """Return `tree` with the value at `path` replaced; what is not on the path is shared."""
-    name, *rest = path
-    return {**tree, name: _assigned(tree[name], rest, value) if rest else value}
