@@ -127,7 +127,7 @@ def _submit(items: Sequence[WorkItem], site: Site) -> Job | None:
         return None
     _note(site, Act.submitted, given.id, job_id=job_id)
     log.info("job %s: %s", job_id, describe(given))
-    indices = tuple(range(len(given.items))) if len(given.items) > 1 else None
+    indices = frozenset(range(len(given.items))) if len(given.items) > 1 else None
     return Job(job_id=job_id, name=given.id, indices=indices, is_running=False)
 
 

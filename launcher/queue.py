@@ -9,7 +9,7 @@ class Job:
 
     job_id: str
     name: str
-    indices: tuple[int, ...] | None
+    indices: frozenset[int] | None
     is_running: bool
 
     def lists(self, index: int) -> bool:

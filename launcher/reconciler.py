@@ -21,14 +21,14 @@ from launcher.executor import Executor
 from launcher.ledger import Ledger, SubmissionState
 from launcher.lock import Lock
 from launcher.observe import Observed, observe
-from launcher.plan import Submit, Work, plan
+from launcher.plan import Work, plan
 from launcher.queue import Job
 from launcher.state import RunStatus, State
 from launcher.sweep import Sweep, statuses_of, wanted_of
 from sweeps.cost import estimate, load_rates
 from sweeps.expansion import owners_of
 from sweeps.folders import CHECKOUT
-from sweeps.items import TrainItem
+from sweeps.items import CheckpointEvals, TrainItem
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +62,18 @@ class Reconciler:
         """Observe, plan, apply; then tell the hooks, and keep the table tidy."""
         observed = self._observe()
         policy = self._sweep.launch.policy
-        actions = plan(self._work(observed), observed, policy, self._max_array_size)
+        events = checkpoint_events(self._sweep.root, self._sweep.expansion, observed.segments)
+        wanted = wanted_of(self._sweep, events)
+        actions = plan(self._work(wanted), observed, policy, self._max_array_size)
         jobs = apply(actions, self._site)
-        self._num_submissions += sum(isinstance(action, Submit) for action in actions)
+        self._num_submissions += len(jobs)
         if observed.queue is not None:
             queue = replace(observed.queue, jobs=(*observed.queue.jobs, *jobs))
             observed = replace(observed, queue=queue)
         self._warn_of_other_machines(observed)
-        statuses = statuses_of(self._sweep, observed)
-        self._tell(observed, statuses)
+        statuses = statuses_of(self._sweep, observed, wanted)
+        completions = completion_events(self._sweep.root, self._sweep.expansion, statuses)
+        deliver([*events, *completions], self._sweep.hooks, self._ledger)
         if store.num_inbox_files(self._sweep.root.results) >= COMPACT_FILES:
             store.compact(self._sweep.root.results)
         return statuses
@@ -138,12 +141,6 @@ class Reconciler:
         segments = self._sweep.expansion.segments.values()
         return observe(self._sweep.root, segments, self._ledger.history, self._executor)
 
-    def _tell(self, observed: Observed, statuses: Sequence[RunStatus]) -> None:
-        events = checkpoint_events(self._sweep.root, self._sweep.expansion, observed.segments)
-        deliver(events, self._sweep.hooks, self._ledger)
-        completions = completion_events(self._sweep.root, self._sweep.expansion, statuses)
-        deliver(completions, self._sweep.hooks, self._ledger)
-
     def _wait(self) -> None:
         """Wait until another pass is worth while: locally, as soon as some process has ended."""
         if not self._is_local:
@@ -154,12 +151,12 @@ class Reconciler:
         while time.monotonic() < deadline and self._executor.queue().jobs == before:
             time.sleep(LOCAL_POLL_S)
 
-    def _work(self, observed: Observed) -> Work:
+    def _work(self, wanted: Sequence[CheckpointEvals]) -> Work:
         datasets = prepare.eval_datasets(self._sweep.expansion.runs)
         return Work(
             segments=self._sweep.expansion.segments,
             train=self._train,
-            wanted=wanted_of(self._sweep, observed.segments),
+            wanted=wanted,
             datasets={n: self._sweep.root.absolute(d.path) for n, d in datasets.items()},
             score_resources=ResourceConfig(),
         )

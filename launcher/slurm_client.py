@@ -47,7 +47,7 @@ def parse_queue(shown: str) -> Iterator[Job]:
         yield Job(
             job_id=f"{array_id}_{task}" if is_array and task.isdigit() else job_id,
             name=name.removesuffix("|"),
-            indices=tuple(parse_indices(task)) if is_array else None,
+            indices=frozenset(parse_indices(task)) if is_array else None,
             is_running=state in RUNNING_STATES,
         )
 

@@ -9,7 +9,7 @@ from launcher import lease
 from launcher.lease import Outcome
 from launcher.ledger import History, Resumed, SubmissionState
 from launcher.observe import Observed, SegmentEvidence
-from launcher.queue import Queue
+from launcher.queue import Job, Queue
 from sweeps.expansion import Run, Segment
 from sweeps.items import CheckpointEvals, pairs_of
 
@@ -57,10 +57,9 @@ def live_items(observed: Observed, over: Container[str] = ()) -> dict[str, Liven
         observed: what is.
         over: submissions that have just been found to be over.
     """
-    listed: dict[str, list[tuple[frozenset[int] | None, bool]]] = {}
+    listed: dict[str, list[Job]] = {}
     for job in observed.queue.jobs if observed.queue else ():
-        indices = None if job.indices is None else frozenset(job.indices)
-        listed.setdefault(job.name, []).append((indices, job.is_running))
+        listed.setdefault(job.name, []).append(job)
     live: dict[str, Liveness] = {}
     for record in observed.history.submissions.values():
         is_over = record.state is SubmissionState.over or record.id in over
@@ -68,13 +67,10 @@ def live_items(observed: Observed, over: Container[str] = ()) -> dict[str, Liven
             continue
         is_known = observed.queue is not None and record.where == observed.where
         for index, item in enumerate(record.items):
-            found = [
-                running
-                for indices, running in listed.get(record.id, [])
-                if index in (indices if indices is not None else {0})
-            ]
+            found = [job for job in listed.get(record.id, []) if job.lists(index)]
             if found:
-                liveness = Liveness.running if any(found) else Liveness.queued
+                is_running = any(job.is_running for job in found)
+                liveness = Liveness.running if is_running else Liveness.queued
             elif is_known and (record.id in listed or record.state is SubmissionState.submitted):
                 continue
             else:
@@ -172,12 +168,54 @@ def run_statuses(
         wanted: the scores that hooks ask for, of checkpoints that exist.
         most_fruitless: attempts without new samples (or rows) until an item is held.
     """
-    states = segment_states(segments, observed, most_fruitless)
     missing: dict[str, list[str]] = {}
-    failures = score_failures(observed)
     for task in unscored(wanted, observed):
         missing.setdefault(task.segment, []).append(task.checkpoint)
-    return [_run_status(r, segments, states, observed, missing, failures, most_fruitless) for r in runs]
+    known = _Known(
+        segments=segments,
+        observed=observed,
+        states=segment_states(segments, observed, most_fruitless),
+        missing=missing,
+        failures=score_failures(observed),
+        most_fruitless=most_fruitless,
+    )
+    return [known.status_of(run) for run in runs]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Known:
+    """What statuses follow from. `missing`: by segment, its checkpoints that lack a score."""
+
+    segments: Mapping[str, Segment]
+    observed: Observed
+    states: Mapping[str, tuple[State, str]]
+    missing: Mapping[str, list[str]]
+    failures: Mapping[str, int]
+    most_fruitless: int
+
+    def status_of(self, run: Run) -> RunStatus:
+        state, reason = _worst([self.states[key] for key in run.segments])
+        if state is State.done:
+            state, reason = self._scored_state(run)
+        return RunStatus(run=run, state=state, progress=self._progress(run), reason=reason)
+
+    def _scored_state(self, run: Run) -> tuple[State, str]:
+        """Return the state of a run that is trained: it is done when all its scores are there."""
+        missing = [checkpoint for key in run.segments for checkpoint in self.missing.get(key, [])]
+        failed = [c for c in missing if self.failures.get(c, 0) >= self.most_fruitless]
+        if failed:
+            why = _why_not_scored(failed[0], self.observed)
+            return State.held, f"scoring failed {self.most_fruitless} times: {failed[0]}{why}"
+        return (State.trained if missing else State.done), ""
+
+    def _progress(self, run: Run) -> float:
+        trained = 0
+        for key in run.segments:
+            end = self.segments[key].end
+            if self.states[key][0] is not State.done:
+                return max(trained, min(self.observed.segments[key].samples, end)) / run.samples_seen
+            trained = end
+        return 1.0
 
 
 def _segment_state(
@@ -194,30 +232,6 @@ def _segment_state(
         return State.cancelled, ""
     reason = hold_reason(evidence, most_fruitless, resumed)
     return (State.waiting, "") if reason is None else (State.held, reason)
-
-
-def _run_status(
-    run: Run,
-    segments: Mapping[str, Segment],
-    states: Mapping[str, tuple[State, str]],
-    observed: Observed,
-    missing: Mapping[str, list[str]],
-    failures: Mapping[str, int],
-    most_fruitless: int,
-) -> RunStatus:
-    own = [states[key] for key in run.segments]
-    state, reason = _worst(own)
-    if state is State.done:
-        unscored_here = [c for key in run.segments for c in missing.get(key, [])]
-        failed = [c for c in unscored_here if failures.get(c, 0) >= most_fruitless]
-        if failed:
-            why = _why_not_scored(failed[0], observed)
-            state, reason = State.held, f"scoring failed {most_fruitless} times: {failed[0]}{why}"
-        elif unscored_here:
-            state = State.trained
-    return RunStatus(
-        run=run, state=state, progress=_progress(run, segments, states, observed), reason=reason
-    )
 
 
 def _why_not_scored(checkpoint: str, observed: Observed) -> str:
@@ -238,19 +252,3 @@ def _worst(states: list[tuple[State, str]]) -> tuple[State, str]:
             if state is wanted:
                 return state, reason
     return State.done, ""
-
-
-def _progress(
-    run: Run,
-    segments: Mapping[str, Segment],
-    states: Mapping[str, tuple[State, str]],
-    observed: Observed,
-) -> float:
-    trained = 0
-    for key in run.segments:
-        segment = segments[key]
-        if states[key][0] is State.done:
-            trained = segment.end
-        else:
-            return max(trained, min(observed.segments[key].samples, segment.end)) / run.samples_seen
-    return 1.0

@@ -1,7 +1,7 @@
 """A sweep as the launcher knows it, and the status of its runs."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from conf.schema import LaunchConfig
@@ -9,11 +9,12 @@ from launcher.deliver import checkpoint_events
 from launcher.executor import executor_for
 from launcher.hooks import Hook, read_hooks, wanted_scores
 from launcher.ledger import read_history
-from launcher.observe import Observed, SegmentEvidence, observe, observe_files
+from launcher.observe import Observed, observe, observe_files
 from launcher.reuse import standing_cuts
 from launcher.state import RunStatus, run_statuses
 from sweeps.compose import Request
 from sweeps.errors import UsageError
+from sweeps.events import Event
 from sweeps.expansion import Expansion, expand
 from sweeps.folders import Root, root_of
 from sweeps.items import CheckpointEvals
@@ -52,14 +53,14 @@ def current_statuses(sweep: Sweep) -> list[RunStatus]:
     segments, history = sweep.expansion.segments.values(), read_history(sweep.root.ledger)
     if not sweep.root.is_mine:
         log.warning("%s belongs to another user; what is alive is unknown", sweep.root.path)
-        return statuses_of(sweep, observe_files(sweep.root, segments, history))
+        return _shown(sweep, observe_files(sweep.root, segments, history))
     executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
     try:
         observed = observe(sweep.root, segments, history, executor)
     except UsageError as error:
         log.warning("%s; what is alive is unknown", error)
         observed = observe_files(sweep.root, segments, history)
-    return statuses_of(sweep, observed)
+    return _shown(sweep, observed)
 
 
 def statuses_by_files(sweep: Sweep) -> tuple[list[RunStatus], dict[str, int]]:
@@ -70,21 +71,25 @@ def statuses_by_files(sweep: Sweep) -> tuple[list[RunStatus], dict[str, int]]:
         key: segments[key].end if evidence.is_done else evidence.samples
         for key, evidence in observed.segments.items()
     }
-    return statuses_of(sweep, observed), trained
+    return _shown(sweep, observed), trained
 
 
-def statuses_of(sweep: Sweep, observed: Observed) -> list[RunStatus]:
-    """Return the status of each run, given what was observed."""
+def statuses_of(sweep: Sweep, observed: Observed, wanted: Sequence[CheckpointEvals]) -> list[RunStatus]:
+    """Return the status of each run, given what was observed and which scores are wanted."""
     return run_statuses(
         sweep.expansion.runs,
         sweep.expansion.segments,
         observed,
-        wanted_of(sweep, observed.segments),
+        wanted,
         sweep.launch.policy.fruitless_attempts,
     )
 
 
-def wanted_of(sweep: Sweep, evidence: Mapping[str, SegmentEvidence]) -> list[CheckpointEvals]:
-    """Return the scores that hooks ask for, of the checkpoints that exist."""
-    events = checkpoint_events(sweep.root, sweep.expansion, evidence)
+def wanted_of(sweep: Sweep, events: Iterable[Event]) -> list[CheckpointEvals]:
+    """Return the scores that hooks ask for, of the checkpoints that events tell of."""
     return [task for event in events for task in wanted_scores(sweep.hooks, event)]
+
+
+def _shown(sweep: Sweep, observed: Observed) -> list[RunStatus]:
+    events = checkpoint_events(sweep.root, sweep.expansion, observed.segments)
+    return statuses_of(sweep, observed, wanted_of(sweep, events))

@@ -371,10 +371,10 @@ class World:
 def _lines(job: SimJob) -> Iterator[Job]:
     is_array = len(job.items) > 1
     if job.pending:
-        indices = tuple(sorted(job.pending)) if is_array else None
+        indices = frozenset(job.pending) if is_array else None
         yield Job(job_id=str(job.job_id), name=job.name, indices=indices, is_running=False)
     for index in job.running:
-        own = (index,) if is_array else None
+        own = frozenset({index}) if is_array else None
         yield Job(job_id=f"{job.job_id}_{index}", name=job.name, indices=own, is_running=True)
 
 

@@ -55,8 +55,8 @@ def test_the_queue_is_read_past_other_peoples_names() -> None:
     )
     assert list(parse_queue(shown)) == [
         Job(job_id="12", name="isogrid-a-train-1", indices=None, is_running=True),
-        Job(job_id="13", name="isogrid-a-train-2", indices=(0, 1, 3), is_running=False),
-        Job(job_id="13_2", name="isogrid-a-train-2", indices=(2,), is_running=True),
+        Job(job_id="13", name="isogrid-a-train-2", indices=frozenset({0, 1, 3}), is_running=False),
+        Job(job_id="13_2", name="isogrid-a-train-2", indices=frozenset({2}), is_running=True),
         Job(job_id="16", name="a|name with | bars", indices=None, is_running=True),
         Job(job_id="17", name="a name", indices=None, is_running=False),
         Job(job_id="19", name="isogrid-a-train-4", indices=None, is_running=False),

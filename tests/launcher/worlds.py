@@ -70,7 +70,7 @@ def submitted(name: str, job_id: str = "1") -> dict[str, Any]:
 
 def job(name: str, *indices: int, is_running: bool = True, job_id: str = "1") -> Job:
     """Return a line of the queue; without indices it is no array."""
-    return Job(job_id=job_id, name=name, indices=indices or None, is_running=is_running)
+    return Job(job_id=job_id, name=name, indices=frozenset(indices) or None, is_running=is_running)
 
 
 def lease(*outcomes: Outcome | None, samples: int = 64) -> Lease:
