@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,8 +129,8 @@ def cancel(request: Request) -> list[RunStatus]:
     if not sweep.root.ledger.is_dir():
         return []
     unfinished = [s for s in current_statuses(sweep) if s.state in CANCELLABLE]
-    keys = _only_of([status.run for status in unfinished], sweep)
     with contextlib.closing(Ledger(sweep.root.ledger)) as ledger:
+        keys = _only_of([status.run for status in unfinished], sweep, ledger.history.cancelled)
         if keys:
             ledger.append(Line(time=time.time(), act=Act.cancelled, items=tuple(sorted(keys))))
         executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
@@ -139,11 +139,11 @@ def cancel(request: Request) -> list[RunStatus]:
     return unfinished
 
 
-def _only_of(runs: Sequence[Run], sweep: Sweep) -> set[str]:
-    """Return the segments of some runs that no other run of the sweep as launched needs."""
+def _only_of(runs: Sequence[Run], sweep: Sweep, cancelled: Collection[str]) -> set[str]:
+    """Return the segments of some runs that no other run needs, of those that are still wanted."""
     known = frozen.load(sweep.root, sweep.name)
-    ours = {run.run_id for run in runs}
-    others = [run for run in known.expansion.runs if run.run_id not in ours] if known else []
+    unwanted = {*cancelled, *(run.run_id for run in runs)}
+    others = [run for run in known.expansion.runs if run.run_id not in unwanted] if known else []
     needed = {key for run in others for key in run.segments}
     return {key for run in runs for key in run.segments} - needed
 

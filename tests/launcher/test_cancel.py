@@ -1,0 +1,55 @@
+"""What a cancel takes from runs that share a trunk."""
+
+from pathlib import Path
+
+import pytest
+
+from launcher import commands
+from launcher.ledger import read_history
+from sweeps import frozen
+from sweeps.compose import compose_request
+from sweeps.expansion import expand
+from sweeps.folders import Root, make_folders
+from sweeps.frozen import FrozenSweep
+from tests.commands import OWN_CONF
+
+TRUNK = (OWN_CONF, "sweep=trunk")
+
+
+@pytest.fixture
+def launched(root: Path) -> Root:
+    """A root under which the sweep of three horizons was launched, and nothing has begun."""
+    request = compose_request(TRUNK)
+    expansion = expand(request.sweep, request.cells, request.configs)
+    make_folders(Root(root))
+    sweep = FrozenSweep(expansion=expansion, overrides=(), launch=request.launch, conf_digest="")
+    frozen.freeze(Root(root), sweep)
+    return Root(root)
+
+
+def cancelled_ends(root: Root) -> list[int]:
+    """Return the ends of the cancelled segments, in samples."""
+    known = frozen.load(root, "trunk")
+    assert known is not None
+    keys = read_history(root.ledger).cancelled
+    return sorted(known.expansion.segments[key].end for key in keys)
+
+
+def test_what_another_run_needs_goes_on(launched: Root) -> None:
+    assert commands.run(["cancel", *TRUNK, "samples_seen=2560", f"root={launched.path}"]) == 0
+    assert cancelled_ends(launched) == [2048, 2560]
+
+
+def test_a_trunk_goes_with_the_last_run_that_needs_it(launched: Root) -> None:
+    for samples in (2560, 1280, 640):
+        words = [*TRUNK, f"samples_seen={samples}", f"root={launched.path}"]
+        assert commands.run(["cancel", *words]) == 0
+    assert cancelled_ends(launched) == [512, 640, 1024, 1280, 2048, 2560]
+
+
+def test_what_is_cancelled_already_is_not_cancelled_again(
+    launched: Root, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        commands.run(["cancel", *TRUNK, f"root={launched.path}"])
+    assert capsys.readouterr().out.splitlines()[-1] == "nothing is to be cancelled"
