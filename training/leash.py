@@ -1,10 +1,28 @@
-"""How a process hangs on its supervisor: it dies with it, and stops only when told by it."""
+"""How a process begins under a supervisor: it takes an order, dies with it, and stops when told."""
 
+import argparse
 import os
 import signal
 import threading
+from pathlib import Path
+
+from sweeps.logs import configure_logging
 
 STDIN = 0
+
+
+def take_order(program: str, description: str | None) -> Path:
+    """Read the command line of a process that a supervisor starts; return the order's file."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
+    parser.add_argument("order", type=Path)
+    parser.add_argument("--leash", action="store_true", help="die when standard input ends")
+    arguments = parser.parse_args()
+    configure_logging()
+    ignore_stop_signals()
+    if arguments.leash:
+        die_with_parent()
+    order: Path = arguments.order
+    return order
 
 
 def die_with_parent() -> None:

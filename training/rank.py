@@ -3,19 +3,16 @@
 Started by a supervisor, once a rank; its exit code is a `RankExit`.
 """
 
-import argparse
 import logging
 import sys
-from pathlib import Path
 
 import torch
 
 from sweeps import durable
 from sweeps.errors import DataError, NotFinite, Superseded, UsageError
-from sweeps.logs import configure_logging
 from training.distributed import World, join_world, leave_world
 from training.exits import RankExit, leave_verdict
-from training.leash import die_with_parent, ignore_stop_signals
+from training.leash import take_order
 from training.loop import train_segment
 from training.orders import TrainOrder
 
@@ -24,15 +21,7 @@ log = logging.getLogger(__name__)
 
 def main() -> int:
     """Run one rank; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m training.rank", description=__doc__)
-    parser.add_argument("order", type=Path)
-    parser.add_argument("--leash", action="store_true", help="die when standard input ends")
-    arguments = parser.parse_args()
-    configure_logging()
-    ignore_stop_signals()
-    if arguments.leash:
-        die_with_parent()
-    order = durable.decode(arguments.order.read_bytes(), TrainOrder)
+    order = durable.decode(take_order("training.rank", __doc__).read_bytes(), TrainOrder)
     torch.set_num_threads(order.item.resources.threads_per_rank)
     world = join_world()
     code = _train(order, world)
