@@ -18,6 +18,7 @@ from types import FrameType
 
 from conf.schema import ClusterKind
 from launcher import acquire, lease, slurm_client, submission
+from launcher.ending import ending_of
 from launcher.host import own_start, this_host
 from launcher.lease import Attempt, Holder, Lease, Outcome
 from launcher.ledger import SubmissionState, read_history
@@ -35,8 +36,6 @@ from training.exits import RankExit, read_verdict
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
-LOG_TAIL_LINES = 12
-LOG_TAIL_BYTES = 4096
 STOP_PATIENCE_S = 600.0
 """A stop that takes longer than this is a hang: ranks save at the next step."""
 SAVING_SHARE = 0.8
@@ -166,19 +165,11 @@ class Supervisor:
         """Say how the ranks ended. Only the marker means done."""
         if self._is_done(codes):
             return Outcome.done, ""
-        codes = [*codes, *([] if (verdict := read_verdict(paths.verdict)) is None else [verdict])]
-        if RankExit.superseded in codes:
+        verdict = read_verdict(paths.verdict)
+        known = codes if verdict is None else [*codes, verdict]
+        if RankExit.superseded in known:
             raise Superseded(f"a rank of {self._item.key} found a later attempt")
-        for code, outcome in (
-            (RankExit.bad_data, Outcome.bad_data),
-            (RankExit.not_finite, Outcome.not_finite),
-        ):
-            if code in codes:
-                return outcome, log_tail(paths.log)
-        if self._stop.signal is not None:
-            outcome = Outcome.time_limit if self._stop.signal == signal.SIGUSR1 else Outcome.stopped
-            return outcome, f"asked by {signal.Signals(self._stop.signal).name}"
-        return Outcome.crashed, f"exit codes {sorted(set(codes))}\n{log_tail(paths.log)}"
+        return ending_of(known, self._stop.signal, paths.log)
 
     def _is_done(self, codes: list[int] | None = None) -> bool:
         """Return whether the item is complete: a segment has its marker, a scorer said so."""
@@ -293,14 +284,6 @@ class Supervisor:
             pid=os.getpid(),
             pid_start=own_start(),
         )
-
-
-def log_tail(path: Path) -> str:
-    """Return the last lines of a log."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - LOG_TAIL_BYTES))
-        lines = file.read().decode(errors="replace").splitlines()
-    return "\n".join(lines[-LOG_TAIL_LINES:])
 
 
 def _own_job_id() -> str:
