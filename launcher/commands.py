@@ -16,10 +16,10 @@ from launcher.status import make_report, status_json, status_text
 from launcher.sweep import current_statuses, statuses_by_files, sweep_of
 from launcher.text import plural
 from launcher.view import look_at
-from sweeps.commands import read_arguments
+from sweeps.commands import command_named, read_arguments, status_of
 from sweeps.compose import compose_request, compose_whole, run_hydra_app
 from sweeps.cost import load_rates
-from sweeps.errors import IsogridError, UsageError, choices
+from sweeps.errors import UsageError
 from sweeps.folders import root_of
 from sweeps.logs import configure_logging
 
@@ -31,21 +31,19 @@ MULTIRUN_FLAGS = {"--multirun", "-m"}
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command that `argv` names; return the exit status.
-
-    An error that isogrid raises on purpose becomes one line: 2 if the input is wrong, 1 otherwise.
-    """
+    """Run the command that `argv` names; return the exit status (see `status_of`)."""
     configure_logging()
-    try:
-        command, arguments = _split(argv)
-        if any(argument.split("=")[0] in HYDRA_FLAGS for argument in arguments):
-            return _show_by_hydra(arguments)
-        if MULTIRUN_FLAGS & set(arguments):
-            raise UsageError("a sweep enumerates runs: give axes in conf/sweep/, not --multirun")
-        return COMMANDS[command](arguments)
-    except IsogridError as error:
-        print(f"isogrid: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
+    return status_of(lambda: _run(argv))
+
+
+def _run(argv: Sequence[str]) -> int:
+    name, arguments = _split(argv)
+    command = command_named(name, COMMANDS)
+    if any(argument.split("=")[0] in HYDRA_FLAGS for argument in arguments):
+        return _show_by_hydra(arguments)
+    if MULTIRUN_FLAGS & set(arguments):
+        raise UsageError("a sweep enumerates runs: give axes in conf/sweep/, not --multirun")
+    return command(arguments)
 
 
 def launch(arguments: Sequence[str], *, watch: bool = False) -> int:
@@ -166,8 +164,6 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 def _split(argv: Sequence[str]) -> tuple[str, list[str]]:
     """Separate the command from what Hydra understands; without one it is `launch`."""
     if argv and "=" not in argv[0] and argv[0][:1] not in ("-", "+", "~"):
-        if argv[0] not in COMMANDS:
-            raise UsageError(f"there is no command {argv[0]!r}. {choices(argv[0], COMMANDS)}")
         return argv[0], list(argv[1:])
     return "launch", list(argv)
 

@@ -1,14 +1,14 @@
 """What `status` looks at: the sweep as it was launched, or, if it never was, as `conf/` has it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from conf.schema import LaunchConfig, OutputFormat, RunConfig
+from conf.schema import OutputFormat
 from launcher.hooks import read_hooks
 from launcher.sweep import Sweep, sweep_of
 from sweeps import frozen
-from sweeps.compose import compose_request, simple_overrides
+from sweeps.compose import LAUNCH_KEYS, RUN_KEYS, compose_request, simple_overrides
 from sweeps.errors import UsageError, choices
 from sweeps.expansion import Expansion
 from sweeps.folders import root_of
@@ -56,8 +56,7 @@ def look_at(arguments: Sequence[str]) -> View:
 
 def _refuse_unknown(known: FrozenSweep, given: Mapping[str, list[Any]]) -> None:
     axes = axes_of(_cells(known.expansion))
-    settable = {f.name for kind in (RunConfig, LaunchConfig) for f in fields(kind)}
-    valid = {*axes, *settable, "sweep", "hydra"}
+    valid = {*axes, *RUN_KEYS, *LAUNCH_KEYS, "sweep", "hydra"}
     for key in given:
         if key not in valid and key.split(".")[0] not in valid:
             raise UsageError(f"there is no {key!r} to select or to set. {choices(key, valid)}")
@@ -69,8 +68,7 @@ def _selection(known: FrozenSweep, given: Mapping[str, list[Any]]) -> dict[str, 
 
 
 def _changes_runs(given: Mapping[str, list[Any]], selection: Mapping[str, list[Any]]) -> bool:
-    run_keys = {field.name for field in fields(RunConfig)}
-    return any(key.split(".")[0] in run_keys for key in given if key not in selection)
+    return any(key.split(".")[0] in RUN_KEYS for key in given if key not in selection)
 
 
 def _selected(expansion: Expansion, selection: Mapping[str, list[Any]]) -> Expansion:

@@ -19,19 +19,32 @@ HELP = {"--help", "-h"}
 
 
 def run_command(commands: Mapping[str, Command], words: Sequence[str], usage: str) -> int:
-    """Run the command that the first word names; return the exit status.
+    """Run the command that the first word names; return the exit status (see `status_of`)."""
+    if not words or HELP & set(words):
+        sys.stdout.write(usage + "\n")
+        return 0
+    return status_of(lambda: command_named(words[0], commands)(words[1:]))
+
+
+def command_named(name: str, commands: Mapping[str, Command]) -> Command:
+    """Return the command of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in commands:
+        raise UsageError(f"there is no command {name!r}. {choices(name, commands)}")
+    return commands[name]
+
+
+def status_of(action: Callable[[], int]) -> int:
+    """Return the exit status of an action.
 
     An error that isogrid raises on purpose becomes one line on standard error: 2 if the input is
     wrong, 1 otherwise.
     """
-    if not words or HELP & set(words):
-        sys.stdout.write(usage + "\n")
-        return 0
-    command, *rest = words
     try:
-        if command not in commands:
-            raise UsageError(f"there is no command {command!r}. {choices(command, commands)}")
-        return commands[command](rest)
+        return action()
     except IsogridError as error:
         sys.stderr.write(f"isogrid: {error}\n")
         return 2 if isinstance(error, UsageError) else 1
