@@ -310,7 +310,7 @@ class PolicyConfig:
 class LaunchConfig:
     """What belongs to a launch rather than to a run.
 
-    `hooks`: entries that `launcher.hooks` reads. `root` null: `runs/` in the checkout.
+    `hooks`: entries that `launcher.reconcile.hooks` reads. `root` null: `runs/` in the checkout.
     """
 
     cluster: ClusterConfig

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 
 from conf.schema import ClusterKind, Natural, OutputFormat
-from launcher import launch as launching
-from launcher.logs import follow, log_text, run_named
-from launcher.preview import make_preview, plan_json, plan_text
-from launcher.state import RunStatus, State
-from launcher.status import make_report, status_json, status_text
-from launcher.sweep import current_statuses, statuses_by_files, sweep_of
+from launcher.reconcile import launch as launching
+from launcher.reconcile.state import RunStatus, State
+from launcher.reconcile.sweep import current_statuses, statuses_by_files, sweep_of
+from launcher.show.logs import follow, log_text, run_named
+from launcher.show.preview import make_preview, plan_json, plan_text
+from launcher.show.status import make_report, status_json, status_text
+from launcher.show.view import look_at
 from launcher.text import plural
-from launcher.view import look_at
 from sweeps.commands import command_named, read_arguments, status_of
 from sweeps.compose import compose_request, compose_whole, run_hydra_app
 from sweeps.cost import load_rates

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from launcher.commands import COMMANDS
-from launcher.hooks import read_hooks
+from launcher.reconcile.hooks import read_hooks
 from sweeps.compose import compose_request
 from sweeps.folders import CHECKOUT
 from tests.commands import OWN_CONF

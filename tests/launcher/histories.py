@@ -2,7 +2,7 @@
 
 The planner, the states and the ledger are the real ones; the scheduler, the launchers' steps and the
 supervisors are played, one step at a time, so that anything may happen between two of them. What is
-played of a supervisor are the rules of `launcher.acquire`.
+played of a supervisor are the rules of `launcher.jobs.acquire`.
 """
 
 import random
@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conf.schema import PolicyConfig, ScheduleConfig, ScheduleName
-from launcher import lease
-from launcher.lease import Holder, Lease, Outcome
-from launcher.ledger import Act, History, Line, SubmissionState
-from launcher.observe import Observed, SegmentEvidence
-from launcher.plan import Action, Adopt, GiveUp, NoteEnded, NoteUnlisted, Submit, plan
-from launcher.queue import Job, Queue
-from launcher.state import State, segment_states
+from launcher.machines.queue import Job, Queue
+from launcher.reconcile.observe import Observed, SegmentEvidence
+from launcher.reconcile.plan import Action, Adopt, GiveUp, NoteEnded, NoteUnlisted, Submit, plan
+from launcher.reconcile.state import State, segment_states
+from launcher.records import lease
+from launcher.records.lease import Holder, Lease, Outcome
+from launcher.records.ledger import Act, History, Line, SubmissionState
 from sweeps.items import CheckpointEvals, ScoreItem, TrainItem, WorkItem, pairs_of
 from tests.configs import EVAL, expansion_of, run_config
 from tests.launcher.worlds import work

@@ -16,7 +16,7 @@ from sweeps.folders import Root
 from tests.commands import start
 from training.done import read_done
 
-SUPERVISOR, RANK, SCORER = "launcher.supervisor", "training.rank", "evaluation.worker"
+SUPERVISOR, RANK, SCORER = "launcher.jobs.supervisor", "training.rank", "evaluation.worker"
 
 
 def processes(root: Path, module: str) -> list[psutil.Process]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from launcher import commands
-from launcher.ledger import read_history
+from launcher.records.ledger import read_history
 from sweeps import frozen
 from sweeps.compose import compose_request
 from sweeps.expansion import expand

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.state import State
+from launcher.reconcile.state import State
 from sweeps.folders import CHECKOUT
 from tests.commands import OWN_CONF, environment, run
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.ending import LOG_TAIL_LINES, ending_of
-from launcher.lease import Outcome
+from launcher.jobs.ending import LOG_TAIL_LINES, ending_of
+from launcher.records.lease import Outcome
 from training.exits import RankExit
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conf.schema import HookMoment
-from launcher.deliver import (
+from launcher.reconcile.deliver import (
     MOST_FAILURES,
     checkpoint_events,
     completion_events,
@@ -17,10 +17,10 @@ from launcher.deliver import (
     failed_deliveries,
     last_words,
 )
-from launcher.hooks import read_hooks, wanted_scores
-from launcher.ledger import Ledger
-from launcher.observe import SegmentEvidence
-from launcher.state import RunStatus, State
+from launcher.reconcile.hooks import read_hooks, wanted_scores
+from launcher.reconcile.observe import SegmentEvidence
+from launcher.reconcile.state import RunStatus, State
+from launcher.records.ledger import Ledger
 from sweeps.errors import UsageError
 from sweeps.events import Event
 from sweeps.folders import Root

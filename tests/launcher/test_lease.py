@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from conf.schema import ClusterKind, PolicyConfig
-from launcher import lease
-from launcher.acquire import HolderState, acquire, holder_state
-from launcher.host import own_start, this_host
-from launcher.lease import Holder, Lease, Outcome
+from launcher.jobs.acquire import HolderState, acquire, holder_state
+from launcher.machines.host import own_start, this_host
+from launcher.records import lease
+from launcher.records.lease import Holder, Lease, Outcome
 from sweeps.errors import Superseded
 from tests.launcher.worlds import HOLDER
 from tests.launcher.worlds import lease as leases

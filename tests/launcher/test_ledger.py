@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from launcher.ledger import Act, Ledger, Line, SubmissionState, read_history
+from launcher.records.ledger import Act, Ledger, Line, SubmissionState, read_history
 
 
 def append(folder: Path, *lines: Line) -> None:

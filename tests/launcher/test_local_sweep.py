@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from evaluation import results
-from launcher import lease
-from launcher.lease import Outcome
+from launcher.records import lease
+from launcher.records.lease import Outcome
 from sweeps import frozen
 from sweeps.folders import CHECKOUT, Root
 from tests.commands import OWN_CONF, environment, run, start, wait_for

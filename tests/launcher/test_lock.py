@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.host import own_start, this_host
-from launcher.lock import LockHolder, locked
+from launcher.machines.host import own_start, this_host
+from launcher.reconcile.lock import LockHolder, locked
 from sweeps import durable
 from sweeps.errors import LauncherBusy
 from sweeps.folders import CHECKOUT
@@ -71,7 +71,7 @@ def test_the_lock_of_a_launcher_that_was_killed_is_taken(tmp_path: Path) -> None
     code = f"""
 import time
 from pathlib import Path
-from launcher.lock import locked
+from launcher.reconcile.lock import locked
 with locked(Path({str(tmp_path)!r}), 300):
     print("held", flush=True)
     time.sleep(60)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from conf.schema import ResourceConfig, ScheduleConfig, ScheduleName
-from launcher.lease import Lease, Outcome
-from launcher.ledger import Act
-from launcher.observe import SegmentEvidence
-from launcher.plan import Action, Adopt, GiveUp, NoteEnded, NoteUnlisted, Submit
+from launcher.reconcile.observe import SegmentEvidence
+from launcher.reconcile.plan import Action, Adopt, GiveUp, NoteEnded, NoteUnlisted, Submit
+from launcher.records.lease import Lease, Outcome
+from launcher.records.ledger import Act
 from sweeps.items import ScoreItem, TrainItem, eval_id
 from tests.configs import EVAL, expansion_of, run_config
 from tests.launcher.worlds import (

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from conf.schema import ClusterConfig, ClusterKind, PolicyConfig, ResourceConfig
-from launcher.queue import Job
-from launcher.sbatch import script
-from launcher.slurm_client import clean_environment, client, parse_indices, parse_queue
-from launcher.submission import Submission
+from launcher.machines.queue import Job
+from launcher.machines.sbatch import script
+from launcher.machines.slurm_client import clean_environment, client, parse_indices, parse_queue
+from launcher.records.submission import Submission
 from sweeps.compose import compose_request
 from sweeps.errors import QueueUnknown, UsageError
 from sweeps.folders import CONF
@@ -136,6 +136,6 @@ def test_the_batch_script_is_the_one_that_was_agreed_on(
         (tmp_path / fake).touch(mode=0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr("sys.executable", "/venv/bin/python")
-    monkeypatch.setattr("launcher.sbatch.CHECKOUT", Path("/home/me/isogrid"))
+    monkeypatch.setattr("launcher.machines.sbatch.CHECKOUT", Path("/home/me/isogrid"))
     text = script(SCRIPTS[name])
     assert text == (GOLDEN / f"{name}.sh").read_text()

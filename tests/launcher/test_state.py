@@ -3,10 +3,10 @@
 import pytest
 
 from conf.schema import ScheduleConfig, ScheduleName
-from launcher.lease import Outcome
-from launcher.ledger import Act
-from launcher.observe import Observed, SegmentEvidence
-from launcher.state import RunStatus, State, run_statuses
+from launcher.reconcile.observe import Observed, SegmentEvidence
+from launcher.reconcile.state import RunStatus, State, run_statuses
+from launcher.records.lease import Outcome
+from launcher.records.ledger import Act
 from sweeps.expansion import Expansion
 from sweeps.items import CheckpointEvals, eval_id
 from tests.configs import EVAL, expansion_of, run_config

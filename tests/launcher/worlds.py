@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from conf.schema import PolicyConfig, ResourceConfig, RunConfig
-from launcher.lease import Attempt, Holder, Lease, Outcome
-from launcher.ledger import Act, History, Line
-from launcher.observe import Observed, SegmentEvidence
-from launcher.plan import Action, Work, plan
-from launcher.queue import Job, Queue
+from launcher.machines.queue import Job, Queue
+from launcher.reconcile.observe import Observed, SegmentEvidence
+from launcher.reconcile.plan import Action, Work, plan
+from launcher.records.lease import Attempt, Holder, Lease, Outcome
+from launcher.records.ledger import Act, History, Line
 from sweeps.expansion import Expansion
 from sweeps.items import CheckpointEvals, TrainItem
 from tests.configs import EVAL, expansion_of, run_config

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher import lease
-from launcher.ledger import read_history
+from launcher.records import lease
+from launcher.records.ledger import read_history
 from sweeps.folders import Root
 from tests.commands import TINY, run, wait_for
 from tests.launcher.processes import RANK, processes, refute_difference

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.ledger import Act, read_history
+from launcher.records.ledger import Act, read_history
 from sweeps.folders import Root
 from tests.commands import TINY, run
 from tests.slurm.cluster import SlurmCluster

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import lease
-from launcher.lease import Outcome
-from launcher.ledger import Act, read_history
+from launcher.records import lease
+from launcher.records.lease import Outcome
+from launcher.records.ledger import Act, read_history
 from sweeps.folders import Root
 from tests.commands import TINY, run, start, wait_for
 from tests.launcher.processes import RANK, kill_often, processes, refute_difference

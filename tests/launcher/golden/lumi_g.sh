@@ -23,4 +23,4 @@ cd /home/me/isogrid
 
 # command
 export SUBMITIT_EXECUTOR=slurm
-exec /venv/bin/python -m launcher.supervisor '/roots/my root/submissions/isogrid-abc-sweep-train-1'
+exec /venv/bin/python -m launcher.jobs.supervisor '/roots/my root/submissions/isogrid-abc-sweep-train-1'

@@ -8,23 +8,23 @@ from dataclasses import replace
 
 from conf.schema import ClusterKind, ResourceConfig
 from evaluation import store
-from launcher import prepare
-from launcher.apply import Site, apply
-from launcher.deliver import (
+from launcher.machines.executor import Executor
+from launcher.machines.queue import Job
+from launcher.reconcile import prepare
+from launcher.reconcile.apply import Site, apply
+from launcher.reconcile.deliver import (
     checkpoint_events,
     completion_events,
     deliver,
     failed_deliveries,
     last_words,
 )
-from launcher.executor import Executor
-from launcher.ledger import Ledger, SubmissionState
-from launcher.lock import Lock
-from launcher.observe import Observed, observe
-from launcher.plan import Work, plan
-from launcher.queue import Job
-from launcher.state import RunStatus, State
-from launcher.sweep import Sweep, statuses_of, wanted_of
+from launcher.reconcile.lock import Lock
+from launcher.reconcile.observe import Observed, observe
+from launcher.reconcile.plan import Work, plan
+from launcher.reconcile.state import RunStatus, State
+from launcher.reconcile.sweep import Sweep, statuses_of, wanted_of
+from launcher.records.ledger import Ledger, SubmissionState
 from sweeps.cost import estimate, load_rates
 from sweeps.expansion import owners_of
 from sweeps.folders import CHECKOUT

@@ -21,10 +21,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conf.schema import PolicyConfig, ResourceConfig
-from launcher.ledger import SubmissionRecord, SubmissionState
-from launcher.observe import Observed
-from launcher.queue import Queue
-from launcher.state import (
+from launcher.machines.queue import Queue
+from launcher.reconcile.observe import Observed
+from launcher.reconcile.state import (
     State,
     live_items,
     live_jobs,
@@ -32,6 +31,7 @@ from launcher.state import (
     segment_states,
     unscored,
 )
+from launcher.records.ledger import SubmissionRecord, SubmissionState
 from sweeps.expansion import Segment
 from sweeps.items import CheckpointEvals, ScoreItem, TrainItem, WorkItem
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.schema import ClusterConfig, PolicyConfig
-from launcher import lease, submission
-from launcher.executor import Executor
-from launcher.ledger import Act, Ledger, Line
-from launcher.lock import Lock
-from launcher.plan import Action, Adopt, Cancel, GiveUp, NoteEnded, NoteUnlisted, Submit
-from launcher.queue import Job
-from launcher.submission import Submission
+from launcher.machines.executor import Executor
+from launcher.machines.queue import Job
+from launcher.reconcile.lock import Lock
+from launcher.reconcile.plan import Action, Adopt, Cancel, GiveUp, NoteEnded, NoteUnlisted, Submit
+from launcher.records import lease, submission
+from launcher.records.ledger import Act, Ledger, Line
+from launcher.records.submission import Submission
 from launcher.text import plural
 from sweeps import durable
 from sweeps.errors import KeyConflict, QueueUnknown, SubmissionDeferred, SubmissionRefused

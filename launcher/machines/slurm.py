@@ -4,9 +4,9 @@ import re
 from functools import cached_property
 
 from conf.schema import ClusterConfig, PolicyConfig
-from launcher.queue import Queue
-from launcher.slurm_client import ask_queue, client
-from launcher.submission import Submission
+from launcher.machines.queue import Queue
+from launcher.machines.slurm_client import ask_queue, client
+from launcher.records.submission import Submission
 from sweeps.errors import QueueUnknown
 
 
@@ -34,7 +34,7 @@ class SlurmExecutor:
 
     def submit(self, submission: Submission) -> str:
         """Write a batch script and hand it to sbatch; return the job id."""
-        from launcher.sbatch import submit  # `status` needs no submitit
+        from launcher.machines.sbatch import submit  # `status` needs no submitit
 
         return submit(submission)
 

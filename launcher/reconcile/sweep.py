@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from conf.schema import LaunchConfig
-from launcher.deliver import checkpoint_events
-from launcher.executor import executor_for
-from launcher.hooks import Hook, read_hooks, wanted_scores
-from launcher.ledger import read_history
-from launcher.observe import Observed, observe, observe_files
-from launcher.reuse import standing_cuts
-from launcher.state import RunStatus, run_statuses
+from launcher.machines.executor import executor_for
+from launcher.reconcile.deliver import checkpoint_events
+from launcher.reconcile.hooks import Hook, read_hooks, wanted_scores
+from launcher.reconcile.observe import Observed, observe, observe_files
+from launcher.reconcile.reuse import standing_cuts
+from launcher.reconcile.state import RunStatus, run_statuses
+from launcher.records.ledger import read_history
 from sweeps.compose import Request
 from sweeps.errors import UsageError
 from sweeps.events import Event

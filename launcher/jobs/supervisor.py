@@ -1,4 +1,4 @@
-"""A job: `python -m launcher.supervisor SUBMISSION` executes one work item of a submission.
+"""A job: `python -m launcher.jobs.supervisor SUBMISSION` executes one work item of a submission.
 
 Plain Python, no torch, on the job's first node; under Slurm it is the batch process itself. It takes
 the item's lease, starts the ranks, watches progress in samples, turns the wall-clock signal into a
@@ -17,14 +17,16 @@ from pathlib import Path
 from types import FrameType
 
 from conf.schema import ClusterKind
-from launcher import acquire, lease, slurm_client, submission
-from launcher.ending import ending_of
-from launcher.host import own_start, this_host
-from launcher.lease import Attempt, Holder, Lease, Outcome
-from launcher.ledger import SubmissionState, read_history
-from launcher.orders import OrderPaths, forget_old_attempts, num_done, write_order
-from launcher.ranks import Crew, Ranks, start
-from launcher.submission import Submission
+from launcher.jobs import acquire
+from launcher.jobs.ending import ending_of
+from launcher.jobs.ranks import Crew, Ranks, start
+from launcher.machines import slurm_client
+from launcher.machines.host import own_start, this_host
+from launcher.records import lease, submission
+from launcher.records.lease import Attempt, Holder, Lease, Outcome
+from launcher.records.ledger import SubmissionState, read_history
+from launcher.records.orders import OrderPaths, forget_old_attempts, num_done, write_order
+from launcher.records.submission import Submission
 from sweeps.cost import charged_cores, num_nodes
 from sweeps.errors import QueueUnknown, Superseded
 from sweeps.folders import Root
@@ -43,7 +45,7 @@ SAVING_SHARE = 0.8
 
 def main() -> int:
     """Execute one work item; return the job's exit status."""
-    parser = argparse.ArgumentParser(prog="python -m launcher.supervisor", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m launcher.jobs.supervisor", description=__doc__)
     parser.add_argument("submission", type=Path)
     arguments = parser.parse_args()
     stop = _StopRequest()

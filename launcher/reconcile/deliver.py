@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conf.schema import EvalSpec, HookMoment
-from launcher.hooks import Hook
-from launcher.ledger import Act, History, Ledger, Line
-from launcher.observe import SegmentEvidence
-from launcher.state import RunStatus, State
+from launcher.reconcile.hooks import Hook
+from launcher.reconcile.observe import SegmentEvidence
+from launcher.reconcile.state import RunStatus, State
+from launcher.records.ledger import Act, History, Ledger, Line
 from launcher.text import plural
 from sweeps import durable
 from sweeps.events import Event

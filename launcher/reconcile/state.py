@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import zip_longest
 
-from launcher import lease
-from launcher.lease import Outcome
-from launcher.ledger import History, Resumed, SubmissionState
-from launcher.observe import Observed, SegmentEvidence
-from launcher.queue import Job, Queue
+from launcher.machines.queue import Job, Queue
+from launcher.reconcile.observe import Observed, SegmentEvidence
+from launcher.records import lease
+from launcher.records.lease import Outcome
+from launcher.records.ledger import History, Resumed, SubmissionState
 from sweeps.expansion import Run, Segment
 from sweeps.items import CheckpointEvals, pairs_of
 

@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from launcher import lease
-from launcher.lease import Lease, Outcome
-from launcher.orders import OrderPaths
+from launcher.records import lease
+from launcher.records.lease import Lease, Outcome
+from launcher.records.orders import OrderPaths
 from sweeps import frozen
 from sweeps.errors import UsageError, choices
 from sweeps.expansion import Run

@@ -12,10 +12,10 @@ from enum import Enum
 from pathlib import Path
 
 from conf.schema import ClusterKind, PolicyConfig
-from launcher import lease
-from launcher.host import is_alive, this_host
-from launcher.lease import Holder, Lease
-from launcher.slurm_client import ask_queue
+from launcher.machines.host import is_alive, this_host
+from launcher.machines.slurm_client import ask_queue
+from launcher.records import lease
+from launcher.records.lease import Holder, Lease
 from sweeps.errors import QueueUnknown
 
 POLL_S = 1.0

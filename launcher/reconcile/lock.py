@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from launcher.host import is_alive, own_start, this_host
+from launcher.machines.host import is_alive, own_start, this_host
 from sweeps import durable
 from sweeps.errors import LauncherBusy
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conf.schema import ClusterConfig, ClusterKind, ResourceConfig
-from launcher.slurm_client import first_host
+from launcher.machines.slurm_client import first_host
 from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.folders import CHECKOUT
 

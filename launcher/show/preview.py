@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.schema import ClusterConfig, ResourceConfig
-from launcher.state import RunStatus, State
-from launcher.status import axes_of, run_json, state_colour
+from launcher.reconcile.state import RunStatus, State
+from launcher.show.status import axes_of, run_json, state_colour
 from launcher.text import plural, table
 from sweeps.cost import Estimate, Rate, estimate
 from sweeps.expansion import Expansion, Segment, owners_of

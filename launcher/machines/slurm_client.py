@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from launcher.queue import Job, Queue
+from launcher.machines.queue import Job, Queue
 from sweeps.errors import QueueUnknown, UsageError
 
 FIELDS = ("ArrayJobID", "ArrayTaskID", "JobID", "State", "Name")

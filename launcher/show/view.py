@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conf.schema import OutputFormat
-from launcher.hooks import read_hooks
-from launcher.sweep import Sweep, sweep_of
+from launcher.reconcile.hooks import read_hooks
+from launcher.reconcile.sweep import Sweep, sweep_of
 from sweeps import frozen
 from sweeps.compose import LAUNCH_KEYS, RUN_KEYS, compose_request, simple_overrides
 from sweeps.errors import UsageError, choices

@@ -20,8 +20,8 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor as SubmititExecutor
 
 from conf.schema import ClusterConfig
-from launcher.slurm_client import clean_environment, known_names
-from launcher.submission import Submission
+from launcher.machines.slurm_client import clean_environment, known_names
+from launcher.records.submission import Submission
 from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.errors import QueueUnknown, SubmissionDeferred, SubmissionRefused
 from sweeps.folders import CHECKOUT
@@ -106,7 +106,7 @@ def _executor(submission: Submission) -> _Executor:
 
 
 def _command(submission: Submission) -> str:
-    words = [sys.executable, "-m", "launcher.supervisor", str(submission.folder)]
+    words = [sys.executable, "-m", "launcher.jobs.supervisor", str(submission.folder)]
     return f"exec {shlex.join(words)}"
 
 

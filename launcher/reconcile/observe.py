@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluation.results import scored_pairs
-from launcher import lease
-from launcher.executor import Executor
-from launcher.lease import Lease
-from launcher.ledger import History
-from launcher.queue import Queue
+from launcher.machines.executor import Executor
+from launcher.machines.queue import Queue
+from launcher.records import lease
+from launcher.records.lease import Lease
+from launcher.records.ledger import History
 from sweeps.errors import QueueUnknown
 from sweeps.expansion import Segment
 from sweeps.folders import Root

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from launcher import lease
-from launcher.lease import Lease, Outcome
-from launcher.state import RunStatus, State
+from launcher.reconcile.state import RunStatus, State
+from launcher.records import lease
+from launcher.records.lease import Lease, Outcome
 from launcher.text import Colour, coloured, plural, table
 from sweeps.folders import Root
 

@@ -7,16 +7,17 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher import lease, prepare
-from launcher.deliver import failed_deliveries
-from launcher.executor import Executor, executor_for
-from launcher.ledger import Act, Ledger, Line
-from launcher.lock import locked
-from launcher.reconciler import Reconciler
-from launcher.refuse import refuse_impossible
-from launcher.reuse import standing_cuts
-from launcher.state import RunStatus, State, live_jobs
-from launcher.sweep import Sweep, current_statuses, sweep_of
+from launcher.machines.executor import Executor, executor_for
+from launcher.reconcile import prepare
+from launcher.reconcile.deliver import failed_deliveries
+from launcher.reconcile.lock import locked
+from launcher.reconcile.reconciler import Reconciler
+from launcher.reconcile.refuse import refuse_impossible
+from launcher.reconcile.reuse import standing_cuts
+from launcher.reconcile.state import RunStatus, State, live_jobs
+from launcher.reconcile.sweep import Sweep, current_statuses, sweep_of
+from launcher.records import lease
+from launcher.records.ledger import Act, Ledger, Line
 from sweeps import frozen
 from sweeps.compose import Request, WholeRequest
 from sweeps.errors import UsageError

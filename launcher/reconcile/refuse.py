@@ -7,8 +7,8 @@ from pathlib import Path
 
 from conf.schema import ClusterConfig, RunConfig
 from evaluation.layout import is_test_set
-from launcher.prepare import eval_datasets, generated_data
-from launcher.submission import refuse_unsafe
+from launcher.reconcile.prepare import eval_datasets, generated_data
+from launcher.records.submission import refuse_unsafe
 from sweeps.errors import DataError, UsageError, choices
 from sweeps.expansion import Expansion, Run
 from sweeps.folders import Root, refuse_unusable

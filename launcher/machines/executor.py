@@ -3,10 +3,10 @@
 from typing import Protocol
 
 from conf.schema import ClusterConfig, ClusterKind, PolicyConfig
-from launcher.local import LocalExecutor
-from launcher.queue import Queue
-from launcher.slurm import SlurmExecutor
-from launcher.submission import Submission
+from launcher.machines.local import LocalExecutor
+from launcher.machines.queue import Queue
+from launcher.machines.slurm import SlurmExecutor
+from launcher.records.submission import Submission
 
 
 class Executor(Protocol):

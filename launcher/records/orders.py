@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.orders import ScoreOrder
-from launcher import lease
-from launcher.submission import Submission
+from launcher.records import lease
+from launcher.records.submission import Submission
 from sweeps import durable
 from sweeps.folders import Root
 from sweeps.items import TrainItem, WorkItem

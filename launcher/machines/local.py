@@ -16,13 +16,13 @@ from pathlib import Path
 import psutil
 
 from conf.schema import ClusterConfig
-from launcher.host import this_host, usable_cores
-from launcher.queue import Job, Queue
-from launcher.submission import Submission, read
+from launcher.machines.host import this_host, usable_cores
+from launcher.machines.queue import Job, Queue
+from launcher.records.submission import Submission, read
 from sweeps.errors import DamagedFile
 from sweeps.folders import CHECKOUT
 
-MODULE = "launcher.supervisor"
+MODULE = "launcher.jobs.supervisor"
 
 
 class LocalExecutor:

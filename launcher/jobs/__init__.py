@@ -1,0 +1,1 @@
+"""What runs inside a job: a supervisor and the processes that it starts."""

@@ -1,0 +1,1 @@
+"""What the launcher writes under a root: ledger, submissions, leases, orders."""
