@@ -252,7 +252,8 @@ class RunConfig:
 class ClusterConfig:
     """A machine, and how jobs are handed to it. What is null is left to the scheduler's defaults.
 
-    `cores_per_node`, `gpus_per_node`, `gpu`: what one node has (null: this machine's own cores).
+    `cores_per_node`, `gpus_per_node`, `gpu`: what one node has (null: this machine's own cores), as the
+    scheduler counts it: hardware threads where those are what it hands out.
     `charged_cores_per_node`: core-hours that a node-hour costs, where nodes are not shared.
     `host_suffix`: appended to the first host's name to reach it over the fast network.
     `signal_s`: seconds before the time limit at which a checkpoint is asked for.

@@ -16,8 +16,11 @@
 
 # setup
 trap '' USR1
+export CUDA_VISIBLE_DEVICES=0,1,2,3
 export GLOO_SOCKET_IFNAME=ib0
+export HF_DATASETS_OFFLINE=1
 export NCCL_SOCKET_IFNAME=ib0
+export TRANSFORMERS_OFFLINE=1
 export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
 cd /home/me/isogrid
 

@@ -16,7 +16,9 @@
 
 # setup
 trap '' USR1
+export HF_DATASETS_OFFLINE=1
 export NCCL_SOCKET_IFNAME=ib0
+export TRANSFORMERS_OFFLINE=1
 export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
 cd /home/me/isogrid
 

@@ -2,7 +2,7 @@
 
 # Parameters
 #SBATCH --array=0-2%3
-#SBATCH --cpus-per-task=12
+#SBATCH --cpus-per-task=24
 #SBATCH --gpus-per-node=4
 #SBATCH --job-name=isogrid-abc-sweep-train-1
 #SBATCH --nodes=4
@@ -18,7 +18,9 @@
 trap '' USR1
 export CUDA_VISIBLE_DEVICES=0,1,2,3
 export GLOO_SOCKET_IFNAME=ib0
+export HF_DATASETS_OFFLINE=1
 export NCCL_SOCKET_IFNAME=ib0
+export TRANSFORMERS_OFFLINE=1
 export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
 cd /home/me/isogrid
 
