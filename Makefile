@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 3
 QUICK := policy.poll_s=2 cluster.beat_s=2 cluster.stale_s=12
 PACKAGES := make procps util-linux munge slurm-wlm slurmdbd mariadb-server
 
@@ -23,7 +24,7 @@ demo-slurm: .venv/installed
 		$(BIN)/python -m launcher watch sweep=quickstart cluster=slurm root=runs-slurm $(QUICK)
 
 test: .venv/tools
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup $(PYTEST_ARGS)
 
 check: .venv/tools
 	$(BIN)/ruff format --check .

@@ -23,10 +23,13 @@ from pathlib import Path
 
 from tests.slurm.accounting import Accounting
 
-DAEMONS = ("munged", "slurmctld", "slurmd", "unshare")
+DAEMONS = ("munged", "slurmctld", "slurmd", "unshare", "setpriv")
 ACCOUNTING_DAEMONS = ("slurmdbd", "mariadbd", "mariadb-install-db")
 INSTALL = "make system"
 NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none\n"
+
+LEASH = ("setpriv", "--pdeathsig=KILL")
+"""Ends what it starts when the thread that started it ends, so that a killed test leaves no daemon."""
 
 FIRST_PORT, LAST_PORT, PORTS = 10_240, 19_000, 32
 START_TIMEOUT_S = 30.0
@@ -95,6 +98,8 @@ class SlurmCluster:
         has_accounting: bool = False,
     ) -> None:
         self.folder = folder
+        self.is_kept = False
+        """Whether the folder, with its logs, is to stay."""
         self._num_nodes, self._cpus, self._gpus = num_nodes, cpus, gpus
         self._has_accounting = has_accounting
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
@@ -232,7 +237,7 @@ class SlurmCluster:
         output = (self.folder / "log" / f"{command[0]}.out").open("ab")
         with output:
             return subprocess.Popen(
-                command,
+                (*LEASH, *command),
                 env={**self.env, **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -273,7 +278,8 @@ def running_cluster(
         cluster.stop()
         raise
     cluster.stop()
-    shutil.rmtree(folder)
+    if not cluster.is_kept:
+        shutil.rmtree(folder)
 
 
 def missing_daemons(*more: str) -> list[str]:

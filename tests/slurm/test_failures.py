@@ -1,6 +1,5 @@
 """What breaks on a cluster, caused for real: a node's power, the controller, two launchers at once."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,14 +19,6 @@ LONG = (*SWEEP, "samples_seen=7680")
 WIDE = (*SWEEP, "samples_seen=2560")
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
-
-
-@pytest.fixture
-def cluster(slurm: SlurmCluster) -> Iterator[SlurmCluster]:
-    """The cluster, without jobs at the end."""
-    yield slurm
-    slurm.client("scancel", "--me")
-    wait_for(lambda: not slurm.client("squeue", "--me", "--noheader"), "the queue to be empty")
 
 
 def started(root: Path, *words: str, cluster: SlurmCluster) -> Path:

@@ -1,7 +1,6 @@
 """A whole sweep on a real Slurm cluster: to the end, through kills, requeues and lost answers."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,6 @@ SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "poli
 LONG = (*SWEEP, "samples_seen=7680")
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
-
-
-@pytest.fixture
-def cluster(slurm: SlurmCluster) -> Iterator[SlurmCluster]:
-    """The cluster without jobs, before the test and after it."""
-    yield slurm
-    slurm.client("scancel", "--me")
-    wait_for(lambda: not jobs(slurm), "the queue to be empty")
 
 
 def jobs(cluster: SlurmCluster) -> list[list[str]]:
