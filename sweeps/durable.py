@@ -1,15 +1,20 @@
 """Durable files on a shared file system, from four primitives.
 
 `replace` (temporary name, fsync, rename, fsync of the folder) for files with one writer; `publish`
-(the same, but by `link(2)`, which never overwrites) where several may race; numbered `generations`
-of a name on top of `publish`; and typed JSON. No locks, no appends by two writers, no database:
-on NFS, Lustre and GPFS only these keep their promises. Other modules decide what the files mean.
+(the same, but by `link(2)`, which never overwrites) where several may race, and `publish_folder` for
+many files at once; numbered `generations` of a name on top of `publish`; and typed JSON. No locks,
+no appends by two writers, no database: on NFS, Lustre and GPFS only these keep their promises. Other
+modules decide what the files mean.
 """
 
 import contextlib
+import errno
 import os
 import re
+import shutil
 import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +23,9 @@ import msgspec
 from sweeps.errors import DamagedFile
 
 T = TypeVar("T")
+
+WRITERS = 16
+"""Files of a folder that are written at once: each waits for the disk most of its time."""
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -40,6 +48,25 @@ def publish(path: Path, content: bytes) -> bool:
         temporary.unlink()
     _sync_folder(path.parent)
     return True
+
+
+def publish_folder(path: Path, files: Mapping[str, bytes]) -> bool:
+    """Create the folder `path` with all of `files`, by relative name, or nothing of it.
+
+    Returns False, and changes nothing, if it exists already.
+    """
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
+    written = {temporary / name: content for name, content in files.items()}
+    try:
+        folders = {temporary, *(folder for file in written for folder in _between(temporary, file))}
+        for folder in sorted(folders):
+            folder.mkdir()
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(_write_new, written, written.values()))
+            list(pool.map(_sync_folder, folders))
+        return _rename_folder(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def encode(value: Any) -> bytes:
@@ -92,15 +119,35 @@ def sweep_temporaries(folder: Path, name: str) -> None:
 def _write_temporary(path: Path, content: bytes) -> Path:
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_new(temporary, content)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
         raise
     return temporary
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _between(folder: Path, file: Path) -> list[Path]:
+    """Return the folders below `folder` that `file` lies in."""
+    return [parent for parent in file.parents if parent.is_relative_to(folder)]
+
+
+def _rename_folder(old: Path, new: Path) -> bool:
+    try:
+        old.rename(new)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    _sync_folder(new.parent)
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
