@@ -6,6 +6,7 @@ ROOT/submissions/<id>/            work items, batch script, output of the jobs
 ROOT/ledger/<n>.jsonl             what the launcher did, one file a launcher
 ROOT/results/                     inbox, parts and manifests of the table
 ROOT/data/                        generated data sets
+ROOT/code/<id>/                   the code that jobs run, as it was when they were submitted
 ROOT/reports/<sweep>/             status.html, law.html
 """
 
@@ -18,6 +19,9 @@ from sweeps.errors import UsageError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONF = CHECKOUT / "conf"
+
+SNAPSHOT_FILE = "snapshot.json"
+"""Lies in a copy of the checkout that jobs run, and in no checkout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ class Root:
     def data(self) -> Path:
         """Folder of generated data sets and of shard indexes."""
         return self.path / "data"
+
+    @property
+    def code(self) -> Path:
+        """Folder of the snapshots of the code."""
+        return self.path / "code"
 
     @property
     def results(self) -> Path:
@@ -85,8 +94,13 @@ def root_of(configured: str | None) -> Root:
     """Return the root that `root=` names, relative to the current folder.
 
     Without it, it is ISOGRID_ROOT, or else `runs/` in the checkout.
+
+    Raises:
+        UsageError: nothing names it, and this is no checkout but the copy of one that jobs run.
     """
     named = configured or os.environ.get("ISOGRID_ROOT")
+    if not named and (CHECKOUT / SNAPSHOT_FILE).exists():
+        raise UsageError(f"{CHECKOUT} is a copy that jobs run: name the root with root=DIR")
     return Root(Path(named).expanduser().absolute() if named else CHECKOUT / "runs")
 
 
@@ -104,12 +118,12 @@ def refuse_unusable(root: Root) -> None:
         raise UsageError(f"root={root.path}: {existing} is not a folder")
     if existing == root.path and (owner := existing.stat().st_uid) != os.geteuid():
         raise UsageError(
-            f"root={root.path} belongs to {_user(owner)}; a root has one user, others may only read. "
-            f"Choose your own with root=DIR or ISOGRID_ROOT"
+            f"root={root.path} belongs to {user_name(owner)}; a root has one user, others may only "
+            f"read. Choose your own with root=DIR or ISOGRID_ROOT"
         )
     if not os.access(existing, os.W_OK | os.X_OK) or os.statvfs(existing).f_flag & os.ST_RDONLY:
         raise UsageError(
-            f"root={root.path}: {_user(os.geteuid())} may not write in {existing}; choose another "
+            f"root={root.path}: {user_name(os.geteuid())} may not write in {existing}; choose another "
             f"with root=DIR or ISOGRID_ROOT"
         )
 
@@ -128,7 +142,8 @@ def make_folders(root: Root) -> None:
         raise UsageError(f"root={root.path} cannot be made: {error}") from error
 
 
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """Return the name of a user, or their number where they have none here."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -20,7 +20,6 @@ from launcher.machines.host import this_host, usable_cores
 from launcher.machines.queue import Job, Queue
 from launcher.records.submission import Submission, read
 from sweeps.errors import DamagedFile
-from sweeps.folders import CHECKOUT
 
 MODULE = "launcher.jobs.supervisor"
 
@@ -51,11 +50,15 @@ class LocalExecutor:
         return Queue(asked_at=asked_at, jobs=jobs)
 
     def submit(self, submission: Submission) -> str:
-        """Start a supervisor; the job id is its process id."""
+        """Start a supervisor; the job id is its process id.
+
+        Python finds the code in the current folder first, unless PYTHONSAFEPATH is set.
+        """
         with (submission.folder / "0.log").open("ab") as output:
             child = subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(submission.folder)],
-                cwd=CHECKOUT,
+                cwd=submission.code,
+                env={name: text for name, text in os.environ.items() if name != "PYTHONSAFEPATH"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -24,7 +24,6 @@ from launcher.machines.slurm_client import clean_environment, known_names
 from launcher.records.submission import Submission
 from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.errors import QueueUnknown, SubmissionDeferred, SubmissionRefused
-from sweeps.folders import CHECKOUT
 
 REFUSALS = (
     "Access/permission denied", "Invalid account", "Invalid feature specification",
@@ -124,7 +123,7 @@ def _parameters(submission: Submission) -> dict[str, Any]:
         "use_srun": False,
         "stderr_to_stdout": True,
         "array_parallelism": cluster.max_parallel,
-        "setup": _setup(cluster),
+        "setup": _setup(submission),
         "additional_parameters": {
             "output": str(output),
             "signal": f"B:USR1@{cluster.signal_s}",
@@ -153,12 +152,17 @@ def _cores_per_task(cluster: ClusterConfig, tasks: int, needed: int) -> int:
     return max(needed, cluster.cores_per_node // tasks)
 
 
-def _setup(cluster: ClusterConfig) -> list[str]:
-    """Return the shell lines before the payload; everything from a config is quoted."""
+def _setup(submission: Submission) -> list[str]:
+    """Return the shell lines before the payload; everything from a config is quoted.
+
+    Python finds the code in the current folder first, unless PYTHONSAFEPATH is set.
+    """
+    cluster = submission.cluster
     return [
         "trap '' USR1",
         *(f"module load {shlex.quote(module)}" for module in cluster.modules),
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(cluster.env.items())),
         'export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"',
-        f"cd {shlex.quote(str(CHECKOUT))}",
+        "unset PYTHONSAFEPATH",
+        f"cd {shlex.quote(str(submission.code))} || exit",
     ]

@@ -3,13 +3,15 @@
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from conf.schema import ClusterConfig, PolicyConfig
 from launcher.machines.executor import Executor
 from launcher.machines.queue import Job
+from launcher.provenance import environment
+from launcher.provenance.snapshot import Snapshot
 from launcher.reconcile.lock import Lock
 from launcher.reconcile.plan import Action, Adopt, Cancel, GiveUp, NoteEnded, NoteUnlisted, Submit
 from launcher.records import lease, submission
@@ -30,7 +32,10 @@ REASON_LENGTH = 2000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """Where actions are carried out, and on whose behalf."""
+    """Where actions are carried out, and on whose behalf.
+
+    `code` returns the code that jobs run, and copies it when it is first called.
+    """
 
     root: Root
     sweep: str
@@ -39,7 +44,7 @@ class Site:
     executor: Executor
     ledger: Ledger
     lock: Lock
-    commit: str
+    code: Callable[[], Snapshot]
 
 
 def apply(actions: Iterable[Action], site: Site) -> list[Job]:
@@ -92,20 +97,23 @@ def _submit_what_fits(items: Sequence[WorkItem], site: Site, jobs: list[Job]) ->
 def _submit(items: Sequence[WorkItem], site: Site) -> Job | None:
     train = tuple(item for item in items if isinstance(item, TrainItem))
     score = tuple(item for item in items if isinstance(item, ScoreItem))
-    kind = "train" if train else "score"
+    kind, code = "train" if train else "score", site.code()
     given = Submission(
         id=submission.new_id(site.root, site.sweep, kind),
         where=site.executor.where,
         root=site.root.path,
         cluster=site.cluster,
         policy=site.policy,
-        commit=site.commit,
+        code=code.folder,
+        checkout=code.checkout,
+        commit=code.commit,
         train=train,
         score=score,
     )
     for item in train:
         freeze_segment(site.root, item.segment)
     submission.write(given)
+    environment.record(given.folder)
     _note(
         site,
         Act.submitting,

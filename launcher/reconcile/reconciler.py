@@ -1,10 +1,10 @@
 """Passes over a sweep: observe, plan, apply, then tell the hooks."""
 
 import logging
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 from conf.schema import ClusterKind, ResourceConfig
 from evaluation import store
@@ -12,6 +12,7 @@ from launcher.machines.executor import Executor
 from launcher.machines.queue import Job
 from launcher.reconcile import prepare
 from launcher.reconcile.apply import Site, apply
+from launcher.reconcile.code import code_of
 from launcher.reconcile.deliver import (
     checkpoint_events,
     completion_events,
@@ -27,7 +28,6 @@ from launcher.reconcile.sweep import Sweep, statuses_of, wanted_of
 from launcher.records.ledger import Ledger, SubmissionState
 from sweeps.cost import estimate, load_rates
 from sweeps.expansion import owners_of
-from sweeps.folders import CHECKOUT
 from sweeps.items import CheckpointEvals, TrainItem
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Reconciler:
             executor=executor,
             ledger=ledger,
             lock=lock,
-            commit=_code_commit(),
+            code=cache(partial(code_of, sweep, ledger.history)),
         )
 
     def make_pass(self) -> list[RunStatus]:
@@ -88,6 +88,7 @@ class Reconciler:
                 if not any(status.state in ACTIVE for status in statuses):
                     store.compact(self._sweep.root.results)
                     return statuses
+                self._site.code()  # what later passes submit runs the same code as the first
                 self._wait()
         except KeyboardInterrupt:
             if self._is_local:
@@ -168,21 +169,6 @@ class Reconciler:
     @property
     def _max_array_size(self) -> int:
         return 1 if self._is_local else self._sweep.launch.cluster.max_array_size
-
-
-def _code_commit() -> str:
-    """Return the commit of the checkout, with `+` where files differ from it; empty without git."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
-            cwd=CHECKOUT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        return ""
-    return done.stdout.strip()
 
 
 def _train_items(sweep: Sweep) -> list[TrainItem]:

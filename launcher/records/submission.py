@@ -19,7 +19,8 @@ SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Submission:
     """Items of one kind and one resource shape; the job's array index counts along them.
 
-    `id` is the Slurm job name. `where` names the cluster that was asked. `commit` is that of the code.
+    `id` is the Slurm job name. `where` names the cluster that was asked. `code` is the folder of the
+    code that its jobs run, a copy of `checkout`; `commit` is that of the code.
     """
 
     id: str
@@ -27,6 +28,8 @@ class Submission:
     root: Path
     cluster: ClusterConfig
     policy: PolicyConfig
+    code: Path
+    checkout: Path
     commit: str
     train: tuple[TrainItem, ...] = ()
     score: tuple[ScoreItem, ...] = ()

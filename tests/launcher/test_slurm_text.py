@@ -98,6 +98,8 @@ def submission(cluster: ClusterConfig, resources: ResourceConfig, num_items: int
         root=Path("/roots/my root"),
         cluster=cluster,
         policy=PolicyConfig(),
+        code=Path("/roots/my root/code/c0ffee"),
+        checkout=Path("/home/me/isogrid"),
         commit="c0ffee",
         train=tuple(items),
     )
@@ -136,6 +138,5 @@ def test_the_batch_script_is_the_one_that_was_agreed_on(
         (tmp_path / fake).touch(mode=0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr("sys.executable", "/venv/bin/python")
-    monkeypatch.setattr("launcher.machines.sbatch.CHECKOUT", Path("/home/me/isogrid"))
     text = script(SCRIPTS[name])
     assert text == (GOLDEN / f"{name}.sh").read_text()

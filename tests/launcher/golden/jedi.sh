@@ -22,7 +22,8 @@ export HF_DATASETS_OFFLINE=1
 export NCCL_SOCKET_IFNAME=ib0
 export TRANSFORMERS_OFFLINE=1
 export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
-cd /home/me/isogrid
+unset PYTHONSAFEPATH
+cd '/roots/my root/code/c0ffee' || exit
 
 # command
 export SUBMITIT_EXECUTOR=slurm

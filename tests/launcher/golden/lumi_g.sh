@@ -19,7 +19,8 @@ trap '' USR1
 export NCCL_NET_GDR_LEVEL=PHB
 export NCCL_SOCKET_IFNAME=hsn0,hsn1,hsn2,hsn3
 export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
-cd /home/me/isogrid
+unset PYTHONSAFEPATH
+cd '/roots/my root/code/c0ffee' || exit
 
 # command
 export SUBMITIT_EXECUTOR=slurm

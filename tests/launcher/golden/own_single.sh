@@ -20,7 +20,8 @@ module load 'odd name; rm -rf ~'
 export A=1
 export B='it'"'"'s $HOME'
 export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
-cd /home/me/isogrid
+unset PYTHONSAFEPATH
+cd '/roots/my root/code/c0ffee' || exit
 
 # command
 export SUBMITIT_EXECUTOR=slurm
