@@ -18,10 +18,10 @@ from launcher.show.view import look_at
 from launcher.text import plural
 from sweeps.commands import command_named, read_arguments, status_of
 from sweeps.compose import compose_request, compose_whole, run_hydra_app
-from sweeps.cost import load_rates
 from sweeps.errors import UsageError
 from sweeps.folders import root_of
 from sweeps.logs import configure_logging
+from sweeps.rates import Rates, published_rates
 
 HYDRA_FLAGS = {
     "--help", "-h", "--hydra-help", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i",
@@ -92,7 +92,7 @@ def plan(arguments: Sequence[str]) -> int:
         statuses,
         trained,
         request.launch.cluster,
-        load_rates(),
+        Rates(published_rates()),
         obstacle=launching.obstacle(sweep),
     )
     _print(request.launch.format, plan_json(preview), lambda tty: plan_text(preview, is_terminal=tty))

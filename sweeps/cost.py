@@ -1,38 +1,34 @@
-"""What a segment will cost, from measured throughput (`conf/rates.yaml`).
+"""What training costs: how a layout lies on nodes, what of them is charged, and for how long.
 
-The nearest measured row counts: the same model on the same GPU, then the likeliest data, batch per
-rank, number of ranks and length. One architecture's rate varies up to 3.7 times with these, so an
-estimate carries the range of its model's rows. Where nothing was measured, there is no estimate.
+How fast a layout trains is looked up in `sweeps.rates`. Where nothing was measured there is no
+estimate; a job's time limit then bounds what it may cost.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import msgspec
 
 from conf.schema import ClusterConfig, ResourceConfig
 from sweeps.expansion import Segment, micro_batch
-from sweeps.folders import CONF
+from sweeps.rates import Rates, Setting
+
+S_PER_HOUR = 3600
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rate:
-    """One measurement: `samples_per_s` of a whole run of `num_ranks` ranks (GPUs or CPU cores)."""
+class Hours:
+    """What is charged for: core-hours, and hours of GPUs that are held, used or not."""
 
-    model: str
-    data: str
-    samples_seen: int
-    gpu: str | None
-    batch_per_rank: int
-    num_ranks: int
-    samples_per_s: float
+    core: float = 0.0
+    gpu: float = 0.0
 
-    @property
-    def per_rank(self) -> float:
-        """Samples per second of one rank."""
-        return self.samples_per_s / self.num_ranks
+    def __add__(self, other: "Hours") -> "Hours":
+        return Hours(core=self.core + other.core, gpu=self.gpu + other.gpu)
+
+    def __mul__(self, factor: float) -> "Hours":
+        return Hours(core=self.core * factor, gpu=self.gpu * factor)
+
+
+NO_HOURS = Hours()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,17 +41,17 @@ class Estimate:
     low_factor: float = 1.0
     high_factor: float = 1.0
 
-
-def load_rates(path: Path = CONF / "rates.yaml") -> list[Rate]:
-    """Return the measured rates."""
-    return msgspec.yaml.decode(path.read_bytes(), type=list[Rate])
+    @property
+    def hours(self) -> Hours:
+        """What is charged."""
+        return Hours(core=self.core_hours, gpu=self.gpu_hours)
 
 
 def estimate(
     segment: Segment,
     resources: ResourceConfig,
     cluster: ClusterConfig,
-    rates: Sequence[Rate],
+    rates: Rates,
     *,
     done: int = 0,
 ) -> Estimate | None:
@@ -68,20 +64,37 @@ def estimate(
         rates: measurements.
         done: samples since the run's beginning that are trained already.
     """
-    known = [r for r in rates if r.model == segment.train.model.name and r.gpu == cluster.gpu]
-    if not known:
+    speed = rates.speed(setting_of(segment, resources, cluster))
+    if speed is None:
         return None
-    nearest = min(known, key=lambda rate: _distance(rate, segment, resources))
     samples = segment.end - max(done, segment.start)
-    hours = samples / (nearest.per_rank * resources.num_ranks) / 3600
-    per_rank = [r.per_rank for r in known]
+    hours = samples / (speed.likely * resources.num_ranks) / S_PER_HOUR
+    charged = hourly_charge(resources, cluster) * hours
     return Estimate(
-        gpu_hours=hours * resources.num_ranks if cluster.gpu else 0.0,
-        core_hours=hours * charged_cores(resources, cluster),
+        gpu_hours=charged.gpu,
+        core_hours=charged.core,
         wall_hours=hours,
-        low_factor=nearest.per_rank / max(per_rank),
-        high_factor=nearest.per_rank / min(per_rank),
+        low_factor=speed.likely / speed.fastest,
+        high_factor=speed.likely / speed.slowest,
     )
+
+
+def setting_of(segment: Segment, resources: ResourceConfig, cluster: ClusterConfig) -> Setting:
+    """Return what decides how fast a segment trains."""
+    return Setting(
+        model=segment.train.model.name,
+        data=segment.train.data.name,
+        gpu=cluster.gpu or (f"GPU of {cluster.name}" if cluster.gpus_per_node else None),
+        batch_per_rank=micro_batch(segment.train.global_batch_size, resources),
+        num_ranks=resources.num_ranks,
+        num_nodes=num_nodes(resources, cluster),
+        samples_seen=segment.end,
+    )
+
+
+def most_hours(resources: ResourceConfig, cluster: ClusterConfig) -> Hours:
+    """Return what one job is charged that lasts until its time limit."""
+    return hourly_charge(resources, cluster) * (cluster.time_min / 60)
 
 
 def num_nodes(resources: ResourceConfig, cluster: ClusterConfig) -> int:
@@ -96,19 +109,14 @@ def ranks_per_node(resources: ResourceConfig, cluster: ClusterConfig) -> int:
     return min(most, resources.num_ranks)
 
 
-def charged_cores(resources: ResourceConfig, cluster: ClusterConfig) -> int:
-    """Return the cores that are paid for: whole nodes where a cluster does not share them."""
-    if cluster.charged_cores_per_node is not None:
-        return num_nodes(resources, cluster) * cluster.charged_cores_per_node
-    return resources.num_cores
+def hourly_charge(resources: ResourceConfig, cluster: ClusterConfig) -> Hours:
+    """Return what an hour of a layout is charged: the one rule of charging.
 
-
-def _distance(rate: Rate, segment: Segment, resources: ResourceConfig) -> float:
-    """Return how unlike a measurement is: other data counts as an e-fold change of any quantity."""
-    batch = micro_batch(segment.train.global_batch_size, resources)
-    return (
-        (rate.data != segment.train.data.name)
-        + abs(math.log(rate.batch_per_rank / batch))
-        + abs(math.log(rate.num_ranks / resources.num_ranks))
-        + abs(math.log(rate.samples_seen / segment.end))
+    Jobs hold all GPUs of their nodes, and all their cores where a cluster does not share nodes.
+    """
+    nodes = num_nodes(resources, cluster)
+    whole = cluster.charged_cores_per_node
+    return Hours(
+        core=resources.num_cores if whole is None else nodes * whole,
+        gpu=nodes * cluster.gpus_per_node,
     )

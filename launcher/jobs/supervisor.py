@@ -27,7 +27,7 @@ from launcher.records.lease import Attempt, Holder, Lease, Outcome
 from launcher.records.ledger import SubmissionState, read_history
 from launcher.records.orders import OrderPaths, forget_old_attempts, num_done, write_order
 from launcher.records.submission import Submission
-from sweeps.cost import charged_cores, num_nodes
+from sweeps.cost import hourly_charge
 from sweeps.errors import QueueUnknown, Superseded
 from sweeps.folders import Root
 from sweeps.items import TrainItem
@@ -266,13 +266,9 @@ class Supervisor:
         return known is not None and known.state is SubmissionState.over
 
     def _new_attempt(self, before: Lease | None) -> Lease:
-        resources, cluster = self._item.resources, self._submission.cluster
+        charge = hourly_charge(self._item.resources, self._submission.cluster)
         return lease.successor(
-            before,
-            self._holder(),
-            now=time.time(),
-            cores=charged_cores(resources, cluster),
-            gpus=num_nodes(resources, cluster) * cluster.gpus_per_node,
+            before, self._holder(), now=time.time(), cores=charge.core, gpus=charge.gpu
         )
 
     def _holder(self) -> Holder:

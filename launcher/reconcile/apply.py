@@ -12,9 +12,19 @@ from launcher.machines.executor import Executor
 from launcher.machines.queue import Job
 from launcher.provenance import environment
 from launcher.provenance.snapshot import Snapshot
+from launcher.reconcile.ends import ends_of
 from launcher.reconcile.lock import Lock
-from launcher.reconcile.plan import Action, Adopt, Cancel, GiveUp, NoteEnded, NoteUnlisted, Submit
-from launcher.records import lease, submission
+from launcher.reconcile.plan import (
+    Action,
+    Adopt,
+    Cancel,
+    GiveUp,
+    NoteEnded,
+    NoteLeft,
+    NoteUnlisted,
+    Submit,
+)
+from launcher.records import submission
 from launcher.records.ledger import Act, Ledger, Line
 from launcher.records.submission import Submission
 from launcher.text import plural
@@ -26,8 +36,6 @@ from sweeps.identity import differing_fields
 from sweeps.items import ScoreItem, TrainItem, WorkItem
 
 log = logging.getLogger(__name__)
-
-REASON_LENGTH = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,8 +80,8 @@ def apply(actions: Iterable[Action], site: Site) -> list[Job]:
             case GiveUp():
                 log.info("%s never became a job; its items are planned again", action.submission)
                 _note(site, Act.lost, action.submission)
-            case NoteEnded():
-                _note(site, Act.ended, action.submission, **_ends(site, action.submission))
+            case NoteEnded() | NoteLeft():
+                _note_ends(action, site)
     return jobs
 
 
@@ -139,15 +147,11 @@ def _submit(items: Sequence[WorkItem], site: Site) -> Job | None:
     return Job(job_id=job_id, name=given.id, indices=indices, is_running=False)
 
 
-def _ends(site: Site, name: str) -> dict[str, Any]:
-    """Return how the last attempt of each item of a submission ended, empty where none began."""
-    given = submission.read(site.root.submission(name))
-    leases = [lease.newest(given.item_folder(index)) for index in range(len(given.items))]
-    ends = [held.attempt if held else None for held in leases]
-    return {
-        "outcomes": tuple(end.outcome.value if end and end.outcome else "" for end in ends),
-        "reasons": tuple(end.reason[-REASON_LENGTH:] if end and given.score else "" for end in ends),
-    }
+def _note_ends(action: NoteEnded | NoteLeft, site: Site) -> None:
+    indices = action.indices if isinstance(action, NoteLeft) else ()
+    act = Act.left if indices else Act.ended
+    ends = ends_of(site.root, action.submission, indices)
+    _note(site, act, action.submission, indices=indices, **ends)
 
 
 def describe(given: Submission) -> str:

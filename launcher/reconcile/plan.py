@@ -6,6 +6,7 @@
 | … a good answer, asked after sbatch had ended, lacks it      | NoteUnlisted |
 | … and so does one at least `settle_s` later                  | GiveUp      |
 | handed over, answered; the queue no longer lists it          | NoteEnded   |
+| … or lists it, but some items of it no longer                | NoteLeft    |
 | made on a machine that the user calls lost                   | GiveUp      |
 | anything, but the queue could not be asked, or elsewhere     | nothing     |
 
@@ -21,7 +22,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conf.schema import PolicyConfig, ResourceConfig
-from launcher.machines.queue import Queue
+from launcher.machines.queue import Job, Queue
 from launcher.reconcile.observe import Observed
 from launcher.reconcile.state import (
     State,
@@ -84,6 +85,14 @@ class NoteEnded:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NoteLeft:
+    """Some items of a submission have left the queue, while others are still there."""
+
+    submission: str
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cancel:
     """A job works on what the user has cancelled."""
 
@@ -97,7 +106,7 @@ class Submit:
     items: tuple[WorkItem, ...]
 
 
-Action = Adopt | NoteUnlisted | GiveUp | NoteEnded | Cancel | Submit
+Action = Adopt | NoteUnlisted | GiveUp | NoteEnded | NoteLeft | Cancel | Submit
 
 
 def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: int) -> list[Action]:
@@ -140,18 +149,31 @@ class _Room:
 
 
 def _settle(observed: Observed, queue: Queue, policy: PolicyConfig) -> Iterator[Action]:
-    listed = {job.name: job.job_id.partition("_")[0] for job in queue.jobs}
+    listed: dict[str, list[Job]] = {}
+    for job in queue.jobs:
+        listed.setdefault(job.name, []).append(job)
     for record in observed.history.submissions.values():
         if record.where != observed.where:
             if record.where in policy.lost_machines and record.state is not SubmissionState.over:
                 yield GiveUp(submission=record.id)
         elif record.id in listed:
-            if record.state is not SubmissionState.submitted:
-                yield Adopt(submission=record.id, job_id=listed[record.id])
+            yield from _note_listed(record, listed[record.id])
         elif record.state is SubmissionState.submitted:
             yield NoteEnded(submission=record.id)
         elif record.state is SubmissionState.unresolved:
             yield from _settle_unlisted(record, queue, policy)
+
+
+def _note_listed(record: SubmissionRecord, jobs: Sequence[Job]) -> Iterator[Action]:
+    if record.state is not SubmissionState.submitted:
+        yield Adopt(submission=record.id, job_id=jobs[0].job_id.partition("_")[0])
+    left = tuple(
+        index
+        for index in range(len(record.items))
+        if index not in record.charged and not any(job.lists(index) for job in jobs)
+    )
+    if left:
+        yield NoteLeft(submission=record.id, indices=left)
 
 
 def _settle_unlisted(record: SubmissionRecord, queue: Queue, policy: PolicyConfig) -> Iterator[Action]:

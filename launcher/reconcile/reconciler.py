@@ -26,9 +26,10 @@ from launcher.reconcile.plan import Work, plan
 from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.sweep import Sweep, statuses_of, wanted_of
 from launcher.records.ledger import Ledger, SubmissionState
-from sweeps.cost import estimate, load_rates
+from sweeps.cost import estimate
 from sweeps.expansion import owners_of
 from sweeps.items import CheckpointEvals, TrainItem
+from sweeps.rates import Rates, published_rates
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +184,7 @@ def _train_items(sweep: Sweep) -> list[TrainItem]:
         )
         for key, segment in sweep.expansion.segments.items()
     ]
-    rates = load_rates()
+    rates = Rates(published_rates())
 
     def cost(item: TrainItem) -> float:
         known = estimate(item.segment, item.resources, sweep.launch.cluster, rates)

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from sweeps import durable
+from sweeps.cost import Hours
 from sweeps.errors import Superseded
 
 NAME = "lease"
@@ -51,6 +52,7 @@ class Holder:
 class Attempt:
     """One start of a work item. `samples`: as far as it got; `outcome` None while it lasts.
 
+    `num_cores`, `num_gpus`: what it is charged by the hour (a share, where a job is shared).
     `is_cancelled`: the user had the scheduler cancel its job.
     Times are seconds since 1970 on the holder's clock; `beat_at` is the end once there is an outcome.
     """
@@ -60,16 +62,16 @@ class Attempt:
     started_at: float
     beat_at: float
     samples: int
-    num_cores: int
-    num_gpus: int
+    num_cores: float
+    num_gpus: float
     outcome: Outcome | None = None
     reason: str = ""
     is_cancelled: bool = False
 
     @property
-    def hours(self) -> float:
-        """How long it has lasted."""
-        return (self.beat_at - self.started_at) / 3600
+    def charged(self) -> Hours:
+        """What it has been charged so far."""
+        return Hours(core=self.num_cores, gpu=self.num_gpus) * ((self.beat_at - self.started_at) / 3600)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +112,7 @@ def renew(folder: Path, lease: Lease) -> None:
     durable.replace(_path(folder, lease.attempt.number), durable.encode(lease))
 
 
-def successor(lease: Lease | None, holder: Holder, *, now: float, cores: int, gpus: int) -> Lease:
+def successor(lease: Lease | None, holder: Holder, *, now: float, cores: float, gpus: float) -> Lease:
     """Return the lease that would follow `lease`; an attempt left open is closed as vanished."""
     number = lease.attempt.number + 1 if lease else 1
     attempt = Attempt(

@@ -14,7 +14,9 @@ from typing import BinaryIO
 import msgspec
 
 from sweeps import durable
+from sweeps.cost import Hours
 from sweeps.errors import DamagedFile
+from sweeps.rates import Rate
 
 
 class Act(Enum):
@@ -27,6 +29,7 @@ class Act(Enum):
     deferred = "deferred"
     unlisted = "unlisted"
     lost = "lost"
+    left = "left"
     ended = "ended"
     cancelled = "cancelled"
     resumed = "resumed"
@@ -38,8 +41,9 @@ class Act(Enum):
 class Line:
     """One line. Which fields mean something depends on the act.
 
-    `items`: keys by array index. `outcomes`, `reasons`: of each item's last attempt, empty where none
-    began.
+    `items`: keys by array index. `indices`: of the items that have left the queue; without them, all.
+    Of each of those `outcomes`, `reasons`: of its last attempt, empty where none began; `hours`: what
+    all its attempts were charged. `rates`: how fast segments were trained that were finished, by key.
     `attempts`: of each item that is resumed, the last one that was made.
     """
 
@@ -52,6 +56,9 @@ class Line:
     checkpoints: tuple[tuple[str, ...], ...] = ()
     outcomes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    indices: tuple[int, ...] = ()
+    hours: tuple[Hours, ...] = ()
+    rates: dict[str, Rate] = field(default_factory=dict)
     attempts: tuple[int, ...] = ()
     event_id: str = ""
     hook: str = ""
@@ -71,7 +78,8 @@ class SubmissionRecord:
     """What the ledger knows of one submission.
 
     `checkpoints`: of each item that scores. `unlisted_at`: when a good queue answer first lacked it.
-    `outcomes`, `reasons`: how its items ended and why, once it is over.
+    `outcomes`, `reasons`: how its items ended and why, once it is over. `charged`: for items by index,
+    once they have left the queue.
     """
 
     id: str
@@ -85,6 +93,7 @@ class SubmissionRecord:
     was_accepted: bool = False
     outcomes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    charged: dict[int, Hours] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,8 @@ class History:
 
     `submissions`: in order. `cancelled`: segments that the user does not want. `resumed`: of each
     segment that the user asked to try again. `delivered`: what hooks said, the last one last.
-    `failures`: what those said that failed since the last resume.
+    `failures`: what those said that failed since the last resume. `rates`:
+    how fast segments were trained here, by key.
     """
 
     submissions: dict[str, SubmissionRecord] = field(default_factory=dict)
@@ -109,6 +119,7 @@ class History:
     resumed: dict[str, Resumed] = field(default_factory=dict)
     delivered: dict[tuple[str, str], str] = field(default_factory=dict)
     failures: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    rates: dict[str, Rate] = field(default_factory=dict)
 
     def note(self, line: Line) -> None:
         """Take in one more line."""
@@ -143,9 +154,17 @@ class History:
                 record.was_accepted = True
             case Act.unlisted:
                 record.unlisted_at = line.time
+            case Act.left:
+                self._charge(record, line)
             case _:
                 record.state = SubmissionState.over
                 record.outcomes, record.reasons = line.outcomes, line.reasons
+                self._charge(record, line)
+
+    def _charge(self, record: SubmissionRecord, line: Line) -> None:
+        indices = line.indices or tuple(range(len(line.hours)))
+        record.charged.update(zip(indices, line.hours, strict=True))
+        self.rates.update(line.rates)
 
 
 class Ledger:

@@ -1,6 +1,6 @@
 """What `plan` prints: what a launch would do and what that costs, before anything is spent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,9 @@ from conf.schema import ClusterConfig, ResourceConfig
 from launcher.reconcile.state import RunStatus, State
 from launcher.show.status import axes_of, run_json, state_colour
 from launcher.text import plural, table
-from sweeps.cost import Estimate, Rate, estimate
+from sweeps.cost import Estimate, estimate
 from sweeps.expansion import Expansion, Segment, owners_of
+from sweeps.rates import Rates
 
 COLUMNS = ("ranks", "batch", "GPU-hours", "core-hours", "their range", "duration")
 
@@ -42,7 +43,7 @@ def make_preview(
     statuses: list[RunStatus],
     trained: Mapping[str, int],
     cluster: ClusterConfig,
-    rates: Sequence[Rate],
+    rates: Rates,
     *,
     obstacle: str = "",
 ) -> Preview:
@@ -101,7 +102,7 @@ def _estimates(
     left: Mapping[str, Segment],
     layouts: Mapping[str, ResourceConfig],
     cluster: ClusterConfig,
-    rates: Sequence[Rate],
+    rates: Rates,
     trained: Mapping[str, int],
 ) -> dict[str, Estimate | None]:
     return {

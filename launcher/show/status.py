@@ -8,6 +8,7 @@ from launcher.reconcile.state import RunStatus, State
 from launcher.records import lease
 from launcher.records.lease import Lease, Outcome
 from launcher.text import Colour, coloured, plural, table
+from sweeps.cost import NO_HOURS
 from sweeps.folders import Root
 
 COLUMN_AXIS = "samples_seen"
@@ -57,11 +58,12 @@ def make_report(root: Root, sweep: str, statuses: list[RunStatus], note: str = "
     keys = dict.fromkeys(key for status in statuses for key in status.run.segments)
     leases = {key: lease.newest(root.segment(key)) for key in keys}
     attempts = [a for known in leases.values() if known for a in known.attempts]
+    charged = sum((attempt.charged for attempt in attempts), start=NO_HOURS)
     return StatusReport(
         sweep=sweep,
         statuses=statuses,
-        core_hours=sum(attempt.hours * attempt.num_cores for attempt in attempts),
-        gpu_hours=sum(attempt.hours * attempt.num_gpus for attempt in attempts),
+        core_hours=charged.core,
+        gpu_hours=charged.gpu,
         failures=[f for s in statuses if (f := _failure(s, leases.get(s.run.segments[-1])))],
         note=note,
     )

@@ -13,11 +13,21 @@ from typing import Any
 from conf.schema import PolicyConfig, ScheduleConfig, ScheduleName
 from launcher.machines.queue import Job, Queue
 from launcher.reconcile.observe import Observed, SegmentEvidence
-from launcher.reconcile.plan import Action, Adopt, GiveUp, NoteEnded, NoteUnlisted, Submit, plan
+from launcher.reconcile.plan import (
+    Action,
+    Adopt,
+    GiveUp,
+    NoteEnded,
+    NoteLeft,
+    NoteUnlisted,
+    Submit,
+    plan,
+)
 from launcher.reconcile.state import State, segment_states
 from launcher.records import lease
 from launcher.records.lease import Holder, Lease, Outcome
 from launcher.records.ledger import Act, History, Line, SubmissionState
+from sweeps.cost import NO_HOURS
 from sweeps.items import CheckpointEvals, ScoreItem, TrainItem, WorkItem, pairs_of
 from tests.configs import EVAL, expansion_of, run_config
 from tests.launcher.worlds import work
@@ -164,6 +174,9 @@ class World:
                 self._note(history, Act.lost, submission=name)
             case NoteEnded(submission=name):
                 self._note(history, Act.ended, submission=name)
+            case NoteLeft(submission=name, indices=indices):
+                hours = (NO_HOURS,) * len(indices)
+                self._note(history, Act.left, submission=name, indices=indices, hours=hours)
         yield
 
     def _submit(

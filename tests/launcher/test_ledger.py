@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from launcher.records.ledger import Act, Ledger, Line, SubmissionState, read_history
+from sweeps.cost import Hours
+from sweeps.rates import Rate, Setting
 
 
 def append(folder: Path, *lines: Line) -> None:
@@ -16,6 +18,9 @@ def line(act: Act, **given: object) -> Line:
     return Line(**{"time": 1.0, "act": act, "submission": "s", **given})  # type: ignore[arg-type]
 
 
+RATE = Rate(
+    of=Setting(model="M", data="D", gpu=None, batch_per_rank=64, num_ranks=1), samples_per_s=10.0
+)
 SUBMITTING = line(Act.submitting, items=("a", "b"), where="slurm@here")
 
 
@@ -27,6 +32,20 @@ def test_a_submission_is_followed_to_its_end(tmp_path: Path) -> None:
     assert (record.state, record.job_id, record.items) == (SubmissionState.submitted, "7", ("a", "b"))
     append(tmp_path, line(Act.ended))
     assert read_history(tmp_path).submissions["s"].state is SubmissionState.over
+
+
+def test_what_items_were_charged_is_known_when_they_leave_and_when_all_have_ended(
+    tmp_path: Path,
+) -> None:
+    append(tmp_path, SUBMITTING, line(Act.left, indices=(1,), hours=(Hours(core=2, gpu=1),)))
+    record = read_history(tmp_path).submissions["s"]
+    assert record.charged == {1: Hours(core=2, gpu=1)}
+    assert record.state is SubmissionState.unresolved
+    hours = (Hours(core=5), Hours(core=3, gpu=2))
+    append(tmp_path, line(Act.ended, hours=hours, rates={"b": RATE}))
+    history = read_history(tmp_path)
+    assert history.submissions["s"].charged == dict(enumerate(hours))
+    assert history.rates == {"b": RATE}
 
 
 def test_each_launcher_writes_a_file_of_its_own_and_only_if_it_acts(tmp_path: Path) -> None:

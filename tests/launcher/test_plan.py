@@ -7,9 +7,18 @@ import pytest
 
 from conf.schema import ResourceConfig, ScheduleConfig, ScheduleName
 from launcher.reconcile.observe import SegmentEvidence
-from launcher.reconcile.plan import Action, Adopt, GiveUp, NoteEnded, NoteUnlisted, Submit
+from launcher.reconcile.plan import (
+    Action,
+    Adopt,
+    GiveUp,
+    NoteEnded,
+    NoteLeft,
+    NoteUnlisted,
+    Submit,
+)
 from launcher.records.lease import Lease, Outcome
 from launcher.records.ledger import Act
+from sweeps.cost import Hours
 from sweeps.items import ScoreItem, TrainItem, eval_id
 from tests.configs import EVAL, expansion_of, run_config
 from tests.launcher.worlds import (
@@ -107,6 +116,15 @@ def test_a_submission_that_left_the_queue_is_over() -> None:
     known = history(submitting("s", A, B), submitted("s"))
     actions = planned(work(TWO), observed(TWO, evidence={A: DONE, B: DONE}, known=known))
     assert actions == [NoteEnded(submission="s")]
+
+
+def test_items_that_left_the_queue_before_others_are_noted_once() -> None:
+    lines = [submitting("s", A, B), submitted("s")]
+    world = observed(TWO, job("s", 1), evidence={A: DONE}, known=history(*lines))
+    assert planned(work(TWO), world) == [NoteLeft(submission="s", indices=(0,))]
+    left = {"act": Act.left, "submission": "s", "indices": (0,), "hours": (Hours(core=1.0),)}
+    world = observed(TWO, job("s", 1), evidence={A: DONE}, known=history(*lines, left))
+    assert planned(work(TWO), world) == []
 
 
 def test_what_another_cluster_was_given_is_unknown_and_never_gone() -> None:

@@ -4,8 +4,18 @@ import pytest
 
 from conf.schema import ClusterConfig, ClusterKind, ModelConfig, ResourceConfig
 from sweeps.compose import compose_request
-from sweeps.cost import Rate, estimate, load_rates, num_nodes, ranks_per_node
+from sweeps.cost import (
+    Estimate,
+    Hours,
+    estimate,
+    hourly_charge,
+    most_hours,
+    num_nodes,
+    ranks_per_node,
+    setting_of,
+)
 from sweeps.expansion import expand
+from sweeps.rates import Rate, Rates, Setting, published_rates
 from tests.configs import expansion_of, run_config
 
 GPU = ClusterConfig(
@@ -16,57 +26,78 @@ GPU = ClusterConfig(
     cores_per_node=48,
     charged_cores_per_node=48,
 )
+SHARED = ClusterConfig(name="c", kind=ClusterKind.slurm)
 
 
-def rate(**given: object) -> Rate:
-    defaults = {"model": "M", "data": "D", "samples_seen": 640, "gpu": "A", "batch_per_rank": 64}
-    return Rate(**{**defaults, "num_ranks": 1, "samples_per_s": 1.0, **given})  # type: ignore[arg-type]
+def estimated(*speeds: float, done: int = 0, model: str = "M") -> Estimate | None:
+    """Return the estimate of 640 samples on one GPU, by speeds that were measured of M."""
+    (segment,) = expansion_of(run_config(model=ModelConfig(name=model))).segments.values()
+    rates = [
+        Rate(
+            of=Setting(model="M", data="D", gpu="A", batch_per_rank=64 * n, num_ranks=1),
+            samples_per_s=speed,
+        )
+        for n, speed in enumerate(speeds, start=1)
+    ]
+    return estimate(segment, ResourceConfig(), GPU, Rates(rates), done=done)
 
 
 def test_the_published_grid_costs_what_it_cost() -> None:
     request = compose_request(["sweep=full_grid"])
     expansion = expand(request.sweep, request.cells, request.configs)
-    rates = load_rates()
+    rates = Rates(published_rates())
     costs = [
         estimate(expansion.segments[run.run_id], run.config.resources, request.launch.cluster, rates)
         for run in expansion.runs
     ]
-    assert sum(c.gpu_hours for c in costs if c) == pytest.approx(1_058_318, rel=1e-4)
-    assert sum(c.core_hours for c in costs if c) == pytest.approx(12 * 1_058_318, rel=1e-3)
+    assert sum(c.gpu_hours for c in costs if c) == pytest.approx(1_058_318, rel=1e-6)
+    assert sum(c.core_hours for c in costs if c) == pytest.approx(12_699_819, rel=1e-6)
 
 
-def test_the_nearest_measurement_counts_and_the_others_make_the_range() -> None:
-    (segment,) = expansion_of(run_config()).segments.values()
-    rates = [rate(samples_per_s=2.0), rate(num_ranks=8, samples_per_s=8.0), rate(model="N")]
-    found = estimate(segment, ResourceConfig(), GPU, rates)
-    assert found is not None
-    assert found.gpu_hours == pytest.approx(320 / 3600)
-    assert (found.low_factor, found.high_factor) == (1.0, 2.0)
+def test_an_estimate_has_the_range_of_what_was_measured() -> None:
+    assert estimated(2.0, 1.0, 4.0) == Estimate(
+        gpu_hours=4 * 320 / 3600,
+        core_hours=48 * 320 / 3600,
+        wall_hours=320 / 3600,
+        low_factor=0.5,
+        high_factor=2.0,
+    )
 
 
 def test_what_is_trained_already_costs_nothing() -> None:
-    (segment,) = expansion_of(run_config()).segments.values()
-    half = estimate(segment, ResourceConfig(), GPU, [rate()], done=320)
+    half = estimated(1.0, done=320)
     assert half is not None
     assert half.wall_hours == pytest.approx(320 / 3600)
 
 
 def test_nothing_measured_is_no_estimate_and_not_zero() -> None:
-    (segment,) = expansion_of(run_config(model=ModelConfig(name="N"))).segments.values()
-    assert estimate(segment, ResourceConfig(), GPU, [rate()]) is None
+    assert estimated(1.0, model="N") is None
+
+
+def test_gpus_without_a_name_are_not_taken_for_cores() -> None:
+    (segment,) = expansion_of(run_config()).segments.values()
+    unnamed = ClusterConfig(name="mine", kind=ClusterKind.slurm, gpus_per_node=4)
+    assert setting_of(segment, ResourceConfig(), unnamed).gpu == "GPU of mine"
+    assert setting_of(segment, ResourceConfig(), SHARED).gpu is None
 
 
 @pytest.mark.parametrize(
-    ("resources", "cluster", "nodes", "tasks"),
+    ("resources", "cluster", "nodes", "tasks", "charge"),
     [
-        (ResourceConfig(num_ranks=1), GPU, 1, 1),
-        (ResourceConfig(num_ranks=6), GPU, 2, 4),
-        (ResourceConfig(num_ranks=4, ranks_per_node=2), GPU, 2, 2),
-        (ResourceConfig(num_ranks=4), ClusterConfig(name="c", kind=ClusterKind.slurm), 1, 4),
+        (ResourceConfig(num_ranks=1), GPU, 1, 1, Hours(core=48, gpu=4)),
+        (ResourceConfig(num_ranks=6), GPU, 2, 4, Hours(core=96, gpu=8)),
+        (ResourceConfig(num_ranks=4, ranks_per_node=2), GPU, 2, 2, Hours(core=96, gpu=8)),
+        (ResourceConfig(num_ranks=4), SHARED, 1, 4, Hours(core=4)),
+        (ResourceConfig(num_ranks=4, num_workers=2), SHARED, 1, 4, Hours(core=12)),
     ],
 )
-def test_ranks_are_laid_out_on_nodes(
-    resources: ResourceConfig, cluster: ClusterConfig, nodes: int, tasks: int
+def test_ranks_are_laid_out_on_nodes_and_charged(
+    resources: ResourceConfig, cluster: ClusterConfig, nodes: int, tasks: int, charge: Hours
 ) -> None:
     assert num_nodes(resources, cluster) == nodes
     assert ranks_per_node(resources, cluster) == tasks
+    assert hourly_charge(resources, cluster) == charge
+
+
+def test_a_job_is_charged_no_more_than_its_time_limit() -> None:
+    assert most_hours(ResourceConfig(num_ranks=8), GPU) == Hours(core=96, gpu=8)
