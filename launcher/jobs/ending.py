@@ -4,7 +4,7 @@ import signal
 from collections.abc import Collection
 from pathlib import Path
 
-from launcher.records.lease import Outcome
+from launcher.records.outcome import Outcome
 from training.exits import RankExit
 
 LOG_TAIL_LINES = 12

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conf.schema import ClusterConfig, ClusterKind, ResourceConfig
-from launcher.machines.slurm_client import first_host
+from launcher.machines.slurm_client import hosts
 from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.folders import CHECKOUT
 
@@ -92,7 +92,7 @@ def _start_srun(crew: Crew, cluster: ClusterConfig, *, timeout_s: float) -> Rank
     ]
     job_id = int(os.environ["SLURM_JOB_ID"])
     meeting = {
-        "MASTER_ADDR": first_host(os.environ["SLURM_JOB_NODELIST"], timeout_s) + cluster.host_suffix,
+        "MASTER_ADDR": hosts(os.environ["SLURM_JOB_NODELIST"], timeout_s)[0] + cluster.host_suffix,
         "MASTER_PORT": str(FIRST_PORT + (job_id * 31 + crew.attempt) % NUM_PORTS),
     }
     return Ranks([_start(crew, ["srun", *options], meeting, stdin=subprocess.DEVNULL)])

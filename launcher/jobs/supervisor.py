@@ -12,24 +12,21 @@ import os
 import signal
 import sys
 import time
-from dataclasses import replace
+from enum import Enum
 from pathlib import Path
-from types import FrameType
 
 from conf.schema import ClusterKind
-from launcher.jobs import acquire
+from launcher.jobs.allocation import own_allocation
 from launcher.jobs.ending import ending_of
 from launcher.jobs.ranks import Crew, Ranks, start
+from launcher.jobs.stop import StopRequest
+from launcher.jobs.tenure import Tenure
 from launcher.machines import slurm_client
-from launcher.machines.host import own_start, this_host
 from launcher.records import lease, submission
-from launcher.records.lease import Attempt, Holder, Lease, Outcome
-from launcher.records.ledger import SubmissionState, read_history
 from launcher.records.orders import OrderPaths, forget_old_attempts, num_done, write_order
+from launcher.records.outcome import Outcome
 from launcher.records.submission import Submission
-from sweeps.cost import hourly_charge
 from sweeps.errors import QueueUnknown, Superseded
-from sweeps.folders import Root
 from sweeps.items import TrainItem
 from sweeps.logs import configure_logging
 from training.done import done_path
@@ -43,88 +40,101 @@ STOP_PATIENCE_S = 600.0
 SAVING_SHARE = 0.8
 
 
+class Departure(Enum):
+    """How a supervisor leaves its item, for whoever decides what becomes of the job.
+
+    `settled`: it is done, or in other hands. `stopped`: saved on request. `out_of_time`: saved before
+    the time limit; the job should go back into the queue. `gave_up`: no more attempts in this job.
+    """
+
+    settled = "settled"
+    stopped = "stopped"
+    out_of_time = "out_of_time"
+    gave_up = "gave_up"
+
+    @property
+    def exit_status(self) -> int:
+        """The status with which a job of this item alone ends."""
+        return int(self is Departure.gave_up)
+
+
 def main() -> int:
     """Execute one work item; return the job's exit status."""
     parser = argparse.ArgumentParser(prog="python -m launcher.jobs.supervisor", description=__doc__)
     parser.add_argument("submission", type=Path)
     arguments = parser.parse_args()
-    stop = _StopRequest()
+    stop = StopRequest()
     configure_logging()
     given = submission.read(arguments.submission)
     index = int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))
-    return Supervisor(given, index, stop).run()
+    departure = Supervisor(given, index, stop).run()
+    if departure is Departure.out_of_time:
+        requeue(given)
+    return departure.exit_status
 
 
-class _StopRequest:
-    """Remembers that a signal asked to stop: USR1 before the time limit, TERM, or Ctrl-C."""
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-        for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._note)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        self.signal = number
+def requeue(given: Submission) -> None:
+    """Put this job back into the queue, where it is Slurm's: the last act of this process."""
+    if given.cluster.kind is not ClusterKind.slurm:
+        return
+    try:
+        slurm_client.requeue(own_allocation().job_id, given.policy.client_timeout_s)
+    except QueueUnknown as error:
+        log.warning("not requeued (%s): the next launch continues", error)
 
 
 class Supervisor:
     """Carries one work item through its attempts."""
 
-    def __init__(self, given: Submission, index: int, stop: _StopRequest) -> None:
+    def __init__(self, given: Submission, index: int, stop: StopRequest) -> None:
         self._submission, self._index, self._stop = given, index, stop
         self._item = given.items[index]
         self._folder = given.item_folder(index)
-        self._lease: Lease | None = None
+        self._tenure = Tenure(given, index)
 
-    def run(self) -> int:
-        """Attempt the item until it is done, hopeless or out of time; return an exit status."""
+    def run(self) -> Departure:
+        """Attempt the item until it is done, hopeless or out of time; return how it is left."""
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._is_done():
             log.info("%s is done already", self._item.key)
-            return 0
+            return Departure.settled
         try:
-            self._lease = acquire.acquire(
-                self._folder,
-                self._new_attempt,
-                self._state_of,
-                stale_s=self._submission.cluster.stale_s,
-            )
-            if self._lease is None:
+            if not self._tenure.begin():
                 log.info("%s is in other hands; leaving", self._item.key)
-                return 0
+                return Departure.settled
             return self._attempts()
         except Superseded as error:
             log.warning("%s; leaving", error)
-            return 0
+            return Departure.settled
 
-    def _attempts(self) -> int:
+    def _attempts(self) -> Departure:
         while True:
             # Whoever held the lease while this process waited for it may have finished.
             outcome = self._leave_as_it_is() if self._is_done() else self._attempt()
-            log.info("%s: attempt %d ended: %s", self._item.key, self._attempt_number, outcome.value)
+            number = self._tenure.attempt.number
+            log.info("%s: attempt %d ended: %s", self._item.key, number, outcome.value)
             if outcome is Outcome.done:
-                return 0
+                return Departure.settled
             if self._stop.signal is not None:
                 return self._leave_stopped()
             if not self._may_try_again(outcome):
-                return 1
-            self._begin_next_attempt()
+                return Departure.gave_up
+            self._tenure.begin_next()
 
     def _leave_as_it_is(self) -> Outcome:
-        self._beat(OrderPaths.of(self._folder, self._attempt_number), outcome=Outcome.done)
+        self._tenure.end(self._num_done(), Outcome.done)
         return Outcome.done
 
     def _attempt(self) -> Outcome:
         """Start the ranks, watch them to their end, and note how they ended in the lease."""
-        paths = OrderPaths.of(self._folder, self._attempt_number)
-        forget_old_attempts(self._folder, self._attempt_number)
+        paths = self._paths
+        forget_old_attempts(self._folder, self._tenure.attempt.number)
         crew = Crew(
             module=write_order(self._submission, self._index, paths),
             order=paths.order,
             log=paths.log,
             resources=self._item.resources,
-            attempt=self._attempt_number,
+            attempt=self._tenure.attempt.number,
         )
         timeout_s = self._submission.policy.client_timeout_s
         ranks = start(crew, self._submission.cluster, timeout_s=timeout_s)
@@ -136,7 +146,7 @@ class Supervisor:
         finally:
             paths.stop.unlink(missing_ok=True)
             paths.verdict.unlink(missing_ok=True)
-        self._beat(paths, outcome=outcome, reason=reason)
+        self._tenure.end(self._num_done(), outcome, reason)
         return outcome
 
     def _watch(self, ranks: Ranks, paths: OrderPaths) -> tuple[Outcome, str]:
@@ -151,12 +161,12 @@ class Supervisor:
             if self._stop.signal is not None and asked_at is None:
                 asked_at = now
                 paths.stop.touch()
-                self._note_if_cancelled(paths)
+                self._note_if_cancelled()
             if now - beat_at >= cluster.beat_s:
                 beat_at = now
-                latest = self._beat_if_possible(paths)
-                if latest > done:
-                    done, progress_at = latest, now
+                self._tenure.beat_if_possible(self._num_done())
+                if self._tenure.attempt.samples > done:
+                    done, progress_at = self._tenure.attempt.samples, now
             patience = self._stop_patience_s if asked_at is not None else policy.stall_s
             if now - max(progress_at, asked_at or 0.0) > patience:
                 ranks.kill()
@@ -180,116 +190,36 @@ class Supervisor:
         return codes == [RankExit.finished]
 
     def _may_try_again(self, outcome: Outcome) -> bool:
-        assert self._lease is not None
         most = self._submission.policy.fruitless_attempts
-        return not outcome.is_final and lease.fruitless_attempts(self._lease) < most
+        return not outcome.is_final and lease.fruitless_attempts(self._tenure.lease) < most
 
-    def _begin_next_attempt(self) -> None:
-        assert self._lease is not None
-        following = self._new_attempt(self._lease)
-        if not lease.take(self._folder, following):
-            raise Superseded(f"another attempt of {self._item.key} began")
-        self._lease = following
-
-    def _leave_stopped(self) -> int:
-        """Put a Slurm job that runs out of time back into the queue: the last act of this process."""
+    def _leave_stopped(self) -> Departure:
         if not self._may_try_again(Outcome.time_limit):
-            return 1
-        if self._submission.cluster.kind is ClusterKind.slurm and self._stop.signal == signal.SIGUSR1:
-            try:
-                slurm_client.requeue(_own_job_id(), self._submission.policy.client_timeout_s)
-            except QueueUnknown as error:
-                log.warning("not requeued (%s): the next launch continues", error)
-        return 0
+            return Departure.gave_up
+        return Departure.out_of_time if self._stop.signal == signal.SIGUSR1 else Departure.stopped
 
-    @property
-    def _attempt_number(self) -> int:
-        assert self._lease is not None
-        return self._lease.attempt.number
-
-    def _beat(self, paths: OrderPaths, *, outcome: Outcome | None = None, reason: str = "") -> None:
-        """Renew the lease with the progress made, and with the outcome when there is one."""
-        assert self._lease is not None
-        attempt: Attempt = replace(
-            self._lease.attempt,
-            beat_at=time.time(),
-            samples=max(self._lease.attempt.samples, num_done(self._item, paths)),
-            outcome=outcome,
-            reason=reason,
-        )
-        renewed = replace(self._lease, attempt=attempt)
-        lease.renew(self._folder, renewed)
-        self._lease = renewed
-
-    def _note_if_cancelled(self, paths: OrderPaths) -> None:
-        """Note at once that the user cancelled the job: little time is left until it is killed."""
+    def _note_if_cancelled(self) -> None:
         is_slurm = self._submission.cluster.kind is ClusterKind.slurm
         if not is_slurm or self._stop.signal != signal.SIGTERM:
             return
-        assert self._lease is not None
-        attempt, timeout_s = self._lease.attempt, self._submission.policy.client_timeout_s
+        holder, timeout_s = self._tenure.attempt.holder, self._submission.policy.client_timeout_s
         try:
-            if slurm_client.was_cancelled(attempt.holder.job_id, attempt.holder.restart, timeout_s):
-                self._lease = replace(self._lease, attempt=replace(attempt, is_cancelled=True))
-                self._beat(paths)
+            if slurm_client.was_cancelled(holder.job_id, holder.restart, timeout_s):
+                self._tenure.note_cancelled(self._num_done())
         except QueueUnknown as error:
             log.warning("it is unknown who ended this job: %s", error)
 
-    def _beat_if_possible(self, paths: OrderPaths) -> int:
-        """Renew the lease, though the file system may fail for a while; return the progress.
+    @property
+    def _paths(self) -> OrderPaths:
+        return OrderPaths.of(self._folder, self._tenure.attempt.number)
 
-        Raises:
-            OSError: it fails so long that the lease may soon be taken over.
-        """
-        assert self._lease is not None
-        try:
-            self._beat(paths)
-        except OSError as error:
-            if time.time() - self._lease.attempt.beat_at > self._submission.cluster.stale_s / 2:
-                raise
-            log.warning("no heartbeat: %s", error)
-        return self._lease.attempt.samples
+    def _num_done(self) -> int:
+        return num_done(self._item, self._paths)
 
     @property
     def _stop_patience_s(self) -> float:
         """How long saving may take: a hang must be noticed before the time limit ends the job."""
         return min(STOP_PATIENCE_S, self._submission.cluster.signal_s * SAVING_SHARE)
-
-    def _state_of(self, holder: Holder) -> acquire.HolderState:
-        cluster, policy = self._submission.cluster, self._submission.policy
-        return acquire.holder_state(
-            holder, self._holder(), kind=cluster.kind, policy=policy, is_over=self._is_over
-        )
-
-    def _is_over(self, name: str) -> bool:
-        known = read_history(Root(self._submission.root).ledger).submissions.get(name)
-        return known is not None and known.state is SubmissionState.over
-
-    def _new_attempt(self, before: Lease | None) -> Lease:
-        charge = hourly_charge(self._item.resources, self._submission.cluster)
-        return lease.successor(
-            before, self._holder(), now=time.time(), cores=charge.core, gpus=charge.gpu
-        )
-
-    def _holder(self) -> Holder:
-        return Holder(
-            where=self._submission.where,
-            submission=self._submission.id,
-            index=self._index,
-            job_id=_own_job_id(),
-            restart=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
-            host=this_host(),
-            pid=os.getpid(),
-            pid_start=own_start(),
-        )
-
-
-def _own_job_id() -> str:
-    """Return the id by which only this job is meant: that of an array's last task names them all."""
-    array = os.environ.get("SLURM_ARRAY_JOB_ID")
-    if array is not None:
-        return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
-    return os.environ.get("SLURM_JOB_ID", str(os.getpid()))
 
 
 if __name__ == "__main__":

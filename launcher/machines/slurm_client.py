@@ -122,9 +122,9 @@ def known_names(option: str, timeout_s: float) -> list[str]:
     return sorted({name for line in shown.split() for name in line.split(",") if name})
 
 
-def first_host(nodelist: str, timeout_s: float) -> str:
-    """Return the first host of a Slurm node list such as `n[1-4,7]`."""
-    return client(["scontrol", "show", "hostnames", nodelist], timeout_s).split()[0]
+def hosts(nodelist: str, timeout_s: float) -> tuple[str, ...]:
+    """Return the hosts of a Slurm node list such as `n[1-4,7]`, in its order."""
+    return tuple(client(["scontrol", "show", "hostnames", nodelist], timeout_s).split())
 
 
 def was_cancelled(job_id: str, restart: int, timeout_s: float) -> bool:

@@ -8,8 +8,8 @@ from itertools import zip_longest
 from launcher.machines.queue import Job, Queue
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.records import lease
-from launcher.records.lease import Outcome
 from launcher.records.ledger import History, Resumed, SubmissionState
+from launcher.records.outcome import Outcome
 from sweeps.expansion import Run, Segment
 from sweeps.items import CheckpointEvals, pairs_of
 

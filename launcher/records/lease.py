@@ -6,9 +6,9 @@ renaming or deleting. The file carries the history, so one read tells all.
 """
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
 
+from launcher.records.outcome import Outcome
 from sweeps import durable
 from sweeps.cost import Hours
 from sweeps.errors import Superseded
@@ -16,27 +16,12 @@ from sweeps.errors import Superseded
 NAME = "lease"
 
 
-class Outcome(Enum):
-    """How an attempt ended."""
-
-    done = "done"
-    stopped = "stopped"
-    time_limit = "time_limit"
-    crashed = "crashed"
-    stalled = "stalled"
-    bad_data = "bad_data"
-    not_finite = "not_finite"
-    vanished = "vanished"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether trying again would end the same way."""
-        return self in (Outcome.bad_data, Outcome.not_finite)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holder:
-    """Who holds a lease: item `index` of a submission, in a job's `restart`-th start, as a process."""
+    """Who holds a lease: item `index` of a submission, in a job's `restart`-th start, as a process.
+
+    `nodes`: all that the job was given, as Slurm writes them.
+    """
 
     where: str
     submission: str
@@ -46,6 +31,7 @@ class Holder:
     host: str
     pid: int
     pid_start: int
+    nodes: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from launcher.records import lease
-from launcher.records.lease import Lease, Outcome
+from launcher.records.lease import Lease
 from launcher.records.orders import OrderPaths
+from launcher.records.outcome import Outcome
 from sweeps import frozen
 from sweeps.errors import UsageError, choices
 from sweeps.expansion import Run

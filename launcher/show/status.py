@@ -6,7 +6,8 @@ from typing import Any
 
 from launcher.reconcile.state import RunStatus, State
 from launcher.records import lease
-from launcher.records.lease import Lease, Outcome
+from launcher.records.lease import Lease
+from launcher.records.outcome import Outcome
 from launcher.text import Colour, coloured, plural, table
 from sweeps.cost import NO_HOURS
 from sweeps.folders import Root

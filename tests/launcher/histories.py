@@ -25,8 +25,9 @@ from launcher.reconcile.plan import (
 )
 from launcher.reconcile.state import State, segment_states
 from launcher.records import lease
-from launcher.records.lease import Holder, Lease, Outcome
+from launcher.records.lease import Holder, Lease
 from launcher.records.ledger import Act, History, Line, SubmissionState
+from launcher.records.outcome import Outcome
 from sweeps.cost import NO_HOURS
 from sweeps.items import CheckpointEvals, ScoreItem, TrainItem, WorkItem, pairs_of
 from tests.configs import EVAL, expansion_of, run_config

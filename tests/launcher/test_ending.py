@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from launcher.jobs.ending import LOG_TAIL_LINES, ending_of
-from launcher.records.lease import Outcome
+from launcher.records.outcome import Outcome
 from training.exits import RankExit
 
 

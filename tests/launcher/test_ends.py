@@ -7,8 +7,9 @@ import pytest
 
 from launcher.reconcile.ends import charged_by
 from launcher.records import lease
-from launcher.records.lease import Lease, Outcome
+from launcher.records.lease import Lease
 from launcher.records.ledger import read_history
+from launcher.records.outcome import Outcome
 from sweeps.cost import NO_HOURS, Hours
 from sweeps.folders import Root
 from tests.launcher.worlds import lease as lease_of

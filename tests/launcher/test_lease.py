@@ -12,7 +12,8 @@ from conf.schema import ClusterKind, PolicyConfig
 from launcher.jobs.acquire import HolderState, acquire, holder_state
 from launcher.machines.host import own_start, this_host
 from launcher.records import lease
-from launcher.records.lease import Holder, Lease, Outcome
+from launcher.records.lease import Holder, Lease
+from launcher.records.outcome import Outcome
 from sweeps.errors import Superseded
 from tests.launcher.worlds import HOLDER
 from tests.launcher.worlds import lease as leases

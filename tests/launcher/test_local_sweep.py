@@ -10,7 +10,7 @@ import pytest
 
 from evaluation import results
 from launcher.records import lease
-from launcher.records.lease import Outcome
+from launcher.records.outcome import Outcome
 from sweeps import frozen
 from sweeps.folders import CHECKOUT, Root
 from tests.commands import OWN_CONF, environment, run, start, wait_for

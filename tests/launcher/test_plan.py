@@ -16,8 +16,9 @@ from launcher.reconcile.plan import (
     NoteUnlisted,
     Submit,
 )
-from launcher.records.lease import Lease, Outcome
+from launcher.records.lease import Lease
 from launcher.records.ledger import Act
+from launcher.records.outcome import Outcome
 from sweeps.cost import Hours
 from sweeps.items import ScoreItem, TrainItem, eval_id
 from tests.configs import EVAL, expansion_of, run_config

@@ -5,8 +5,8 @@ import pytest
 from conf.schema import ScheduleConfig, ScheduleName
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.state import RunStatus, State, run_statuses
-from launcher.records.lease import Outcome
 from launcher.records.ledger import Act
+from launcher.records.outcome import Outcome
 from sweeps.expansion import Expansion
 from sweeps.items import CheckpointEvals, eval_id
 from tests.configs import EVAL, expansion_of, run_config

@@ -7,8 +7,9 @@ from conf.schema import PolicyConfig, ResourceConfig, RunConfig
 from launcher.machines.queue import Job, Queue
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.plan import Action, Work, plan
-from launcher.records.lease import Attempt, Holder, Lease, Outcome
+from launcher.records.lease import Attempt, Holder, Lease
 from launcher.records.ledger import Act, History, Line
+from launcher.records.outcome import Outcome
 from sweeps.expansion import Expansion
 from sweeps.items import CheckpointEvals, TrainItem
 from tests.configs import EVAL, expansion_of, run_config

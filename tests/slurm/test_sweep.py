@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from launcher.records import lease
-from launcher.records.lease import Outcome
 from launcher.records.ledger import Act, read_history
+from launcher.records.outcome import Outcome
 from sweeps.folders import Root
 from tests.commands import TINY, run, start, wait_for
 from tests.launcher.processes import RANK, kill_often, processes, refute_difference

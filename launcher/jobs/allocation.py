@@ -1,0 +1,35 @@
+"""The job in which this process runs, from the variables that Slurm sets; else this process itself."""
+
+import os
+from dataclasses import dataclass
+
+from launcher.machines.host import this_host
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allocation:
+    """A job: the id by which only it is meant, which of its starts this is, and its nodes.
+
+    `nodes` are written as Slurm writes them: `n[1-4,7]`. The first one runs the batch process.
+    """
+
+    job_id: str
+    restart: int
+    nodes: str
+
+
+def own_allocation() -> Allocation:
+    """Return the job in which this process runs."""
+    return Allocation(
+        job_id=_own_job_id(),
+        restart=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
+        nodes=os.environ.get("SLURM_JOB_NODELIST", this_host()),
+    )
+
+
+def _own_job_id() -> str:
+    """Return the id by which only this job is meant: that of an array's last task names them all."""
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
+    if array is not None:
+        return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    return os.environ.get("SLURM_JOB_ID", str(os.getpid()))
