@@ -48,10 +48,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Say at a failed test where its cluster's logs are, and let them stay."""
     report = yield
-    for cluster in getattr(item, "funcargs", {}).values() if report.failed else ():
-        if isinstance(cluster, SlurmCluster):
-            cluster.is_kept = True
-            report.sections.append(("Slurm cluster", f"logs: {cluster.folder}/log"))
+    used = getattr(item, "funcargs", {}).values() if report.failed else ()
+    for cluster in {one for one in used if isinstance(one, SlurmCluster)}:
+        cluster.is_kept = True
+        report.sections.append(("Slurm cluster", f"logs: {cluster.folder}/log"))
     return report
 
 
