@@ -8,10 +8,13 @@ from typing import Any
 import msgspec
 
 from conf.schema import ClusterKind, Natural, OutputFormat
+from launcher.reconcile import intent
 from launcher.reconcile import launch as launching
-from launcher.reconcile.state import RunStatus, State
+from launcher.reconcile.state import State
 from launcher.reconcile.sweep import current_statuses, statuses_by_files, sweep_of
-from launcher.show.logs import follow, log_text, run_named
+from launcher.show.answers import cancel_json, cancel_text, resume_json, resume_text
+from launcher.show.logs import follow, log_text
+from launcher.show.named import meant_by, run_named, split_names
 from launcher.show.preview import make_preview, plan_json, plan_text
 from launcher.show.status import make_report, status_json, status_text
 from launcher.show.view import look_at
@@ -100,29 +103,18 @@ def plan(arguments: Sequence[str]) -> int:
 
 
 def resume(arguments: Sequence[str]) -> int:
-    """Let runs that are held be tried again."""
-    request = compose_request(arguments)
-    released = launching.resume(request)
-    _print(
-        request.launch.format,
-        {"resumed": [status.run.run_id for status in released.runs], "hooks": released.hooks},
-        lambda _: "\n".join(_releases(released)) or "nothing is held",
-    )
+    """Let runs that are held or cancelled be tried again."""
+    meant = meant_by(arguments)
+    released = [intent.resume(sweep) for sweep in meant.sweeps]
+    _print(meant.format, resume_json(released), lambda _: resume_text(released))
     return 0
 
 
 def cancel(arguments: Sequence[str]) -> int:
     """End runs, and start nothing of them again until they are resumed."""
-    request = compose_request(arguments)
-    ended = launching.cancel(request)
-    _print(
-        request.launch.format,
-        {"cancelled": [status.run.run_id for status in ended]},
-        lambda _: (
-            "\n".join(f"cancelled {s.run.run_id}, which was {s.state.value}" for s in ended)
-            or "nothing is to be cancelled"
-        ),
-    )
+    meant = meant_by(arguments)
+    ended = [stance for sweep in meant.sweeps for stance in intent.cancel(sweep)]
+    _print(meant.format, cancel_json(ended), lambda _: cancel_text(ended))
     return 0
 
 
@@ -137,10 +129,10 @@ class LogArguments:
 
 def logs(arguments: Sequence[str]) -> int:
     """Show the newest log of a run."""
-    names = [word for word in arguments if "=" not in word]
+    names, others = split_names(arguments)
     if len(names) != 1:
         raise UsageError("say whose log: logs RUN [lines=40] [follow=true] [root=DIR]")
-    given = read_arguments([word for word in arguments if "=" in word], LogArguments)
+    given = read_arguments(others, LogArguments)
     root = root_of(given.root)
     run = run_named(root, names[0])
     for text in log_text(root, run, given.lines):
@@ -179,18 +171,6 @@ def _print(form: OutputFormat, data: Any, text: Callable[[bool], str]) -> None:
         sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
     else:
         print(text(sys.stdout.isatty()))
-
-
-def _releases(released: launching.Released) -> list[str]:
-    runs = [
-        f"released {status.run.run_id}, which was {': '.join([status.state.value, *_first(status)])}"
-        for status in released.runs
-    ]
-    return [*runs, *(f"to be told again: {hook}" for hook in released.hooks)]
-
-
-def _first(status: RunStatus) -> list[str]:
-    return status.reason.splitlines()[:1]
 
 
 def _what_was_done(done: launching.Launched) -> str:

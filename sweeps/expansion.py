@@ -154,6 +154,14 @@ def micro_batch(global_batch_size: int, resources: ResourceConfig) -> int:
     return size
 
 
+def part_of(expansion: Expansion, runs: Iterable[Run]) -> Expansion:
+    """Return some of an expansion's runs, with the segments that they need."""
+    chosen = tuple(runs)
+    keys = {key for run in chosen for key in run.segments}
+    segments = {key: segment for key, segment in expansion.segments.items() if key in keys}
+    return replace(expansion, runs=chosen, segments=segments)
+
+
 def owners_of(expansion: Expansion) -> dict[str, Run]:
     """Return for each segment the longest run that it belongs to: its layout counts."""
     ordered = sorted(expansion.runs, key=lambda run: run.samples_seen)

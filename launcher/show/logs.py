@@ -8,33 +8,12 @@ from launcher.records import lease
 from launcher.records.lease import Lease
 from launcher.records.orders import OrderPaths
 from launcher.records.outcome import Outcome
-from sweeps import frozen
-from sweeps.errors import UsageError, choices
+from sweeps.errors import UsageError
 from sweeps.expansion import Run
 from sweeps.folders import Root
 
 POLL_S = 0.5
 BLOCK = 1 << 16
-
-
-def run_named(root: Root, name: str) -> Run:
-    """Return the run of any launched sweep whose id begins with `name`.
-
-    Raises:
-        UsageError: no run's id does, or several do.
-    """
-    runs = {
-        run.run_id: run
-        for sweep in frozen.launched(root)
-        if (known := frozen.load(root, sweep))
-        for run in known.expansion.runs
-    }
-    found = [run for run_id, run in runs.items() if run_id.startswith(name)]
-    exact = [run for run in found if run.run_id == name]
-    if len(exact or found) != 1:
-        several = f"{len(found)} runs begin with" if found else "no run was launched that begins with"
-        raise UsageError(f"{several} {name!r}. {choices(name, [run.run_id for run in found] or runs)}")
-    return (exact or found)[0]
 
 
 def log_text(root: Root, run: Run, num_lines: int) -> Iterator[str]:

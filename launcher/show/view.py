@@ -1,7 +1,7 @@
 """What `status` looks at: the sweep as it was launched, or, if it never was, as `conf/` has it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from conf.schema import OutputFormat
@@ -10,7 +10,7 @@ from launcher.reconcile.sweep import Sweep, sweep_of
 from sweeps import frozen
 from sweeps.compose import LAUNCH_KEYS, RUN_KEYS, compose_request, simple_overrides
 from sweeps.errors import UsageError, choices
-from sweeps.expansion import Expansion
+from sweeps.expansion import Expansion, part_of
 from sweeps.folders import root_of
 from sweeps.frozen import FrozenSweep
 from sweeps.grid import Cell, axes_of, select
@@ -75,11 +75,7 @@ def _selected(expansion: Expansion, selection: Mapping[str, list[Any]]) -> Expan
     if not selection:
         return expansion
     chosen = {id(cell.labels) for cell in select(_cells(expansion), selection)}
-    runs = tuple(run for run in expansion.runs if id(run.labels) in chosen)
-    keys = {key for run in runs for key in run.segments}
-    return replace(
-        expansion, runs=runs, segments={k: s for k, s in expansion.segments.items() if k in keys}
-    )
+    return part_of(expansion, [run for run in expansion.runs if id(run.labels) in chosen])
 
 
 def _cells(expansion: Expansion) -> list[Cell]:

@@ -1,5 +1,6 @@
-"""What a cancel takes from runs that share a trunk."""
+"""What a cancel takes from runs, by sweep, axis or name, and what a resume gives back."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ def launched(root: Path) -> Root:
     sweep = FrozenSweep(expansion=expansion, overrides=(), launch=request.launch, conf_digest="")
     frozen.freeze(Root(root), sweep)
     return Root(root)
+
+
+def ids(root: Root) -> dict[int, str]:
+    """Return the id of each run, by its samples."""
+    known = frozen.load(root, "trunk")
+    assert known is not None
+    return {run.samples_seen: run.run_id for run in known.expansion.runs}
 
 
 def cancelled_ends(root: Root) -> list[int]:
@@ -53,3 +61,42 @@ def test_what_is_cancelled_already_is_not_cancelled_again(
     for _ in range(2):
         commands.run(["cancel", *TRUNK, f"root={launched.path}"])
     assert capsys.readouterr().out.splitlines()[-1] == "nothing is to be cancelled"
+
+
+def test_a_run_is_cancelled_and_resumed_by_the_beginning_of_its_id(
+    launched: Root, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = ids(launched)[2560]
+    for command in ("cancel", "resume"):
+        assert commands.run([command, run_id[:-2], f"root={launched.path}"]) == 0
+        assert cancelled_ends(launched) == {"cancel": [2048, 2560], "resume": []}[command]
+    assert capsys.readouterr().out.splitlines() == [
+        f"cancelled {run_id}, which was waiting: it is not submitted",
+        f"released {run_id}, which was cancelled: the next launch starts it",
+    ]
+
+
+def test_several_runs_are_cancelled_together(
+    launched: Root, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = [ids(launched)[samples] for samples in (640, 2560)]
+    assert commands.run(["cancel", *several, f"root={launched.path}", "format=json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"cancelled": several}
+    assert cancelled_ends(launched) == [640, 2048, 2560]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["ViT-w32"], "3 runs begin with 'ViT-w32'. Choose from: ViT-w32_tiny_1280"),
+        (["nothing"], "no run was launched that begins with 'nothing'"),
+        (["ViT-w32", "sweep=trunk"], "there is no argument 'sweep'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["cancel", "resume"])
+def test_a_name_that_means_no_single_run_changes_nothing(
+    launched: Root, capsys: pytest.CaptureFixture[str], command: str, words: list[str], message: str
+) -> None:
+    assert commands.run([command, *words, f"root={launched.path}"]) == 2
+    assert message in capsys.readouterr().err
+    assert list(launched.ledger.iterdir()) == []

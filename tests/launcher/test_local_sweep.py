@@ -149,7 +149,9 @@ def test_what_is_cancelled_is_saved_and_starts_again_after_resume_only(root: Pat
     assert "1 cancelled" in run("launcher", *one, root=root).stdout
     assert run("launcher", "cancel", *one, root=root).stdout == "nothing is to be cancelled\n"
     released = run("launcher", "resume", *one, root=root).stdout
-    assert released == f"released {folder.name}, which was cancelled\n"
+    saved = saved_samples(folder, "state")[-1]
+    trains = f"the next launch trains it from {saved:,} of 7,680 samples"
+    assert released == f"released {folder.name}, which was cancelled: {trains}\n"
     assert "1 done" in run("launcher", *one, root=root).stdout
     known = lease.newest(folder)
     assert known is not None
@@ -197,8 +199,8 @@ def test_what_is_held_is_tried_again_after_resume_only(root: Path) -> None:
     (folder,) = Root(root).segments.iterdir()
     assert "nothing to submit now" in run("launcher", *given, root=root).stdout
     released = run("launcher", "resume", *given, root=root).stdout
-    assert released.startswith(f"released {folder.name}, which was held: not_finite: ")
-    assert run("launcher", "resume", *given, root=root).stdout == "nothing is held\n"
+    assert released.startswith(f"released {folder.name}, which was held (not_finite: ")
+    assert run("launcher", "resume", *given, root=root).stdout == "nothing is held or cancelled\n"
     assert "1 held" in run("launcher", *given, root=root).stdout
     known = lease.newest(folder)
     assert known is not None

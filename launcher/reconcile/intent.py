@@ -1,0 +1,123 @@
+"""What the user no longer wants of a sweep, and wants again: `cancel` and `resume`.
+
+Both write a line into the ledger. Launchers and supervisors act on it, so it holds whether or not the
+scheduler answers now.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.machines.executor import executor_for
+from launcher.reconcile.deliver import failed_deliveries
+from launcher.reconcile.state import RunStatus, State, live_jobs
+from launcher.reconcile.sweep import Sweep, current_statuses
+from launcher.records import lease
+from launcher.records.ledger import Act, History, Ledger, Line
+from sweeps import frozen
+from sweeps.errors import QueueUnknown
+from sweeps.expansion import Run
+from sweeps.folders import Root, refuse_unusable
+from training.done import done_path
+from training.saved import saved_samples
+
+log = logging.getLogger(__name__)
+
+CANCELLABLE = set(State) - {State.done, State.trained, State.cancelled}
+RELEASABLE = {State.held, State.cancelled}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stance:
+    """A run as it was before the user spoke, and how far it has safely come.
+
+    `samples`: training goes on from there. `is_trained`: only scores are missing.
+    """
+
+    status: RunStatus
+    samples: int
+    is_trained: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Released:
+    """What a resume lets be tried again: runs, and failed hooks, in words."""
+
+    runs: list[Stance]
+    hooks: list[str]
+
+
+def resume(sweep: Sweep) -> Released:
+    """Let runs that are held or cancelled, and hooks that failed, be tried again by the next launch.
+
+    Raises:
+        IsogridError: something about the root or the scheduler.
+    """
+    refuse_unusable(sweep.root)
+    if not sweep.root.ledger.is_dir():
+        return Released(runs=[], hooks=[])
+    held = [s for s in current_statuses(sweep) if s.state in RELEASABLE]
+    keys = tuple(dict.fromkeys(key for s in held for key in s.run.segments))
+    with contextlib.closing(Ledger(sweep.root.ledger)) as ledger:
+        hooks = failed_deliveries(ledger.history)
+        if keys or hooks:
+            attempts = tuple(_last_attempt(sweep.root.segment(key)) for key in keys)
+            line = Line(time=time.time(), act=Act.resumed, items=keys, attempts=attempts)
+            ledger.append(line)
+    return Released(runs=[_stance(sweep.root, status) for status in held], hooks=hooks)
+
+
+def cancel(sweep: Sweep) -> list[Stance]:
+    """End what is alive of runs, and start nothing of them until `resume`; return them as they were.
+
+    What other runs of the sweep need too goes on. A launcher that is at work takes note at its next
+    pass, and ends what it may just have submitted.
+
+    Raises:
+        IsogridError: something about the root.
+    """
+    refuse_unusable(sweep.root)
+    if not sweep.root.ledger.is_dir():
+        return []
+    unfinished = [s for s in current_statuses(sweep) if s.state in CANCELLABLE]
+    stances = [_stance(sweep.root, status) for status in unfinished]
+    with contextlib.closing(Ledger(sweep.root.ledger)) as ledger:
+        keys = _only_of([status.run for status in unfinished], sweep, ledger.history.cancelled)
+        if keys:
+            ledger.append(Line(time=time.time(), act=Act.cancelled, items=tuple(sorted(keys))))
+        _end(keys, ledger.history, sweep)
+    return stances
+
+
+def _end(keys: Collection[str], history: History, sweep: Sweep) -> None:
+    """End the jobs that work on some segments, as far as the scheduler can be asked now."""
+    executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
+    try:
+        for job_id in live_jobs(keys, history, executor.queue()):
+            executor.stop(job_id)
+    except QueueUnknown as error:
+        log.warning("%s; the cancel is noted, and the next launch ends what is alive", error)
+
+
+def _only_of(runs: Sequence[Run], sweep: Sweep, cancelled: Collection[str]) -> set[str]:
+    """Return the segments of some runs that no other run needs, of those that are still wanted."""
+    known = frozen.load(sweep.root, sweep.name)
+    unwanted = {*cancelled, *(run.run_id for run in runs)}
+    others = [run for run in known.expansion.runs if run.run_id not in unwanted] if known else []
+    needed = {key for run in others for key in run.segments}
+    return {key for run in runs for key in run.segments} - needed
+
+
+def _stance(root: Root, status: RunStatus) -> Stance:
+    is_trained = done_path(root.segment(status.run.run_id)).exists()
+    states = (saved_samples(root.segment(key), "state") for key in reversed(status.run.segments))
+    samples = next((saved[-1] for saved in states if saved), 0)
+    return Stance(status=status, samples=samples, is_trained=is_trained)
+
+
+def _last_attempt(folder: Path) -> int:
+    held = lease.newest(folder)
+    return held.attempt.number if held else 0
