@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluation.claims import Claim, Scorer
 from sweeps.items import ScoreItem
 
 
@@ -10,13 +11,15 @@ from sweeps.items import ScoreItem
 class ScoreOrder:
     """What one attempt is told to do.
 
-    `name`: of this attempt, unlike any other's. `progress`: a line is appended for each checkpoint.
-    `commit`: of the code that scores. When `stop_file` appears, leave after the checkpoint at hand.
+    `scorer`: who this attempt is, unlike any other. `followable`: claims that it may follow; it keeps
+    its hands off all others. `progress`: a line is appended for each checkpoint. `commit`: of the code
+    that scores. When `stop_file` appears, leave after the checkpoint at hand.
     """
 
     item: ScoreItem
     root: Path
-    name: str
+    scorer: Scorer
+    followable: tuple[Claim, ...]
     progress: Path
     commit: str
     stop_file: Path

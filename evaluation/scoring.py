@@ -1,8 +1,9 @@
 """Score checkpoints one after the other, each loaded once, test sets decoded once for all.
 
-A checkpoint's rows go to the table's inbox in one file when all its evals are through, so a worker
-that is killed leaves whole checkpoints or nothing. What fails on one checkpoint is reported after the
-others are scored.
+Each checkpoint is claimed first (`evaluation.claims`), so any number of workers may be given the same
+ones. Its rows go to the table's inbox in one file when all its evals are through, so a worker that is
+killed leaves whole checkpoints or nothing. What fails on one checkpoint is noted in its claim, and
+reported after the others are scored.
 """
 
 import logging
@@ -14,11 +15,11 @@ from pathlib import Path
 import torch
 
 from conf.schema import EvalSpec, TrainConfig
-from evaluation import store
+from evaluation import claims, store
+from evaluation.claims import Claim
 from evaluation.encoder import Encoder
 from evaluation.evaluator import make_evaluator
 from evaluation.orders import ScoreOrder
-from evaluation.results import scored_pairs
 from evaluation.testset import TestSet, load_test_set
 from sweeps import durable
 from sweeps.errors import NotFinite, ScoringFailed
@@ -43,21 +44,44 @@ def score_all(order: ScoreOrder) -> bool:
         ScoringFailed: some checkpoints could not be scored.
     """
     scorer = _Scorer(order)
-    failures = []
+    failures: list[str] = []
+    followed = {claim.checkpoint: claim for claim in order.followable}
+    # What failed before comes last: it may well end this process.
+    tasks = sorted(order.item.checkpoints, key=lambda task: task.checkpoint in followed)
     with order.progress.open("a") as progress:
-        for task in order.item.checkpoints:
+        for task in tasks:
             if order.stop_file.exists():
                 return False
-            try:
-                scorer.score(task)
-            except Exception as error:
-                log.exception("%s cannot be scored", task.checkpoint)
-                failures.append(f"{task.checkpoint}: {error!r}")
+            failures += _try(scorer, task, _claim(order, task, followed.get(task.checkpoint)))
             progress.write(f"{task.checkpoint}\n")
             progress.flush()
     if failures:
         raise ScoringFailed(f"{len(failures)} checkpoints not scored; {'; '.join(failures)}")
     return True
+
+
+def _claim(order: ScoreOrder, task: CheckpointEvals, before: Claim | None) -> Claim:
+    return Claim(
+        checkpoint=task.checkpoint,
+        number=before.number + 1 if before else 1,
+        tries=before.tries + 1 if before else 1,
+        scorer=order.scorer,
+    )
+
+
+def _try(scorer: "_Scorer", task: CheckpointEvals, claim: Claim) -> list[str]:
+    """Score a checkpoint if it is there, lacks rows and is not in other hands; return what failed."""
+    results = scorer.results
+    if not scorer.is_due(task) or not claims.take(results, claim):
+        return []
+    try:
+        scorer.score(task, claim)
+    except Exception as error:
+        log.exception("%s cannot be scored", task.checkpoint)
+        claims.note_failure(results, claim, repr(error))
+        return [f"{task.checkpoint}: {error!r}"]
+    claims.release(results, claim)
+    return []
 
 
 class _Scorer:
@@ -66,25 +90,42 @@ class _Scorer:
     def __init__(self, order: ScoreOrder) -> None:
         self._order = order
         self._root = Root(order.root)
-        self._scored = scored_pairs(self._root)
+        self._table = store.KeyReader(self._root.results)
+        self._table.refresh()
         self._sets: dict[tuple[str, int], TestSet] = {}
 
-    def score(self, task: CheckpointEvals) -> None:
-        """Score one checkpoint on those of its evals that have no row yet."""
-        evals = [e for e in task.evals if (task.checkpoint, eval_id(e)) not in self._scored]
-        path = weights_path(self._root.segment(task.segment), task.samples_seen)
-        if not evals:
+    @property
+    def results(self) -> Path:
+        """The folder of the results table."""
+        return self._root.results
+
+    def is_due(self, task: CheckpointEvals) -> bool:
+        """Return whether a checkpoint is there and lacks rows, as far as was last known."""
+        return bool(self._missing(task)) and self._weights(task).exists()
+
+    def score(self, task: CheckpointEvals, claim: Claim) -> None:
+        """Score one checkpoint on those of its evals that have no row now that it is claimed."""
+        self._table.refresh()
+        rows = list(self._rows(task, self._missing(task)))
+        if not rows or not claims.is_held(self.results, claim):
             return
-        if not path.exists():
-            log.warning("%s is not there yet", task.checkpoint)
-            return
-        name = f"{task.checkpoint}.{self._order.name}"
-        store.append(self._root.results, name, list(self._rows(task, path, evals)))
+        scorer = self._order.scorer
+        name = f"{task.checkpoint}.{scorer.submission}-{scorer.index}-{scorer.attempt}"
+        store.append(self.results, name, rows)
         log.info("scored %s", task.checkpoint)
 
-    def _rows(self, task: CheckpointEvals, path: Path, evals: list[EvalSpec]) -> Iterator[store.Row]:
+    def _missing(self, task: CheckpointEvals) -> list[EvalSpec]:
+        known = self._table.keys
+        return [e for e in task.evals if (task.checkpoint, e.name, e.dataset, e.version) not in known]
+
+    def _weights(self, task: CheckpointEvals) -> Path:
+        return weights_path(self._root.segment(task.segment), task.samples_seen)
+
+    def _rows(self, task: CheckpointEvals, evals: list[EvalSpec]) -> Iterator[store.Row]:
+        if not evals:
+            return
         segment = durable.decode(self._root.segment_config(task.segment).read_bytes(), Segment)
-        weights, position = checkpoint.read(path)
+        weights, position = checkpoint.read(self._weights(task))
         model, encoder = self._load(segment.train, weights)
         num_params = sum(parameter.numel() for parameter in model.parameters())
         for spec in evals:

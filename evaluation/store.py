@@ -110,7 +110,31 @@ def read_table(results: Path) -> pa.Table:
 
 def read_keys(results: Path) -> set[Key]:
     """Return the key of every row. Nothing here imports pandas, which making Arrow tables does."""
-    return _until_stable(lambda: _read_keys_once(results))
+    return KeyReader(results).refresh()
+
+
+class KeyReader:
+    """Follows the keys in a table that grows; each file is read once, as none ever changes."""
+
+    def __init__(self, results: Path) -> None:
+        self._results = results
+        self._read: set[str] = set()
+        self.keys: set[Key] = set()
+
+    def refresh(self) -> set[Key]:
+        """Take in what was written since; return the keys of all rows."""
+        _until_stable(self._refresh_once)
+        return self.keys
+
+    def _refresh_once(self) -> None:
+        fresh, manifest = _holding(self._results)
+        for name in set(fresh) - self._read:
+            self.keys.update(_key(row) for row in _inbox_rows(self._results, [name]))
+            self._read.add(name)
+        for part in set(manifest.parts) - self._read:
+            table = pq.read_table(self._results / "parts" / part, columns=list(KEY))
+            self.keys.update(zip(*(table.column(name).to_pylist() for name in KEY), strict=True))
+            self._read.add(part)
 
 
 def compact(results: Path) -> int:
@@ -144,15 +168,6 @@ def _read_once(results: Path) -> pa.Table:
     fresh, manifest = _holding(results)
     parts = [pq.read_table(results / "parts" / part) for part in manifest.parts]
     return pa.concat_tables([*parts, _inbox_table(results, fresh)], promote_options="permissive")
-
-
-def _read_keys_once(results: Path) -> set[Key]:
-    fresh, manifest = _holding(results)
-    keys = {_key(row) for row in _inbox_rows(results, fresh)}
-    for part in manifest.parts:
-        table = pq.read_table(results / "parts" / part, columns=list(KEY))
-        keys.update(zip(*(table.column(name).to_pylist() for name in KEY), strict=True))
-    return keys
 
 
 def _holding(results: Path) -> tuple[list[str], Manifest]:

@@ -128,6 +128,7 @@ def _parameters(submission: Submission) -> dict[str, Any]:
             "output": str(output),
             "signal": f"B:USR1@{cluster.signal_s}",
             "requeue": True,
+            **({"dependency": f"afterany:{submission.after_job}"} if submission.after_job else {}),
             **cluster.sbatch,
         },
         **_named(cluster),

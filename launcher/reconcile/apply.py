@@ -3,8 +3,8 @@
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conf.schema import ClusterConfig, PolicyConfig
@@ -33,7 +33,7 @@ from sweeps.errors import KeyConflict, QueueUnknown, SubmissionDeferred, Submiss
 from sweeps.expansion import Segment
 from sweeps.folders import Root
 from sweeps.identity import differing_fields
-from sweeps.items import ScoreItem, TrainItem, WorkItem
+from sweeps.items import ScoreItem, TrainItem
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def apply(actions: Iterable[Action], site: Site) -> list[Job]:
         site.lock.check()
         match action:
             case Submit():
-                has_room = has_room and _submit_what_fits(action.items, site, jobs)
+                has_room = has_room and _submit_what_fits(action, site, jobs)
             case Cancel():
                 site.executor.stop(action.job_id)
             case Adopt():
@@ -85,26 +85,48 @@ def apply(actions: Iterable[Action], site: Site) -> list[Job]:
     return jobs
 
 
-def _submit_what_fits(items: Sequence[WorkItem], site: Site, jobs: list[Job]) -> bool:
-    """Submit items, or as many of the first ones as the scheduler takes; return whether to go on."""
+def _submit_what_fits(action: Submit, site: Site, jobs: list[Job]) -> bool:
+    """Submit items, or as many of the first ones as the scheduler takes; return whether to go on.
+
+    The scorers of trainings follow them at once.
+    """
     try:
-        job = _submit(items, site)
+        job = _submit(action, site)
     except SubmissionDeferred as error:
-        if len(items) == 1:
+        if len(action.items) == 1:
             log.info("%s; what is left waits for the next pass", error)
             return False
-        half = len(items) // 2
-        first, second = items[:half], items[half:]
-        return _submit_what_fits(first, site, jobs) and _submit_what_fits(second, site, jobs)
+        return all(_submit_what_fits(half, site, jobs) for half in _halves(action))
     if job is None:
         return False  # a scheduler that gives no clear answer is in trouble, and each call takes long
     jobs.append(job)
-    return True
+    if not action.scores:
+        return True
+    return _submit_what_fits(Submit(items=action.scores, after=job.name), site, jobs)
 
 
-def _submit(items: Sequence[WorkItem], site: Site) -> Job | None:
-    train = tuple(item for item in items if isinstance(item, TrainItem))
-    score = tuple(item for item in items if isinstance(item, ScoreItem))
+def _halves(action: Submit) -> list[Submit]:
+    """Return two submissions in place of one, each with the scorers of its own trainings."""
+    half = len(action.items) // 2
+    parts = (action.items[:half], action.items[half:])
+    return [
+        replace(action, items=part, scores=_only_of({item.key for item in part}, action.scores))
+        for part in parts
+    ]
+
+
+def _only_of(segments: Collection[str], scores: Iterable[ScoreItem]) -> tuple[ScoreItem, ...]:
+    kept = (
+        replace(item, checkpoints=tuple(c for c in item.checkpoints if c.segment in segments))
+        for item in scores
+    )
+    return tuple(item for item in kept if item.checkpoints)
+
+
+def _submit(action: Submit, site: Site) -> Job | None:
+    train = tuple(item for item in action.items if isinstance(item, TrainItem))
+    score = tuple(item for item in action.items if isinstance(item, ScoreItem))
+    known = site.ledger.history.submissions
     kind, code = "train" if train else "score", site.code()
     given = Submission(
         id=submission.new_id(site.root, site.sweep, kind),
@@ -117,6 +139,7 @@ def _submit(items: Sequence[WorkItem], site: Site) -> Job | None:
         commit=code.commit,
         train=train,
         score=score,
+        after_job=known[action.after].job_id if action.after else "",
     )
     for item in train:
         freeze_segment(site.root, item.segment)
@@ -129,6 +152,7 @@ def _submit(items: Sequence[WorkItem], site: Site) -> Job | None:
         where=given.where,
         items=tuple(item.key for item in given.items),
         checkpoints=tuple(tuple(c.checkpoint for c in item.checkpoints) for item in score),
+        after=action.after,
     )
     site.lock.check()
     try:
@@ -157,7 +181,8 @@ def _note_ends(action: NoteEnded | NoteLeft, site: Site) -> None:
 def describe(given: Submission) -> str:
     """Return what a submission does, in a few words."""
     if given.score:
-        return f"score {plural(sum(len(item.checkpoints) for item in given.score), 'checkpoint')}"
+        when = f" when job {given.after_job} is over" if given.after_job else ""
+        return f"score {plural(sum(len(item.checkpoints) for item in given.score), 'checkpoint')}{when}"
     keys = [item.key for item in given.train]
     return f"train {keys[0]}" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
 

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from conf.schema import EvalSpec, HookMoment
 from launcher.reconcile.hooks import Hook
@@ -27,9 +27,21 @@ def checkpoint_events(
     root: Root, expansion: Expansion, evidence: Mapping[str, SegmentEvidence]
 ) -> list[Event]:
     """Return an event for each checkpoint of the sweep that exists."""
-    suites = suites_of(expansion.runs)
+    event_of = checkpoint_event(root, expansion)
     return [
-        Event(
+        event_of(key, samples)
+        for key in expansion.segments
+        for samples in sorted(evidence[key].milestones)
+    ]
+
+
+def checkpoint_event(root: Root, expansion: Expansion) -> Callable[[str, int], Event]:
+    """Return what makes the event of a checkpoint, given its segment's key and its samples seen."""
+    suites = suites_of(expansion.runs)
+    evals = {key: _union(suite.evals for suite in of_key) for key, of_key in suites.items()}
+
+    def event(key: str, samples: int) -> Event:
+        return Event(
             event_id=f"checkpoint:{checkpoint_id(key, samples)}",
             on=HookMoment.checkpoint,
             root=root.path,
@@ -37,11 +49,10 @@ def checkpoint_events(
             segment=key,
             samples_seen=samples,
             weights=weights_path(root.segment(key), samples),
-            evals=_union(suite.evals for suite in suites.get(key, [])),
+            evals=evals.get(key, ()),
         )
-        for key in expansion.segments
-        for samples in sorted(evidence[key].milestones)
-    ]
+
+    return event
 
 
 def completion_events(

@@ -3,9 +3,11 @@
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from evaluation import claims
+from evaluation.claims import Claim
 from evaluation.results import scored_pairs
 from launcher.machines.executor import Executor
 from launcher.machines.queue import Queue
@@ -39,7 +41,8 @@ class SegmentEvidence:
 class Observed:
     """All that a pass knows. `queue` None: it could not be asked, so nothing may be concluded.
 
-    `free_cores`: how many may be taken now, of `all_cores`; None where the scheduler sees to that.
+    `claims`: of checkpoints that are being scored, or could not be. `free_cores`: how many may be taken
+    now, of `all_cores`; None where the scheduler sees to that.
     """
 
     where: str
@@ -47,6 +50,7 @@ class Observed:
     queue: Queue | None
     segments: Mapping[str, SegmentEvidence]
     scored: frozenset[tuple[str, str]]
+    claims: Mapping[str, Claim] = field(default_factory=dict)
     free_cores: int | None = None
     all_cores: int | None = None
 
@@ -78,6 +82,7 @@ def observe_files(root: Root, segments: Iterable[Segment], history: History) -> 
         queue=None,
         segments=read_segments(root, segments),
         scored=frozenset(scored_pairs(root)),
+        claims=claims.newest(root.results),
     )
 
 

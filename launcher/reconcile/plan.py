@@ -16,6 +16,18 @@
 | cancelled by the user, and alive                             | Cancel      |
 | done; held; cancelled; alive or perhaps; its parent not done | nothing     |
 | else, where there is room                                    | Submit      |
+
+Trainings are handed over together with the scorers that start when they are over (`scores`), and
+
+| what is known of a submission of trainings                   | action      |
+|--------------------------------------------------------------|-------------|
+| the queue lists it; no scorers were handed over after it     | Submit them |
+
+| what is known of a checkpoint that has no scores             | action      |
+|--------------------------------------------------------------|-------------|
+| its scorer runs, or may start; it failed often; cancelled    | nothing     |
+| else, and there are enough to fill a work item               | Submit      |
+| else, its segment is over, and no scorer waits for that      | Submit      |
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,17 +36,11 @@ from dataclasses import dataclass
 from conf.schema import PolicyConfig, ResourceConfig
 from launcher.machines.queue import Job, Queue
 from launcher.reconcile.observe import Observed
-from launcher.reconcile.state import (
-    State,
-    live_items,
-    live_jobs,
-    score_failures,
-    segment_states,
-    unscored,
-)
+from launcher.reconcile.scores import Scoring, pending, trainings_without_scorers
+from launcher.reconcile.state import State, live_jobs, segment_states
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from sweeps.expansion import Segment
-from sweeps.items import CheckpointEvals, ScoreItem, TrainItem, WorkItem
+from sweeps.items import ScoreItem, TrainItem, WorkItem
 
 SBATCH_MARGIN_S = 10.0
 """An sbatch has ended its client timeout after it began, its kill included, and some more."""
@@ -44,14 +50,12 @@ SBATCH_MARGIN_S = 10.0
 class Work:
     """All that a sweep is made of: trainings, the most expensive first, and the scores wanted.
 
-    `segments`: of the trainings, by key. `datasets`: folder of each test set.
+    `segments`: of the trainings, by key.
     """
 
     segments: Mapping[str, Segment]
     train: Sequence[TrainItem]
-    wanted: Sequence[CheckpointEvals]
-    datasets: Mapping[str, str]
-    score_resources: ResourceConfig
+    scoring: Scoring
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,9 +105,15 @@ class Cancel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submit:
-    """Hand over items of one kind and one resource shape."""
+    """Hand over items of one kind and one resource shape.
+
+    `scores`: to be handed over after trainings, to start when they are over. `after`: the submission of
+    trainings whose end these items wait for.
+    """
 
     items: tuple[WorkItem, ...]
+    scores: tuple[ScoreItem, ...] = ()
+    after: str = ""
 
 
 Action = Adopt | NoteUnlisted | GiveUp | NoteEnded | NoteLeft | Cancel | Submit
@@ -123,7 +133,8 @@ def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: i
     settled = list(_settle(observed, observed.queue, policy))
     over = {action.submission for action in settled if isinstance(action, (GiveUp, NoteEnded))}
     unwanted = live_jobs(observed.history.cancelled, observed.history, observed.queue)
-    ready = _Ready(work, observed, policy, over)
+    states = segment_states(work.segments, observed, policy.fruitless_attempts, over)
+    ready = _Ready(work, observed, policy, over, states)
     return [*settled, *map(_cancel, unwanted), *_submissions(ready, max_array_size)]
 
 
@@ -188,11 +199,17 @@ def _settle_unlisted(record: SubmissionRecord, queue: Queue, policy: PolicyConfi
 def _submissions(ready: "_Ready", max_array_size: int) -> Iterator[Submit]:
     room = _Room(ready.observed.free_cores, ready.observed.all_cores)
     train = [item for item in ready.trainings() if room.take(item)]
+    for group in _by_shape(train):
+        for items in _split(group, max_array_size):
+            yield Submit(items=items, scores=ready.scores_after([item.key for item in items]))
+    yield from ready.late_scorers()
     scores = [item for item in ready.scorings() if room.take(item)]
-    groups: list[Sequence[WorkItem]] = [*_by_shape(train), scores]
-    for group in groups:
-        for first in range(0, len(group), max_array_size):
-            yield Submit(items=tuple(group[first : first + max_array_size]))
+    yield from (Submit(items=items) for items in _split(scores, max_array_size))
+
+
+def _split(items: Sequence[WorkItem], size: int) -> Iterator[tuple[WorkItem, ...]]:
+    for first in range(0, len(items), size):
+        yield tuple(items[first : first + size])
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,44 +220,37 @@ class _Ready:
     observed: Observed
     policy: PolicyConfig
     over: Collection[str]
+    states: Mapping[str, tuple[State, str]]
 
     def trainings(self) -> list[TrainItem]:
         """Return the trainings that wait for nothing."""
-        segments, observed = self.work.segments, self.observed
-        states = segment_states(segments, observed, self.policy.fruitless_attempts, self.over)
         return [
             item
             for item in self.work.train
-            if states[item.key][0] is State.waiting
-            and (item.segment.parent is None or observed.segments[item.segment.parent].is_done)
+            if self.states[item.key][0] is State.waiting
+            and (item.segment.parent is None or self.observed.segments[item.segment.parent].is_done)
         ]
 
-    def scorings(self) -> list[ScoreItem]:
-        """Return items for what is unscored.
+    def scores_after(self, segments: Collection[str]) -> tuple[ScoreItem, ...]:
+        """Return what is to be scored when trainings of some segments are over."""
+        return self.work.scoring.after(segments, self.observed)
 
-        A segment's checkpoints wait until it is done, so that a job scores many, unless there are
-        enough to fill an item already.
-        """
-        live, failures = live_items(self.observed, self.over), score_failures(self.observed)
-        most, size = self.policy.fruitless_attempts, self.policy.scores_per_item
-        pending = [
-            task
-            for task in unscored(self.work.wanted, self.observed)
-            if task.checkpoint not in live and failures.get(task.checkpoint, 0) < most
-        ]
-        if len(pending) < size:
-            pending = [task for task in pending if self.observed.segments[task.segment].is_done]
-        batches = (pending[first : first + size] for first in range(0, len(pending), size))
-        return [_score_item(self.work, batch) for batch in batches]
+    def late_scorers(self) -> Iterator[Submit]:
+        """Yield the scorers that a launcher did not come to hand over after its trainings."""
+        for record in trainings_without_scorers(self.observed, self.over):
+            if items := self.scores_after(record.items):
+                yield Submit(items=items, after=record.id)
 
-
-def _score_item(work: Work, tasks: Sequence[CheckpointEvals]) -> ScoreItem:
-    names = {spec.dataset for task in tasks for spec in task.evals}
-    return ScoreItem(
-        checkpoints=tuple(tasks),
-        datasets={name: work.datasets[name] for name in sorted(names)},
-        resources=work.score_resources,
-    )
+    def scorings(self) -> tuple[ScoreItem, ...]:
+        """Return items for what is there, unscored, and in nobody's hands."""
+        tasks = pending(
+            self.work.scoring,
+            self.observed,
+            self.states,
+            most_failures=self.policy.fruitless_attempts,
+            over=self.over,
+        )
+        return self.work.scoring.items(tasks)
 
 
 def _by_shape(items: Iterable[TrainItem]) -> list[list[TrainItem]]:

@@ -14,6 +14,7 @@ from launcher.reconcile import prepare
 from launcher.reconcile.apply import Site, apply
 from launcher.reconcile.code import code_of
 from launcher.reconcile.deliver import (
+    checkpoint_event,
     checkpoint_events,
     completion_events,
     deliver,
@@ -23,6 +24,7 @@ from launcher.reconcile.deliver import (
 from launcher.reconcile.lock import Lock
 from launcher.reconcile.observe import Observed, observe
 from launcher.reconcile.plan import Work, plan
+from launcher.reconcile.scores import Scoring
 from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.sweep import Sweep, statuses_of, wanted_of
 from launcher.records.ledger import Ledger, SubmissionState
@@ -46,6 +48,7 @@ class Reconciler:
     def __init__(self, sweep: Sweep, executor: Executor, ledger: Ledger, lock: Lock) -> None:
         self._sweep, self._executor, self._ledger = sweep, executor, ledger
         self._train = _train_items(sweep)
+        self._event_of = checkpoint_event(sweep.root, sweep.expansion)
         self._num_submissions = 0
         self._warned: set[str] = set()
         self._site = Site(
@@ -155,13 +158,22 @@ class Reconciler:
 
     def _work(self, wanted: Sequence[CheckpointEvals]) -> Work:
         datasets = prepare.eval_datasets(self._sweep.expansion.runs)
-        return Work(
-            segments=self._sweep.expansion.segments,
-            train=self._train,
+        scoring = Scoring(
             wanted=wanted,
+            foreseen=self._foreseen,
             datasets={n: self._sweep.root.absolute(d.path) for n, d in datasets.items()},
-            score_resources=ResourceConfig(),
+            resources=ResourceConfig(),
+            per_item=self._sweep.launch.policy.scores_per_item,
+            most_items=self._max_array_size,
         )
+        return Work(segments=self._sweep.expansion.segments, train=self._train, scoring=scoring)
+
+    def _foreseen(self, key: str) -> list[CheckpointEvals]:
+        """Return the scores that will be asked of a segment; on this machine passes see to them."""
+        segment = self._sweep.expansion.segments.get(key)
+        if segment is None or self._is_local:
+            return []
+        return wanted_of(self._sweep, [self._event_of(key, n) for n in segment.milestones])
 
     @property
     def _is_local(self) -> bool:

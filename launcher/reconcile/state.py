@@ -1,6 +1,6 @@
 """States, derived from evidence and never stored: of work items, of checkpoints' scores, of runs."""
 
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import zip_longest
@@ -8,13 +8,23 @@ from itertools import zip_longest
 from launcher.machines.queue import Job, Queue
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.records import lease
-from launcher.records.ledger import History, Resumed, SubmissionState
+from launcher.records.claims import num_failures
+from launcher.records.ledger import NEVER, History, Resumed, SubmissionRecord, SubmissionState
 from launcher.records.outcome import Outcome
 from sweeps.expansion import Run, Segment
 from sweeps.items import CheckpointEvals, pairs_of
 
-NEVER = Resumed()
-STOPPED = {Outcome.stopped.value, Outcome.time_limit.value}
+TOLD_BY_CLAIMS = {
+    outcome.value
+    for outcome in (
+        Outcome.done,
+        Outcome.stopped,
+        Outcome.time_limit,
+        Outcome.bad_data,
+        Outcome.not_finite,
+    )
+}
+"""How a scoring item may end that says nothing of its checkpoints: their claims do."""
 
 
 class Liveness(Enum):
@@ -57,38 +67,63 @@ def live_items(observed: Observed, over: Container[str] = ()) -> dict[str, Liven
         observed: what is.
         over: submissions that have just been found to be over.
     """
+    live: dict[str, Liveness] = {}
+    for record, index, liveness in _alive(observed, over):
+        covered = record.checkpoints[index] if record.checkpoints else (record.items[index],)
+        live.update(dict.fromkeys(covered, liveness))
+    return live
+
+
+def scores_in_hand(observed: Observed, over: Container[str] = ()) -> tuple[set[str], set[str]]:
+    """Return the checkpoints that scorers may score now, and those whose scorers wait for trainings."""
+    listed = {job.name for job in observed.queue.jobs} if observed.queue else set()
+    now: set[str] = set()
+    later: set[str] = set()
+    for record, index, liveness in _alive(observed, over):
+        waits = liveness is Liveness.queued and record.after in listed
+        if record.checkpoints:
+            (later if waits else now).update(record.checkpoints[index])
+    return now, later - now
+
+
+def _alive(
+    observed: Observed, over: Container[str]
+) -> Iterator[tuple[SubmissionRecord, int, Liveness]]:
+    """Yield (submission, index of an item that is or may be alive, how far that is known)."""
     listed: dict[str, list[Job]] = {}
     for job in observed.queue.jobs if observed.queue else ():
         listed.setdefault(job.name, []).append(job)
-    live: dict[str, Liveness] = {}
     for record in observed.history.submissions.values():
         is_over = record.state is SubmissionState.over or record.id in over
         if is_over and record.id not in listed:
             continue
         is_known = observed.queue is not None and record.where == observed.where
-        for index, item in enumerate(record.items):
+        for index in range(len(record.items)):
             found = [job for job in listed.get(record.id, []) if job.lists(index)]
             if found:
                 is_running = any(job.is_running for job in found)
-                liveness = Liveness.running if is_running else Liveness.queued
-            elif is_known and (record.id in listed or record.state is SubmissionState.submitted):
-                continue
-            else:
-                liveness = Liveness.unknown
-            covered = record.checkpoints[index] if record.checkpoints else (item,)
-            live.update(dict.fromkeys(covered, liveness))
-    return live
+                yield record, index, Liveness.running if is_running else Liveness.queued
+            elif not (is_known and (record.id in listed or record.state is SubmissionState.submitted)):
+                yield record, index, Liveness.unknown
 
 
 def live_jobs(keys: Collection[str], history: History, queue: Queue) -> list[str]:
-    """Return the ids of the jobs, or array tasks, in which some work items are alive."""
+    """Return the ids of the jobs, or array tasks, that train or score nothing but some segments."""
+    wanted = set(keys)
     return [
         job.job_id if job.indices is None else f"{job.job_id.partition('_')[0]}_{index}"
         for job in queue.jobs
         if (record := history.submissions.get(job.name))
-        for index, item in enumerate(record.items)
-        if item in keys and job.lists(index)
+        for index in range(len(record.items))
+        if job.lists(index) and _segments_of(record, index) <= wanted
     ]
+
+
+def _segments_of(record: SubmissionRecord, index: int) -> set[str]:
+    """Return the segments that an item trains or scores."""
+    if not record.checkpoints:
+        return {record.items[index]}
+    return {checkpoint.partition("@")[0] for checkpoint in record.checkpoints[index]}
 
 
 def hold_reason(evidence: SegmentEvidence, most_fruitless: int, resumed: Resumed = NEVER) -> str | None:
@@ -111,22 +146,28 @@ def hold_reason(evidence: SegmentEvidence, most_fruitless: int, resumed: Resumed
 
 
 def score_failures(observed: Observed) -> dict[str, int]:
-    """Return how often each checkpoint was in a scoring item that failed, since it was resumed.
+    """Return how often scoring each checkpoint failed since it was resumed.
 
-    An item that was stopped on request did not fail.
+    Its claim tells the tries. Where scorers crash before they claim anything, or never begin, there are
+    none, so such an end counts for all checkpoints that the scorer was given.
     """
-    failures: dict[str, int] = {}
-    for record in observed.history.submissions.values():
+    crashes: dict[str, int] = {}
+    for checkpoint, since in _crashed_scorers(observed.history):
+        resumed = observed.history.resumed.get(checkpoint.partition("@")[0], NEVER)
+        if since >= resumed.time:
+            crashes[checkpoint] = crashes.get(checkpoint, 0) + 1
+    told = {c: num_failures(claim, observed.history) for c, claim in observed.claims.items()}
+    return {c: max(crashes.get(c, 0), told.get(c, 0)) for c in {*crashes, *told}}
+
+
+def _crashed_scorers(history: History) -> Iterator[tuple[str, float]]:
+    """Yield (checkpoint, time of submission) of all that scorers were given which crashed."""
+    for record in history.submissions.values():
         if record.state is not SubmissionState.over or not record.was_accepted:
             continue
         for checkpoints, outcome in zip_longest(record.checkpoints, record.outcomes, fillvalue=""):
-            if outcome in STOPPED:
-                continue
-            for checkpoint in checkpoints:
-                resumed = observed.history.resumed.get(checkpoint.partition("@")[0], NEVER)
-                if record.since >= resumed.time:
-                    failures[checkpoint] = failures.get(checkpoint, 0) + 1
-    return failures
+            if outcome not in TOLD_BY_CLAIMS:
+                yield from ((checkpoint, record.since) for checkpoint in checkpoints)
 
 
 def unscored(wanted: Iterable[CheckpointEvals], observed: Observed) -> list[CheckpointEvals]:
@@ -235,7 +276,10 @@ def _segment_state(
 
 
 def _why_not_scored(checkpoint: str, observed: Observed) -> str:
-    """Return what the last item said that tried to score a checkpoint."""
+    """Return what was said last by a process that tried to score a checkpoint."""
+    claim = observed.claims.get(checkpoint)
+    if claim is not None and claim.error:
+        return f"\n{claim.error}"
     said = [
         reason
         for record in observed.history.submissions.values()

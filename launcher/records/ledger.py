@@ -41,7 +41,8 @@ class Act(Enum):
 class Line:
     """One line. Which fields mean something depends on the act.
 
-    `items`: keys by array index. `indices`: of the items that have left the queue; without them, all.
+    `items`: keys, in order. `after`: the submission after whose end this one starts.
+    `indices`: of the items that have left the queue; without them, all.
     Of each of those `outcomes`, `reasons`: of its last attempt, empty where none began; `hours`: what
     all its attempts were charged. `rates`: how fast segments were trained that were finished, by key.
     `attempts`: of each item that is resumed, the last one that was made.
@@ -54,6 +55,7 @@ class Line:
     job_id: str = ""
     items: tuple[str, ...] = ()
     checkpoints: tuple[tuple[str, ...], ...] = ()
+    after: str = ""
     outcomes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     indices: tuple[int, ...] = ()
@@ -77,9 +79,9 @@ class SubmissionState(Enum):
 class SubmissionRecord:
     """What the ledger knows of one submission.
 
-    `checkpoints`: of each item that scores. `unlisted_at`: when a good queue answer first lacked it.
-    `outcomes`, `reasons`: how its items ended and why, once it is over. `charged`: for items by index,
-    once they have left the queue.
+    `checkpoints`: of each item that scores. `after`: the submission after whose end it starts.
+    `unlisted_at`: when a good queue answer first lacked it. `outcomes`, `reasons`: how its items ended
+    and why, once it is over. `charged`: for items by index, once they have left the queue.
     """
 
     id: str
@@ -87,6 +89,7 @@ class SubmissionRecord:
     items: tuple[str, ...]
     checkpoints: tuple[tuple[str, ...], ...]
     since: float
+    after: str = ""
     state: SubmissionState = SubmissionState.unresolved
     job_id: str = ""
     unlisted_at: float | None = None
@@ -102,6 +105,9 @@ class Resumed:
 
     time: float = 0.0
     attempt: int = 0
+
+
+NEVER = Resumed()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -131,6 +137,7 @@ class History:
                     items=line.items,
                     checkpoints=line.checkpoints,
                     since=line.time,
+                    after=line.after,
                 )
             case Act.cancelled:
                 self.cancelled.update(line.items)

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluation import claims
+from evaluation.claims import Claim, Scorer
 from evaluation.orders import ScoreOrder
 from launcher.records import lease
+from launcher.records.claims import followable
+from launcher.records.ledger import read_history
 from launcher.records.submission import Submission
 from sweeps import durable
 from sweeps.folders import Root
-from sweeps.items import TrainItem, WorkItem
+from sweeps.items import ScoreItem, TrainItem, WorkItem
 from training.metrics import last_moment, metrics_path
 from training.orders import TrainOrder
 
@@ -62,16 +66,26 @@ def write_order(given: Submission, index: int, paths: OrderPaths) -> str:
         )
         durable.replace(paths.order, durable.encode(train))
         return "training.rank"
+    scorer = Scorer(submission=given.id, index=index, attempt=attempt)
     score = ScoreOrder(
         item=item,
         root=root.path,
-        name=f"{given.id}-{index}-{attempt}",
+        scorer=scorer,
+        followable=_followable(given, item, scorer),
         progress=paths.metrics,
         commit=given.commit,
         stop_file=paths.stop,
     )
     durable.replace(paths.order, durable.encode(score))
     return "evaluation.worker"
+
+
+def _followable(given: Submission, item: ScoreItem, scorer: Scorer) -> tuple[Claim, ...]:
+    root = Root(given.root)
+    known = claims.newest(root.results)
+    theirs = [known[c.checkpoint] for c in item.checkpoints if c.checkpoint in known]
+    history, most = read_history(root.ledger), given.policy.fruitless_attempts
+    return tuple(followable(theirs, scorer, history, most_tries=most))
 
 
 def num_done(item: WorkItem, paths: OrderPaths) -> int:

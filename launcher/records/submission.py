@@ -21,6 +21,7 @@ class Submission:
 
     `id` is the Slurm job name. `where` names the cluster that was asked. `code` is the folder of the
     code that its jobs run, a copy of `checkout`; `commit` is that of the code.
+    `after_job`: id of a job, if this one starts when that one has ended, however it did.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Submission:
     commit: str
     train: tuple[TrainItem, ...] = ()
     score: tuple[ScoreItem, ...] = ()
+    after_job: str = ""
 
     @property
     def items(self) -> tuple[WorkItem, ...]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from conf.schema import ResourceConfig
-from evaluation import results
+from evaluation import claims, results
+from evaluation.claims import Claim, Scorer
 from evaluation.orders import ScoreOrder
 from evaluation.scoring import score_all
 from sweeps import durable
@@ -33,7 +34,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data: Path) -> tuple[Path,
     return root.path, expansion
 
 
-def order_of(trained: tuple[Path, Expansion], folder: Path, *samples: int) -> ScoreOrder:
+def order_of(
+    trained: tuple[Path, Expansion], folder: Path, *samples: int, followable: tuple[Claim, ...] = ()
+) -> ScoreOrder:
     root, expansion = trained
     (run,) = expansion.runs
     item = ScoreItem(
@@ -47,11 +50,17 @@ def order_of(trained: tuple[Path, Expansion], folder: Path, *samples: int) -> Sc
     return ScoreOrder(
         item=item,
         root=root,
-        name=folder.name,
+        scorer=Scorer(submission=folder.name, index=0, attempt=1),
+        followable=followable,
         progress=folder / "progress",
         commit="c0ffee",
         stop_file=folder / "stop",
     )
+
+
+def make_copy_of_weights(root: Path, expansion: Expansion, source: int, target: int) -> None:
+    folder = Root(root).segment(expansion.runs[0].run_id)
+    weights_path(folder, target).write_bytes(weights_path(folder, source).read_bytes())
 
 
 def test_each_checkpoint_gets_its_rows_and_only_once(
@@ -106,4 +115,31 @@ def test_what_is_corrupt_is_named_after_the_others_are_scored(
     with pytest.raises(ScoringFailed, match=r"1 checkpoints not scored; .*@1: .*weights-1"):
         score_all(order_of(trained, tmp_path, 1, 1280))
     assert len(results.load(root, samples_seen=1280)) == 2
+    (failed,) = claims.newest(Root(root).results).values()
+    assert (failed.tries, "weights-1" in failed.error) == (1, True)
+    assert score_all(order_of(trained, tmp_path, 1)), "what is not followable is left alone"
+    again = order_of(trained, tmp_path, 1, followable=(failed,))
+    with pytest.raises(ScoringFailed):
+        score_all(again)
+    assert claims.newest(Root(root).results)[failed.checkpoint].tries == 2
     weights_path(folder, 1).unlink()
+
+
+def test_a_checkpoint_in_other_hands_is_left_to_them(
+    trained: tuple[Path, Expansion], tmp_path: Path
+) -> None:
+    root, expansion = trained
+    make_copy_of_weights(root, expansion, 1280, 64)
+    (run,) = expansion.runs
+    theirs = Claim(
+        checkpoint=f"{run.run_id}@64",
+        number=1,
+        tries=1,
+        scorer=Scorer(submission="theirs", index=0, attempt=1),
+    )
+    assert claims.take(Root(root).results, theirs)
+    assert score_all(order_of(trained, tmp_path, 64))
+    assert results.load(root, checkpoint=theirs.checkpoint).empty
+    assert score_all(order_of(trained, tmp_path, 64, followable=(theirs,)))
+    assert len(results.load(root, checkpoint=theirs.checkpoint)) == 2
+    assert theirs.checkpoint not in claims.newest(Root(root).results)

@@ -23,7 +23,7 @@ from launcher.reconcile.plan import (
     Submit,
     plan,
 )
-from launcher.reconcile.state import State, segment_states
+from launcher.reconcile.state import State, score_failures, segment_states
 from launcher.records import lease
 from launcher.records.lease import Holder, Lease
 from launcher.records.ledger import Act, History, Line, SubmissionState
@@ -39,7 +39,7 @@ LOCK_STALE_S = 100.0
 CLUSTERS = ("slurm@a", "slurm@b")
 TRUNK = ScheduleConfig(name=ScheduleName.constant_cooldown, warmup="1 steps")
 SWEEP = expansion_of(run_config(), run_config(seed=1), run_config(schedule=TRUNK))
-WORK = work(SWEEP)
+WORK = work(SWEEP, has_scorers=True)
 TOTAL = {key: segment.end for key, segment in SWEEP.segments.items()}
 
 
@@ -56,13 +56,17 @@ class Process:
 
 @dataclass(eq=False, kw_only=True)
 class SimJob:
-    """A job or array as the controller keeps it. `filed_at`: when squeue begins to list it."""
+    """A job or array as the controller keeps it.
+
+    `filed_at`: when squeue begins to list it. `after`: the job whose end it waits for.
+    """
 
     name: str
     job_id: int
     cluster: str
     items: tuple[WorkItem, ...]
     filed_at: float
+    after: str
     restarts: dict[int, int] = field(default_factory=dict)
     running: dict[int, Process] = field(default_factory=dict)
     pending: set[int] = field(default_factory=set)
@@ -138,7 +142,7 @@ class World:
         ]
 
     def planned(self, cluster: str, history: History, queue: Queue | None) -> list[Action]:
-        the_work = replace(WORK, wanted=self.wanted())
+        the_work = replace(WORK, scoring=replace(WORK.scoring, wanted=self.wanted()))
         return plan(the_work, self.observed(cluster, history, queue), POLICY, max_array_size=2)
 
     # --- one pass of a launcher, step by step
@@ -165,8 +169,8 @@ class World:
 
     def _apply(self, action: Action, cluster: str, history: History, me: object) -> Iterator[None]:
         match action:
-            case Submit(items=items):
-                yield from self._submit(items, cluster, history, me)
+            case Submit():
+                yield from self._submit(action, cluster, history, me)
             case Adopt(submission=name, job_id=job_id):
                 self._note(history, Act.adopted, submission=name, job_id=job_id)
             case NoteUnlisted(submission=name, asked_at=at):
@@ -180,9 +184,8 @@ class World:
                 self._note(history, Act.left, submission=name, indices=indices, hours=hours)
         yield
 
-    def _submit(
-        self, items: tuple[WorkItem, ...], cluster: str, history: History, me: object
-    ) -> Iterator[None]:
+    def _submit(self, action: Submit, cluster: str, history: History, me: object) -> Iterator[None]:
+        items = action.items
         self.num_sbatch += 1
         name = f"s{self.num_sbatch}"
         yield
@@ -193,16 +196,25 @@ class World:
             where=cluster,
             items=tuple(item.key for item in items),
             checkpoints=tuple(_checkpoints(item) for item in items if isinstance(item, ScoreItem)),
+            after=action.after,
         )
         yield
         self._check_lock(me)
-        job = self._sbatch(name, items, cluster)
+        after = history.submissions[action.after].job_id if action.after else ""
+        job = self._sbatch(name, items, cluster, after)
         yield
-        if job is not None:
-            self._note(history, Act.submitted, submission=name, job_id=str(job.job_id))
+        if job is None:
+            return
+        self._note(history, Act.submitted, submission=name, job_id=str(job.job_id))
+        if action.scores:
+            yield from self._submit(Submit(items=action.scores, after=name), cluster, history, me)
 
-    def _sbatch(self, name: str, items: tuple[WorkItem, ...], cluster: str) -> SimJob | None:
+    def _sbatch(
+        self, name: str, items: tuple[WorkItem, ...], cluster: str, after: str
+    ) -> SimJob | None:
         """Hand over; None: it timed out, though the job may exist, or come to exist."""
+        rivals = [job.name for job in self.jobs if after and job.after == after]
+        assert not rivals, f"{rivals} score after job {after} already"
         queued = {item.key for job in self.jobs for item in job.alive()}
         twice = queued & {item.key for item in items if isinstance(item, TrainItem)}
         assert not twice, f"{twice} are in the queue already"
@@ -215,7 +227,14 @@ class World:
             filed_at, answer = awake + self.chance.uniform(0, POLICY.settle_s - 1), None
         else:
             filed_at, answer = self.now, True
-        job = SimJob(name=name, job_id=self.num_sbatch, cluster=cluster, items=items, filed_at=filed_at)
+        job = SimJob(
+            name=name,
+            job_id=self.num_sbatch,
+            cluster=cluster,
+            items=items,
+            filed_at=filed_at,
+            after=after,
+        )
         job.pending.update(range(len(items)))
         self.jobs.append(job)
         return job if answer else None
@@ -239,8 +258,9 @@ class World:
     # --- jobs
 
     def start_some(self) -> None:
+        alive = {str(job.job_id) for job in self.jobs}
         for job in self.jobs:
-            for index in sorted(job.pending):
+            for index in sorted(job.pending) if job.after not in alive else ():
                 if job.filed_at <= self.now and self.chance.random() < 0.5:
                     job.pending.discard(index)
                     job.running[index] = self._process(job, index)
@@ -263,7 +283,7 @@ class World:
     def _step(self, process: Process) -> bool:
         """Let a supervisor do one thing; return whether it goes on."""
         if isinstance(process.item, ScoreItem):
-            self.scored |= pairs_of(process.item.checkpoints)
+            self.scored |= pairs_of(c for c in process.item.checkpoints if c.segment in self.done)
             return False
         key = process.item.key
         if not process.trains:
@@ -372,7 +392,9 @@ class World:
         history = self.history()
         world = self.observed(cluster, history, self.squeue(cluster))
         states = segment_states(SWEEP.segments, world, POLICY.fruitless_attempts)
-        held = [key for key, (state, _) in states.items() if state is State.held]
+        held = {key for key, (state, _) in states.items() if state is State.held}
+        failures = score_failures(world).items()
+        held |= {c.partition("@")[0] for c, n in failures if n >= POLICY.fruitless_attempts}
         if held:
             attempts = tuple(self.leases[key].attempt.number for key in held)
             self._note(history, Act.resumed, items=tuple(held), attempts=attempts)

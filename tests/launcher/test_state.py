@@ -12,6 +12,7 @@ from sweeps.items import CheckpointEvals, eval_id
 from tests.configs import EVAL, expansion_of, run_config
 from tests.launcher.worlds import (
     POLICY,
+    asked_of,
     history,
     job,
     lease,
@@ -19,7 +20,6 @@ from tests.launcher.worlds import (
     runs,
     submitted,
     submitting,
-    wanted,
 )
 
 ONE = runs(1)
@@ -51,7 +51,7 @@ def test_the_state_of_a_run_that_asks_for_no_scores(world: Observed, state: Stat
 
 
 def test_a_run_is_trained_until_it_has_all_its_scores() -> None:
-    scores = wanted(A, 320, 640)
+    scores = asked_of(A, 320, 640)
     assert status(observed(ONE, evidence={A: DONE}), *scores).state is State.trained
     name = eval_id(EVAL.evals[0])
     some, every = ({(f"{A}@{n}", name) for n in which} for which in ((320,), (320, 640)))

@@ -7,6 +7,7 @@ from conf.schema import PolicyConfig, ResourceConfig, RunConfig
 from launcher.machines.queue import Job, Queue
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.plan import Action, Work, plan
+from launcher.reconcile.scores import Scoring
 from launcher.records.lease import Attempt, Holder, Lease
 from launcher.records.ledger import Act, History, Line
 from launcher.records.outcome import Outcome
@@ -26,8 +27,11 @@ def runs(count: int = 2) -> Expansion:
     return expansion_of(*(run_config(seed=seed) for seed in range(count)))
 
 
-def work(expansion: Expansion, wanted: Iterable[CheckpointEvals] = ()) -> Work:
-    """Return all that a sweep is made of."""
+def work(
+    expansion: Expansion, wanted: Iterable[CheckpointEvals] = (), *, has_scorers: bool = False
+) -> Work:
+    """Return all that a sweep is made of; with scorers, its trainings bring them."""
+    foreseen = {k: asked_of(k, *s.milestones) for k, s in expansion.segments.items() if has_scorers}
     configs: dict[str, RunConfig] = {key: r.config for r in expansion.runs for key in r.segments}
     return Work(
         segments=expansion.segments,
@@ -40,13 +44,18 @@ def work(expansion: Expansion, wanted: Iterable[CheckpointEvals] = ()) -> Work:
             )
             for key, segment in expansion.segments.items()
         ],
-        wanted=list(wanted),
-        datasets={"shapes": "/shapes"},
-        score_resources=ResourceConfig(),
+        scoring=Scoring(
+            wanted=list(wanted),
+            foreseen=lambda key: foreseen.get(key, []),
+            datasets={"shapes": "/shapes"},
+            resources=ResourceConfig(),
+            per_item=POLICY.scores_per_item,
+            most_items=100,
+        ),
     )
 
 
-def wanted(segment: str, *samples: int) -> list[CheckpointEvals]:
+def asked_of(segment: str, *samples: int) -> list[CheckpointEvals]:
     """Return what a suite asks for of a segment's checkpoints."""
     return [CheckpointEvals(segment=segment, samples_seen=n, evals=EVAL.evals) for n in samples]
 

@@ -1,0 +1,92 @@
+"""Claims: which process scores a checkpoint, so that no two do it at once, and how often it was tried.
+
+`results/claims/<checkpoint>.<n>` is made by `link(2)`; the highest n holds. A claim is deleted when the
+checkpoint's rows are in the table's inbox, so what lies there is being scored, or failed. Whether a
+claim may be followed by another one is decided by who knows which processes are alive: not here.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sweeps import durable
+
+ERROR_LENGTH = 2000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scorer:
+    """A scoring process: an attempt of item `index` of a submission."""
+
+    submission: str
+    index: int
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """One try to score a checkpoint.
+
+    `number`: its generation. `tries`: how many have been made, with this one, since the user last asked
+    to try again. `error`: why it failed; empty while it lasts, and where its process was killed.
+    """
+
+    checkpoint: str
+    number: int
+    tries: int
+    scorer: Scorer
+    error: str = ""
+
+    @property
+    def segment(self) -> str:
+        """The key of the checkpoint's segment."""
+        return self.checkpoint.partition("@")[0]
+
+
+def newest(results: Path) -> dict[str, Claim]:
+    """Return the claims that hold, by checkpoint."""
+    numbers: dict[str, int] = {}
+    for name in _names(results):
+        checkpoint, _, number = name.rpartition(".")
+        numbers[checkpoint] = max(int(number), numbers.get(checkpoint, 0))
+    found = {c: durable.read(_path(results, c, number), Claim) for c, number in numbers.items()}
+    return {checkpoint: claim for checkpoint, claim in found.items() if claim is not None}
+
+
+def take(results: Path, claim: Claim) -> bool:
+    """Make a claim; return False if there is one of its generation, or a later one, already."""
+    folder = _folder(results)
+    folder.mkdir(parents=True, exist_ok=True)
+    if durable.newest_generation(folder, claim.checkpoint) >= claim.number:
+        return False
+    return durable.publish(_path(results, claim.checkpoint, claim.number), durable.encode(claim))
+
+
+def is_held(results: Path, claim: Claim) -> bool:
+    """Return whether a claim of one's own still holds: nobody has followed it."""
+    return durable.newest_generation(_folder(results), claim.checkpoint) == claim.number
+
+
+def note_failure(results: Path, claim: Claim, error: str) -> None:
+    """Say in a claim of one's own why it failed."""
+    failed = replace(claim, error=error[-ERROR_LENGTH:])
+    durable.replace(_path(results, claim.checkpoint, claim.number), durable.encode(failed))
+
+
+def release(results: Path, claim: Claim) -> None:
+    """Delete a claim of one's own and those that it followed: the checkpoint has its rows."""
+    for number in range(1, claim.number + 1):
+        _path(results, claim.checkpoint, number).unlink(missing_ok=True)
+
+
+def _names(results: Path) -> list[str]:
+    folder = _folder(results)
+    return [n for n in os.listdir(folder) if not n.startswith(".")] if folder.is_dir() else []
+
+
+def _folder(results: Path) -> Path:
+    return results / "claims"
+
+
+def _path(results: Path, checkpoint: str, number: int) -> Path:
+    return _folder(results) / f"{checkpoint}.{number}"

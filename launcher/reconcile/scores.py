@@ -1,0 +1,104 @@
+"""Which checkpoints are handed over to be scored, and after which training. Pure, as `plan` is.
+
+Where jobs can wait for each other, each submission of trainings brings a submission of scorers that
+starts when it is over and scores what is there by then, so scoring needs nobody at the login node. A
+pass hands over what such scorers do not: what is there already and fills a work item, and what no
+scorer waits for any more.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from conf.schema import ResourceConfig
+from launcher.reconcile.observe import Observed
+from launcher.reconcile.state import State, score_failures, scores_in_hand, unscored
+from launcher.records.ledger import SubmissionRecord, SubmissionState
+from sweeps.items import CheckpointEvals, ScoreItem
+
+OVER = {State.done, State.held}
+"""States of a segment that will have no further checkpoints for now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scoring:
+    """What is to be scored, and how.
+
+    `wanted`: of checkpoints that exist. `foreseen`: by segment, of all checkpoints that it will have;
+    nothing where jobs cannot wait for each other. `datasets`: folder of each test set. `per_item`:
+    checkpoints of one work item. `most_items`: of one submission.
+    """
+
+    wanted: Sequence[CheckpointEvals]
+    foreseen: Callable[[str], Sequence[CheckpointEvals]]
+    datasets: Mapping[str, str]
+    resources: ResourceConfig
+    per_item: int
+    most_items: int
+
+    def items(
+        self, tasks: Sequence[CheckpointEvals], *, at_most: int | None = None
+    ) -> tuple[ScoreItem, ...]:
+        """Return work items that score some checkpoints, each about as many as the others."""
+        if not tasks:
+            return ()
+        num_items = math.ceil(len(tasks) / self.per_item)
+        size = math.ceil(len(tasks) / min(num_items, at_most or num_items))
+        return tuple(self._item(tasks[first : first + size]) for first in range(0, len(tasks), size))
+
+    def after(self, segments: Collection[str], observed: Observed) -> tuple[ScoreItem, ...]:
+        """Return work items for all that trainings of some segments will leave to be scored."""
+        kept = [key for key in segments if key not in observed.history.cancelled]
+        foreseen = [task for key in kept for task in self.foreseen(key)]
+        return self.items(unscored(foreseen, observed), at_most=self.most_items)
+
+    def _item(self, tasks: Sequence[CheckpointEvals]) -> ScoreItem:
+        names = {spec.dataset for task in tasks for spec in task.evals}
+        return ScoreItem(
+            checkpoints=tuple(tasks),
+            datasets={name: self.datasets[name] for name in sorted(names)},
+            resources=self.resources,
+        )
+
+
+def trainings_without_scorers(observed: Observed, over: Collection[str]) -> Iterator[SubmissionRecord]:
+    """Yield the submissions of trainings in the queue for which no scorers were handed over."""
+    listed = {job.name for job in observed.queue.jobs} if observed.queue else set()
+    records = observed.history.submissions
+    followed = {record.after for record in records.values() if _is_handed_over(record, over)}
+    for record in records.values():
+        is_training = record.where == observed.where and not record.checkpoints
+        if record.id in listed and is_training and record.id not in followed:
+            yield record
+
+
+def pending(
+    scoring: Scoring,
+    observed: Observed,
+    states: Mapping[str, tuple[State, str]],
+    *,
+    most_failures: int,
+    over: Collection[str],
+) -> list[CheckpointEvals]:
+    """Return the checkpoints that are to be scored now.
+
+    A segment's checkpoints wait for the scorers that come after it, and without any until it is over,
+    so that a job scores many; unless there are enough to fill a work item already.
+    """
+    now, later = scores_in_hand(observed, over)
+    failures = score_failures(observed)
+    found = [
+        task
+        for task in unscored(scoring.wanted, observed)
+        if task.checkpoint not in now
+        and failures.get(task.checkpoint, 0) < most_failures
+        and states[task.segment][0] is not State.cancelled
+    ]
+    if len(found) >= scoring.per_item:
+        return found
+    return [t for t in found if t.checkpoint not in later and states[t.segment][0] in OVER]
+
+
+def _is_handed_over(record: SubmissionRecord, over: Collection[str]) -> bool:
+    is_open = record.state is SubmissionState.unresolved and record.id not in over
+    return record.was_accepted or is_open
