@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from launcher.records import lease
@@ -23,9 +24,9 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 
 def jobs(cluster: SlurmCluster) -> list[list[str]]:
-    """Return id, name and number of nodes of each job."""
+    """Return id, name and number of nodes of each job that trains."""
     shown = cluster.client("squeue", "--me", "--noheader", "-o", "%A %j %D")
-    return [line.split() for line in shown.splitlines()]
+    return [line.split() for line in shown.splitlines() if "-train-" in line]
 
 
 def only_segment(root: Path) -> Path:
@@ -93,13 +94,15 @@ def test_what_the_user_cancels_is_saved_and_stays_cancelled_until_resume(
 def test_a_job_that_the_ledger_does_not_know_is_adopted(cluster: SlurmCluster, root: Path) -> None:
     assert run("launcher", *LONG, root=root, env=cluster.env).returncode == 0
     (ledger,) = Root(root).ledger.iterdir()
-    before_sbatch, after_sbatch = ledger.read_bytes().splitlines(keepends=True)
+    before_sbatch, after_sbatch, *of_scorers = ledger.read_bytes().splitlines(keepends=True)
     assert Act.submitted.value.encode() in after_sbatch
+    cluster.client("scancel", msgspec.json.decode(of_scorers[1])["job_id"])
     ledger.write_bytes(before_sbatch)
     again = run("launcher", *LONG, root=root, env=cluster.env)
     assert f"adopted job {jobs(cluster)[0][0]}" in again.stderr
     assert len(jobs(cluster)) == 1
-    assert len(read_history(Root(root).ledger).submissions) == 1
+    training, scorers = read_history(Root(root).ledger).submissions.values()
+    assert scorers.after == training.id
 
 
 def test_nothing_is_submitted_while_the_queue_cannot_be_asked(
@@ -113,5 +116,5 @@ def test_nothing_is_submitted_while_the_queue_cannot_be_asked(
     finally:
         cluster.daemon("slurmctld").send_signal(signal.SIGCONT)
     assert "did not answer in 2 s" in done.stderr
-    assert len(read_history(Root(root).ledger).submissions) == 1
+    assert len(read_history(Root(root).ledger).submissions) == 2
     wait_for(lambda: len(jobs(cluster)) == 1, "the controller to answer again")

@@ -1,0 +1,49 @@
+"""Scoring on a real Slurm cluster, with nobody at the login node once the sweep is launched."""
+
+from pathlib import Path
+
+import pytest
+
+from launcher.records.ledger import read_history
+from sweeps.folders import Root
+from tests.commands import TINY, run, wait_for
+from tests.launcher.processes import SCORER, expected_scores, processes, refute_difference, scores_of
+from tests.slurm.cluster import SlurmCluster
+from tests.training.segments import expansion_of
+
+SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=10")
+SHORT = (*SWEEP, "samples_seen=2560")
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+
+def jobs(cluster: SlurmCluster) -> list[str]:
+    """Return the names of all jobs."""
+    return cluster.client("squeue", "--me", "--noheader", "-o", "%j").split()
+
+
+def test_one_launch_trains_and_scores_everything(
+    cluster: SlurmCluster, root: Path, undisturbed: Path
+) -> None:
+    assert run("launcher", *SWEEP, root=root, env=cluster.env).returncode == 0
+    wait_for(lambda: not jobs(cluster), "all jobs to end", timeout_s=240)
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny"))
+    again = run("launcher", *SWEEP, root=root, env=cluster.env)
+    assert "nothing to do: every run is done" in again.stdout
+    known = list(read_history(Root(root).ledger).submissions.values())
+    assert [bool(record.checkpoints) for record in known] == [False, True] * 2
+
+
+def test_a_scorer_that_is_killed_and_starts_again_scores_everything_once(
+    cluster: SlurmCluster, root: Path
+) -> None:
+    assert run("launcher", *SHORT, root=root, env=cluster.env).returncode == 0
+    (scorer,) = wait_for(lambda: processes(root, SCORER), "a scoring process", timeout_s=120)
+    scorer.kill()
+    wait_for(lambda: processes(root, SCORER) not in ([], [scorer]), "another one", timeout_s=120)
+    job_id = cluster.client("squeue", "--me", "--noheader", "-o", "%A").strip()
+    cluster.client("scontrol", "requeue", job_id)
+    wait_for(lambda: not jobs(cluster), "all jobs to end", timeout_s=240)
+    scores = scores_of(root)
+    assert set(scores) == expected_scores(expansion_of("sweep=tiny", "samples_seen=2560"))
+    assert set(scores.values()) == {1}
