@@ -4,6 +4,7 @@ ROOT/sweeps/<sweep>.json          the expansion as it was launched
 ROOT/segments/<key>/              config, states, weights, metrics, lease, done marker
 ROOT/submissions/<id>/            work items, batch script, output of the jobs
 ROOT/ledger/<n>.jsonl             what the launcher did, one file a launcher
+ROOT/limits/<cluster>.json        what each cluster allows, for an hour
 ROOT/results/                     inbox, parts and manifests of the table
 ROOT/data/                        generated data sets
 ROOT/code/<id>/                   the code that jobs run, as it was when they were submitted
@@ -71,6 +72,10 @@ class Root:
     def submission(self, name: str) -> Path:
         """Folder of one submission."""
         return self.submissions / name
+
+    def limits(self, cluster: str) -> Path:
+        """File that keeps what a cluster allows."""
+        return self.path / "limits" / f"{cluster}.json"
 
     def report(self, sweep: str) -> Path:
         """Folder of one sweep's reports."""

@@ -1,12 +1,14 @@
 """What reconciling needs of a machine; two kinds of machine offer it."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from conf.schema import ClusterConfig, ClusterKind, PolicyConfig
 from launcher.machines.local import LocalExecutor
-from launcher.machines.queue import Queue
+from launcher.machines.queue import Ended, Queue
 from launcher.machines.slurm import SlurmExecutor
 from launcher.records.submission import Submission
+from sweeps.folders import Root
 
 
 class Executor(Protocol):
@@ -23,6 +25,28 @@ class Executor(Protocol):
         Raises:
             QueueUnknown: the scheduler could not be asked.
         """
+        ...
+
+    @property
+    def max_array_size(self) -> int:
+        """How many items one submission may have."""
+        ...
+
+    def refuse_excess(self, num_nodes: int) -> None:
+        """Check jobs of so many nodes against the limits of the machine.
+
+        Raises:
+            UsageError: they exceed one.
+            QueueUnknown: the scheduler could not be asked.
+        """
+        ...
+
+    def room(self, queue: Queue) -> int | None:
+        """Return how many more jobs the scheduler's limits allow this user; None = any number."""
+        ...
+
+    def ends(self, job_ids: Collection[str]) -> tuple[Ended, ...] | None:
+        """Return how jobs ended that the queue has forgotten, or None where nobody knows."""
         ...
 
     def submit(self, submission: Submission) -> str:
@@ -48,8 +72,8 @@ class Executor(Protocol):
         ...
 
 
-def executor_for(cluster: ClusterConfig, policy: PolicyConfig) -> Executor:
-    """Return the executor of a cluster."""
+def executor_for(cluster: ClusterConfig, policy: PolicyConfig, root: Root) -> Executor:
+    """Return the executor of a cluster, for work under a root."""
     if cluster.kind is ClusterKind.local:
         return LocalExecutor(cluster)
-    return SlurmExecutor(cluster, policy)
+    return SlurmExecutor(cluster, policy, root)

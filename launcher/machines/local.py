@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import psutil
@@ -26,6 +26,8 @@ MODULE = "launcher.jobs.supervisor"
 
 class LocalExecutor:
     """Starts supervisors here; their process is the job."""
+
+    max_array_size = 1
 
     def __init__(self, cluster: ClusterConfig) -> None:
         self.all_cores = cluster.cores_per_node or usable_cores()
@@ -48,6 +50,15 @@ class LocalExecutor:
             for pid, folder in self._folders.items()
         )
         return Queue(asked_at=asked_at, jobs=jobs)
+
+    def refuse_excess(self, num_nodes: int) -> None:
+        """Refuse nothing: a job larger than the machine has it to itself."""
+
+    def room(self, queue: Queue) -> None:
+        """Return None: nobody counts jobs here."""
+
+    def ends(self, job_ids: Collection[str]) -> None:
+        """Return None: only a supervisor itself says how it ended."""
 
     def submit(self, submission: Submission) -> str:
         """Start a supervisor; the job id is its process id.

@@ -2,29 +2,68 @@
 
 from dataclasses import dataclass
 
+from launcher.records.outcome import Outcome
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One line of the queue. `indices` are array indices; None = a job that is no array."""
+    """One line of the queue. `indices` are array indices; None = a job that is no array.
+
+    `account`, `qos`, `partition`: what limits count it against, empty where the scheduler keeps none.
+    """
 
     job_id: str
     name: str
     indices: frozenset[int] | None
     is_running: bool
+    account: str = ""
+    qos: str = ""
+    partition: str = ""
+
+    @property
+    def num_tasks(self) -> int:
+        """How many jobs a limit takes it for: each array task is one."""
+        return 1 if self.indices is None else len(self.indices)
 
     def lists(self, index: int) -> bool:
         """Return whether item `index` of the submission is alive in this line."""
-        return index == 0 if self.indices is None else index in self.indices
+        return _lists(self.indices, index)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """A job, or tasks of an array, of which the scheduler still knows how they ended.
+
+    `outcome` None: it says nothing of the work (an exit status of 0 proves nothing). `reason`: in the
+    scheduler's words.
+    """
+
+    name: str
+    indices: frozenset[int] | None
+    outcome: Outcome | None
+    reason: str = ""
+
+    def lists(self, index: int) -> bool:
+        """Return whether item `index` of the submission ended in this line."""
+        return _lists(self.indices, index)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Queue:
-    """A good answer: every job of the user that the scheduler knows. `asked_at`: when it was asked."""
+    """A good answer: every job of the user that the scheduler knows. `asked_at`: when it was asked.
+
+    `jobs` are alive; `ended` are those of which it still tells the end.
+    """
 
     asked_at: float
     jobs: tuple[Job, ...]
+    ended: tuple[Ended, ...] = ()
 
     def job_of(self, submission: str, index: int) -> Job | None:
         """Return the line in which an item is alive; a running one before a pending one."""
         found = [job for job in self.jobs if job.name == submission and job.lists(index)]
         return max(found, key=lambda job: job.is_running, default=None)
+
+
+def _lists(indices: frozenset[int] | None, index: int) -> bool:
+    return index == 0 if indices is None else index in indices

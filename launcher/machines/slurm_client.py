@@ -7,49 +7,86 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from launcher.machines.queue import Job, Queue
+from launcher.machines.queue import Ended, Job, Queue
+from launcher.records.outcome import Outcome
 from sweeps.errors import QueueUnknown, UsageError
 
-FIELDS = ("ArrayJobID", "ArrayTaskID", "JobID", "State", "Name")
+FIELDS = (
+    "ArrayJobID", "ArrayTaskID", "JobID", "State", "Reason", "NodeList", "Account", "QOS", "Partition",
+    "Name",
+)  # fmt: skip
 """Columns asked of squeue. The name comes last: it may hold the separator, and even a newline."""
 
 RUNNING_STATES = {"RUNNING", "COMPLETING", "STAGE_OUT", "SIGNALING", "SUSPENDED", "STOPPED"}
-ENDED_STATES = {
-    "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY",
-    "PREEMPTED", "REVOKED", "TIMEOUT",
-}  # fmt: skip
+ENDED_STATES: dict[str, Outcome | None] = {
+    "BOOT_FAIL": Outcome.node_failure,
+    "CANCELLED": Outcome.cancelled,
+    "COMPLETED": None,
+    "DEADLINE": Outcome.time_limit,
+    "FAILED": Outcome.crashed,
+    "NODE_FAIL": Outcome.node_failure,
+    "OUT_OF_MEMORY": Outcome.out_of_memory,
+    "PREEMPTED": Outcome.preempted,
+    "REVOKED": None,
+    "TIMEOUT": Outcome.time_limit,
+}
+"""What a job was, that the controller still remembers for a while (MinJobAge), or sacct for good."""
 
+CANCELLED_BY_SLURM = {"DependencyNeverSatisfied", "InvalidAccount", "InvalidQOS"}
+"""Reasons for which Slurm itself cancels what waits."""
+
+EMPTY = {"", "(null)", "N/A", "None", "None assigned"}
 RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
 
 
 def ask_queue(timeout_s: float) -> Queue:
-    """Return the jobs of this user.
+    """Return the jobs of this user, those that ended a moment ago included.
 
     Raises:
         QueueUnknown: squeue failed or did not answer in time.
     """
     asked_at = time.time()
     columns = ",".join(f"{field}:|" for field in FIELDS)
-    shown = client(["squeue", "--me", "--noheader", "-O", columns], timeout_s)
-    return Queue(asked_at=asked_at, jobs=tuple(parse_queue(shown)))
+    shown = client(["squeue", "--me", "--noheader", "--states=all", "-O", columns], timeout_s)
+    lines = list(parse_queue(shown))
+    return Queue(
+        asked_at=asked_at,
+        jobs=tuple(line for line in lines if isinstance(line, Job)),
+        ended=tuple(line for line in lines if isinstance(line, Ended)),
+    )
 
 
-def parse_queue(shown: str) -> Iterator[Job]:
+def parse_queue(shown: str) -> Iterator[Job | Ended]:
     """Yield the jobs in squeue's output; lines that are parts of a name with a newline are dropped."""
     for line in shown.splitlines():
         fields = line.split("|", len(FIELDS) - 1)
         if len(fields) < len(FIELDS) or not fields[0].strip().isdigit():
             continue
-        array_id, task, job_id, state, name = (field.strip() for field in fields)
+        array_id, task, job_id, state, reason, nodes, *charged, name = map(str.strip, fields)
+        name, is_array = name.removesuffix("|"), task != "N/A"
+        indices = frozenset(parse_indices(task)) if is_array else None
         if state in ENDED_STATES:
+            yield ended(name, indices, state, reason=reason, nodes=nodes)
             continue
-        is_array = task != "N/A"
+        account, qos, partition = ("" if word in EMPTY else word for word in charged)
         yield Job(
             job_id=f"{array_id}_{task}" if is_array and task.isdigit() else job_id,
-            name=name.removesuffix("|"),
-            indices=frozenset(parse_indices(task)) if is_array else None,
+            name=name,
+            indices=indices,
             is_running=state in RUNNING_STATES,
+            account=account,
+            qos=qos,
+            partition=partition,
         )
+
+
+def ended(name: str, indices: frozenset[int] | None, state: str, *, reason: str, nodes: str) -> Ended:
+    """Return how a job ended whose state is one of ENDED_STATES."""
+    outcome = ENDED_STATES[state]
+    if outcome is Outcome.cancelled and reason in CANCELLED_BY_SLURM:
+        outcome = None
+    words = [state, "" if reason in EMPTY else reason, "" if nodes in EMPTY else f"on {nodes}"]
+    return Ended(name=name, indices=indices, outcome=outcome, reason=" ".join(filter(None, words)))
 
 
 def parse_indices(text: str) -> list[int]:

@@ -3,8 +3,8 @@
 import logging
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from conf.schema import ClusterConfig, PolicyConfig
@@ -96,31 +96,15 @@ def _submit_what_fits(action: Submit, site: Site, jobs: list[Job]) -> bool:
         if len(action.items) == 1:
             log.info("%s; what is left waits for the next pass", error)
             return False
-        return all(_submit_what_fits(half, site, jobs) for half in _halves(action))
+        half = len(action.items) // 2
+        parts = (action.of(action.items[:half]), action.of(action.items[half:]))
+        return all(_submit_what_fits(part, site, jobs) for part in parts)
     if job is None:
         return False  # a scheduler that gives no clear answer is in trouble, and each call takes long
     jobs.append(job)
     if not action.scores:
         return True
     return _submit_what_fits(Submit(items=action.scores, after=job.name), site, jobs)
-
-
-def _halves(action: Submit) -> list[Submit]:
-    """Return two submissions in place of one, each with the scorers of its own trainings."""
-    half = len(action.items) // 2
-    parts = (action.items[:half], action.items[half:])
-    return [
-        replace(action, items=part, scores=_only_of({item.key for item in part}, action.scores))
-        for part in parts
-    ]
-
-
-def _only_of(segments: Collection[str], scores: Iterable[ScoreItem]) -> tuple[ScoreItem, ...]:
-    kept = (
-        replace(item, checkpoints=tuple(c for c in item.checkpoints if c.segment in segments))
-        for item in scores
-    )
-    return tuple(item for item in kept if item.checkpoints)
 
 
 def _submit(action: Submit, site: Site) -> Job | None:

@@ -94,7 +94,7 @@ def cancel(sweep: Sweep) -> list[Stance]:
 
 def _end(keys: Collection[str], history: History, sweep: Sweep) -> None:
     """End the jobs that work on some segments, as far as the scheduler can be asked now."""
-    executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
+    executor = executor_for(sweep.launch.cluster, sweep.launch.policy, sweep.root)
     try:
         for job_id in live_jobs(keys, history, executor.queue()):
             executor.stop(job_id)

@@ -16,6 +16,7 @@ from launcher.reconcile.sweep import Sweep, sweep_of
 from launcher.records.ledger import Ledger
 from sweeps import frozen
 from sweeps.compose import Request, WholeRequest
+from sweeps.cost import num_nodes
 from sweeps.errors import UsageError
 from sweeps.expansion import Expansion, expand
 from sweeps.folders import make_folders
@@ -53,8 +54,9 @@ def launch(whole: WholeRequest, *, until_complete: bool) -> Launched:
     everything = sweep.expansion
     if len(whole.cells) > len(request.cells):
         everything = expand(sweep.name, whole.cells, whole.configs, standing_cuts(sweep.root))
-    executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
+    executor = executor_for(sweep.launch.cluster, sweep.launch.policy, sweep.root)
     where = executor.where
+    executor.refuse_excess(_most_nodes(sweep))
     make_folders(sweep.root)
     changed = f" with {', '.join(request.overrides)}" if request.overrides else ""
     log.info("sweep %s%s on %s, root %s", sweep.name, changed, where, sweep.root.path)
@@ -77,6 +79,11 @@ def obstacle(sweep: Sweep) -> str:
     except UsageError as error:
         return str(error)
     return ""
+
+
+def _most_nodes(sweep: Sweep) -> int:
+    cluster = sweep.launch.cluster
+    return max(num_nodes(run.config.resources, cluster) for run in sweep.expansion.runs)
 
 
 @contextlib.contextmanager

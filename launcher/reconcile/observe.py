@@ -42,7 +42,8 @@ class Observed:
     """All that a pass knows. `queue` None: it could not be asked, so nothing may be concluded.
 
     `claims`: of checkpoints that are being scored, or could not be. `free_cores`: how many may be taken
-    now, of `all_cores`; None where the scheduler sees to that.
+    now, of `all_cores`; None where the scheduler sees to that. `room`: how many more jobs the limits on
+    this user allow; None = any number, or unknown.
     """
 
     where: str
@@ -53,6 +54,7 @@ class Observed:
     claims: Mapping[str, Claim] = field(default_factory=dict)
     free_cores: int | None = None
     all_cores: int | None = None
+    room: int | None = None
 
 
 def observe(root: Root, segments: Iterable[Segment], history: History, executor: Executor) -> Observed:

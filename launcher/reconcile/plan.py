@@ -31,7 +31,7 @@ Trainings are handed over together with the scorers that start when they are ove
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conf.schema import PolicyConfig, ResourceConfig
 from launcher.machines.queue import Job, Queue
@@ -115,6 +115,15 @@ class Submit:
     scores: tuple[ScoreItem, ...] = ()
     after: str = ""
 
+    def of(self, items: tuple[WorkItem, ...]) -> "Submit":
+        """Return the submission of some of these items, with the scorers of its own trainings."""
+        keys = {item.key for item in items}
+        kept = (
+            replace(item, checkpoints=tuple(c for c in item.checkpoints if c.segment in keys))
+            for item in self.scores
+        )
+        return replace(self, items=items, scores=tuple(item for item in kept if item.checkpoints))
+
 
 Action = Adopt | NoteUnlisted | GiveUp | NoteEnded | NoteLeft | Cancel | Submit
 
@@ -135,7 +144,8 @@ def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: i
     unwanted = live_jobs(observed.history.cancelled, observed.history, observed.queue)
     states = segment_states(work.segments, observed, policy.fruitless_attempts, over)
     ready = _Ready(work, observed, policy, over, states)
-    return [*settled, *map(_cancel, unwanted), *_submissions(ready, max_array_size)]
+    submissions = _that_fit(_submissions(ready, max_array_size), observed.room)
+    return [*settled, *map(_cancel, unwanted), *submissions]
 
 
 def _cancel(job_id: str) -> Cancel:
@@ -210,6 +220,22 @@ def _submissions(ready: "_Ready", max_array_size: int) -> Iterator[Submit]:
 def _split(items: Sequence[WorkItem], size: int) -> Iterator[tuple[WorkItem, ...]]:
     for first in range(0, len(items), size):
         yield tuple(items[first : first + size])
+
+
+def _that_fit(submissions: Iterable[Submit], room: int | None) -> Iterator[Submit]:
+    """Yield submissions until their items, each a job to the scheduler, fill the room there is.
+
+    Scorers that do not fit are handed over when their trainings are over.
+    """
+    for submit in submissions:
+        if room is None:
+            yield submit
+        elif room > 0:
+            fitting = submit.of(submit.items[:room])
+            room -= len(fitting.items)
+            fitting = replace(fitting, scores=fitting.scores[:room])
+            room -= len(fitting.scores)
+            yield fitting
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
@@ -28,6 +28,7 @@ from launcher.reconcile.scores import Scoring
 from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.sweep import Sweep, statuses_of, wanted_of
 from launcher.records.ledger import Ledger, SubmissionState
+from launcher.text import plural
 from sweeps.cost import estimate
 from sweeps.expansion import owners_of
 from sweeps.items import CheckpointEvals, TrainItem
@@ -68,7 +69,7 @@ class Reconciler:
         policy = self._sweep.launch.policy
         events = checkpoint_events(self._sweep.root, self._sweep.expansion, observed.segments)
         wanted = wanted_of(self._sweep, events)
-        actions = plan(self._work(wanted), observed, policy, self._max_array_size)
+        actions = plan(self._work(wanted), observed, policy, self._executor.max_array_size)
         jobs = apply(actions, self._site)
         self._num_submissions += len(jobs)
         if observed.queue is not None:
@@ -76,6 +77,7 @@ class Reconciler:
             observed = replace(observed, queue=queue)
         self._warn_of_other_machines(observed)
         statuses = statuses_of(self._sweep, observed, wanted)
+        _say_what_waits(observed.room, jobs, statuses)
         completions = completion_events(self._sweep.root, self._sweep.expansion, statuses)
         deliver([*events, *completions], self._sweep.hooks, self._ledger)
         if store.num_inbox_files(self._sweep.root.results) >= COMPACT_FILES:
@@ -144,7 +146,10 @@ class Reconciler:
     def _observe(self) -> Observed:
         self._ledger.refresh()
         segments = self._sweep.expansion.segments.values()
-        return observe(self._sweep.root, segments, self._ledger.history, self._executor)
+        observed = observe(self._sweep.root, segments, self._ledger.history, self._executor)
+        if observed.queue is None:
+            return observed
+        return replace(observed, room=self._executor.room(observed.queue))
 
     def _wait(self) -> None:
         """Wait until another pass is worth while: locally, as soon as some process has ended."""
@@ -164,7 +169,7 @@ class Reconciler:
             datasets={n: self._sweep.root.absolute(d.path) for n, d in datasets.items()},
             resources=ResourceConfig(),
             per_item=self._sweep.launch.policy.scores_per_item,
-            most_items=self._max_array_size,
+            most_items=self._executor.max_array_size,
         )
         return Work(segments=self._sweep.expansion.segments, train=self._train, scoring=scoring)
 
@@ -179,9 +184,15 @@ class Reconciler:
     def _is_local(self) -> bool:
         return self._sweep.launch.cluster.kind is ClusterKind.local
 
-    @property
-    def _max_array_size(self) -> int:
-        return 1 if self._is_local else self._sweep.launch.cluster.max_array_size
+
+def _say_what_waits(room: int | None, jobs: Iterable[Job], statuses: Iterable[RunStatus]) -> None:
+    """Say that runs wait for the user's own jobs to end, where a limit leaves no room for more."""
+    if room is None or sum(job.num_tasks for job in jobs) < room:
+        return
+    if waiting := sum(status.state is State.waiting for status in statuses):
+        log.info(
+            "limits on jobs leave no room for more of yours now; waiting: %s", plural(waiting, "run")
+        )
 
 
 def _train_items(sweep: Sweep) -> list[TrainItem]:

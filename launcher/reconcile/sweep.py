@@ -54,7 +54,7 @@ def current_statuses(sweep: Sweep) -> list[RunStatus]:
     if not sweep.root.is_mine:
         log.warning("%s belongs to another user; what is alive is unknown", sweep.root.path)
         return _shown(sweep, observe_files(sweep.root, segments, history))
-    executor = executor_for(sweep.launch.cluster, sweep.launch.policy)
+    executor = executor_for(sweep.launch.cluster, sweep.launch.policy, sweep.root)
     try:
         observed = observe(sweep.root, segments, history, executor)
     except UsageError as error:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from conf.schema import ClusterConfig, ClusterKind, PolicyConfig, ResourceConfig
-from launcher.machines.queue import Job
+from launcher.machines.accounting import parse_ends
+from launcher.machines.queue import Ended, Job
 from launcher.machines.sbatch import script
 from launcher.machines.slurm_client import clean_environment, client, parse_indices, parse_queue
+from launcher.records.outcome import Outcome
 from launcher.records.submission import Submission
 from sweeps.compose import compose_request
 from sweeps.errors import QueueUnknown, UsageError
@@ -42,24 +44,75 @@ def test_indices_that_are_cut_are_unknown_and_not_empty(text: str) -> None:
 def test_the_queue_is_read_past_other_peoples_names() -> None:
     shown = "\n".join(
         [
-            "12|N/A|12|RUNNING|isogrid-a-train-1|",
-            "13|0-1,3%2|13|PENDING|isogrid-a-train-2|",
-            "13|2|15|RUNNING|isogrid-a-train-2|",
-            "16|N/A|16|RUNNING|a|name with | bars|",
-            "17|N/A|17|PENDING|a name",
+            "12|N/A|12|RUNNING|None|n1|lab|normal|main|isogrid-a-train-1|",
+            "13|0-1,3%2|13|PENDING|(Nodes down, drained)||lab|few|main,gpu|isogrid-a-train-2|",
+            "13|2|15|RUNNING|None|n[1-2]|lab|few|main|isogrid-a-train-2|",
+            "16|N/A|16|RUNNING|None|n1|(null)|(null)|main|a|name with | bars|",
+            "17|N/A|17|PENDING|Priority||(null)|(null)|main|a name",
             "with a newline|",
-            "18|N/A|18|COMPLETED|isogrid-a-train-3|",
-            "19|N/A|19|REQUEUED|isogrid-a-train-4|",
+            "19|N/A|19|REQUEUED|None||(null)|(null)|main|isogrid-a-train-4|",
             "",
         ]
     )
+    few = {"account": "lab", "qos": "few"}
     assert list(parse_queue(shown)) == [
-        Job(job_id="12", name="isogrid-a-train-1", indices=None, is_running=True),
-        Job(job_id="13", name="isogrid-a-train-2", indices=frozenset({0, 1, 3}), is_running=False),
-        Job(job_id="13_2", name="isogrid-a-train-2", indices=frozenset({2}), is_running=True),
-        Job(job_id="16", name="a|name with | bars", indices=None, is_running=True),
-        Job(job_id="17", name="a name", indices=None, is_running=False),
-        Job(job_id="19", name="isogrid-a-train-4", indices=None, is_running=False),
+        Job(job_id="12", name="isogrid-a-train-1", indices=None, is_running=True,
+            account="lab", qos="normal", partition="main"),
+        Job(job_id="13", name="isogrid-a-train-2", indices=frozenset({0, 1, 3}), is_running=False,
+            partition="main,gpu", **few),
+        Job(job_id="13_2", name="isogrid-a-train-2", indices=frozenset({2}), is_running=True,
+            partition="main", **few),
+        Job(job_id="16", name="a|name with | bars", indices=None, is_running=True, partition="main"),
+        Job(job_id="17", name="a name", indices=None, is_running=False, partition="main"),
+        Job(job_id="19", name="isogrid-a-train-4", indices=None, is_running=False, partition="main"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "nodes", "outcome", "said"),
+    [
+        ("CANCELLED", "None", "n1", Outcome.cancelled, "CANCELLED on n1"),
+        ("CANCELLED", "JobHeldUser", "", Outcome.cancelled, "CANCELLED JobHeldUser"),
+        ("CANCELLED", "DependencyNeverSatisfied", "", None, "CANCELLED DependencyNeverSatisfied"),
+        ("NODE_FAIL", "None", "n[1-2]", Outcome.node_failure, "NODE_FAIL on n[1-2]"),
+        (
+            "OUT_OF_MEMORY",
+            "OutOfMemory",
+            "n1",
+            Outcome.out_of_memory,
+            "OUT_OF_MEMORY OutOfMemory on n1",
+        ),
+        ("TIMEOUT", "TimeLimit", "n1", Outcome.time_limit, "TIMEOUT TimeLimit on n1"),
+        ("PREEMPTED", "None", "n1", Outcome.preempted, "PREEMPTED on n1"),
+        ("FAILED", "NonZeroExitCode", "n1", Outcome.crashed, "FAILED NonZeroExitCode on n1"),
+        ("COMPLETED", "None", "n1", None, "COMPLETED on n1"),
+    ],
+)
+def test_the_queue_tells_for_a_while_how_jobs_ended(
+    state: str, reason: str, nodes: str, outcome: Outcome | None, said: str
+) -> None:
+    (line,) = parse_queue(f"18|0,3-4|18|{state}|{reason}|{nodes}|lab|few|main|isogrid-a-train-3|")
+    assert line == Ended(
+        name="isogrid-a-train-3", indices=frozenset({0, 3, 4}), outcome=outcome, reason=said
+    )
+
+
+def test_accounting_tells_it_of_jobs_that_the_controller_has_forgotten() -> None:
+    shown = "\n".join(
+        [
+            "2|CANCELLED by 1000|None|None assigned|isogrid-a-train-1",
+            "12_[0,3-5]|CANCELLED by 0|JobHeldUser|None assigned|isogrid-a-train-2",
+            "12_1|FAILED|None|n1|isogrid-a-train-2",
+            "12_2|RUNNING|None|n1|isogrid-a-train-2",
+            "14|COMPLETED|None|n1|name | with bars",
+            "",
+        ]
+    )
+    assert [(e.name, e.indices, e.outcome) for e in parse_ends(shown)] == [
+        ("isogrid-a-train-1", None, Outcome.cancelled),
+        ("isogrid-a-train-2", {0, 3, 4, 5}, Outcome.cancelled),
+        ("isogrid-a-train-2", {1}, Outcome.crashed),
+        ("name | with bars", None, None),
     ]
 
 

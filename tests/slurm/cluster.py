@@ -96,12 +96,13 @@ class SlurmCluster:
         gpus: int = 4,
         *,
         has_accounting: bool = False,
+        more: str = "",
     ) -> None:
         self.folder = folder
         self.is_kept = False
         """Whether the folder, with its logs, is to stay."""
         self._num_nodes, self._cpus, self._gpus = num_nodes, cpus, gpus
-        self._has_accounting = has_accounting
+        self._has_accounting, self._more = has_accounting, more
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         self.env = {
@@ -198,7 +199,7 @@ class SlurmCluster:
             "gpus": self._gpus,
         }
         etc = self.folder / "etc"
-        (etc / "slurm.conf").write_text(SLURM_CONF.format(**values))
+        (etc / "slurm.conf").write_text(SLURM_CONF.format(**values) + self._more)
         (etc / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
         # A gpu's file must be a character device, or Slurm silently counts none.
         for number in range(self._gpus):
@@ -265,11 +266,14 @@ class SlurmCluster:
 
 @contextlib.contextmanager
 def running_cluster(
-    num_nodes: int = 4, cpus: int = 8, *, has_accounting: bool = False
+    num_nodes: int = 4, cpus: int = 8, *, has_accounting: bool = False, more: str = ""
 ) -> Iterator[SlurmCluster]:
-    """Run a cluster in a folder with a short name: Slurm's sockets lie in it."""
+    """Run a cluster in a folder with a short name: Slurm's sockets lie in it.
+
+    `more` are further lines of its slurm.conf.
+    """
     folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
-    cluster = SlurmCluster(folder, num_nodes, cpus, has_accounting=has_accounting)
+    cluster = SlurmCluster(folder, num_nodes, cpus, has_accounting=has_accounting, more=more)
     try:
         cluster.start()
         yield cluster
