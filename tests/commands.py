@@ -23,11 +23,17 @@ def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str,
     return {**os.environ, "ISOGRID_ROOT": str(root), "COLUMNS": "200", **(extra or {})}
 
 
-def run(module: str, *arguments: str, root: Path, env: Mapping[str, str] | None = None) -> Any:
+def run(
+    module: str,
+    *arguments: str,
+    root: Path,
+    env: Mapping[str, str] | None = None,
+    checkout: Path = CHECKOUT,
+) -> Any:
     """Run `python -m module …` to its end; return the completed process."""
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
-        cwd=CHECKOUT,
+        cwd=checkout,
         env=environment(root, env),
         capture_output=True,
         text=True,
@@ -37,12 +43,16 @@ def run(module: str, *arguments: str, root: Path, env: Mapping[str, str] | None 
 
 
 def start(
-    module: str, *arguments: str, root: Path, env: Mapping[str, str] | None = None
+    module: str,
+    *arguments: str,
+    root: Path,
+    env: Mapping[str, str] | None = None,
+    checkout: Path = CHECKOUT,
 ) -> "subprocess.Popen[bytes]":
     """Start `python -m module …`; its output is thrown away."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
-        cwd=CHECKOUT,
+        cwd=checkout,
         env=environment(root, env),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
