@@ -1,14 +1,13 @@
 """Whether what was asked for is possible, before anything is written or handed over."""
 
 import importlib.util
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from conf.schema import ClusterConfig, RunConfig
 from evaluation.layout import is_test_set
+from launcher.reconcile.names import refuse_unsafe, refuse_unsafe_cluster, refuse_unsafe_root
 from launcher.reconcile.prepare import eval_datasets, generated_data
-from launcher.records.submission import refuse_unsafe
 from sweeps.errors import DataError, UsageError, choices
 from sweeps.expansion import Expansion, Run
 from sweeps.folders import Root, refuse_unusable
@@ -16,7 +15,6 @@ from sweeps.targets import refuse_missing_target
 from training.generate import made_with
 from training.patterns import existing_shards, expand_shards
 
-ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 UNSET = "???"
 
 
@@ -29,9 +27,8 @@ def refuse_impossible(root: Root, expansion: Expansion, cluster: ClusterConfig) 
     if not expansion.runs:
         raise UsageError(f"sweep {expansion.sweep} has no runs: give blocks with axes, exclude fewer")
     refuse_unsafe(expansion.sweep, "the sweep's name")
-    for name in cluster.env:
-        if not ENVIRONMENT_NAME.fullmatch(name):
-            raise UsageError(f"cluster.env: {name!r} is no name of an environment variable")
+    refuse_unsafe_cluster(cluster)
+    refuse_unsafe_root(root, cluster.kind)
     refuse_unusable(root)
     _refuse_unknown_names([run.config for run in expansion.runs])
     for run in _first_of_each_data(expansion.runs):

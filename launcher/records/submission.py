@@ -1,18 +1,15 @@
 """Submissions: work items handed over together, under a name by which their job is known."""
 
 import hashlib
-import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from conf.schema import ClusterConfig, PolicyConfig
 from sweeps import durable
-from sweeps.errors import DamagedFile, UsageError
+from sweeps.errors import DamagedFile
 from sweeps.folders import Root
 from sweeps.items import ScoreItem, TrainItem, WorkItem
-
-SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,16 +59,6 @@ def new_id(root: Root, sweep: str, kind: str) -> str:
 def root_mark(root: Root) -> str:
     """Return what the ids of all submissions of a root begin with."""
     return f"isogrid-{hashlib.sha256(str(root.path).encode()).hexdigest()[:6]}"
-
-
-def refuse_unsafe(name: str, what: str) -> None:
-    """Check a name that ends in paths and job names.
-
-    Raises:
-        UsageError: it holds other characters than letters, digits, dot, dash and underscore.
-    """
-    if not SAFE.fullmatch(name):
-        raise UsageError(f"{what} {name!r} becomes part of paths: use letters, digits, . _ and - only")
 
 
 def write(submission: Submission) -> None:

@@ -53,7 +53,7 @@ def test_a_job_that_waits_runs_what_was_submitted(
 
 def test_what_starts_again_on_this_machine_runs_what_was_submitted(root: Path, tmp_path: Path) -> None:
     checkout = copy_of_this(tmp_path / "checkout")
-    words = (*TINY, "samples_seen=7680", "resources.num_ranks=1")
+    words = (*TINY, "samples_seen=7680", "resources.num_ranks=1", "cluster.cores_per_node=64")
     launcher = start("launcher", *words, root=root, checkout=checkout)
     wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step", timeout_s=120)
     break_what_jobs_run(checkout)
