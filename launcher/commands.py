@@ -8,6 +8,9 @@ from typing import Any
 import msgspec
 
 from conf.schema import ClusterKind, Natural, OutputFormat
+from launcher.doctor.examination import examine
+from launcher.doctor.findings import findings_json, findings_text, has_problem
+from launcher.doctor.request import read_request
 from launcher.reconcile import intent
 from launcher.reconcile import launch as launching
 from launcher.reconcile.state import State
@@ -142,6 +145,19 @@ def logs(arguments: Sequence[str]) -> int:
     return 0
 
 
+def doctor(arguments: Sequence[str]) -> int:
+    """Check a cluster's preset, and the root, before anything is spent."""
+    request = read_request(arguments)
+    findings = examine(request.subject, job_wait_s=request.job_wait_s)
+    name = request.subject.cluster.name
+    _print(
+        request.format,
+        findings_json(name, findings),
+        lambda tty: findings_text(name, findings, is_terminal=tty),
+    )
+    return int(has_problem(findings))
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "launch": launch,
     "plan": plan,
@@ -150,6 +166,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "cancel": cancel,
     "resume": resume,
     "logs": logs,
+    "doctor": doctor,
 }
 
 

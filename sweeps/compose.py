@@ -82,6 +82,18 @@ def compose_whole(arguments: Sequence[str]) -> WholeRequest:
     return _compose_cells(arguments, whole=True)
 
 
+def compose_launch(arguments: Sequence[str]) -> LaunchConfig:
+    """Return what the overrides say of a launch, of whichever sweep.
+
+    Raises:
+        UsageError: an override is wrong.
+    """
+    with _hydra_errors(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        _register_schema()
+        none = SweepConfig(name="(none)", blocks=())
+        return _typed(Composer(none, _parse(arguments)).base(), LaunchConfig, "this launch")
+
+
 def _compose_cells(arguments: Sequence[str], *, whole: bool) -> WholeRequest:
     with _hydra_errors(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         _register_schema()

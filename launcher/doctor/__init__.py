@@ -1,0 +1,1 @@
+"""Whether a cluster's preset fits the cluster, before anything is spent."""
