@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from conf.schema import ClusterKind
 from launcher.doctor import preset
 from launcher.doctor.findings import Finding, Subject, has_problem, ok, problem, warning
-from launcher.doctor.folder import check_checkout, check_root
+from launcher.doctor.folder import check_prefix, check_root
 from launcher.doctor.network import check_host, check_interfaces, check_timeout, interfaces
 from launcher.doctor.site import NodeGroup, Partition, Site, ask_nodes, ask_site
 from launcher.doctor.software import check_modules, check_offline, check_python
@@ -44,7 +44,7 @@ def _machine_checks(subject: Subject) -> Iterator[Finding]:
     yield from check_modules(cluster, subject.timeout_s)
     yield from check_python(cluster, is_on_node=is_local)
     yield from check_offline(cluster.env, subject.runs)
-    yield from check_checkout(subject)
+    yield from check_prefix(subject)
     yield from check_root(subject)
 
 

@@ -6,6 +6,7 @@ What is written is a folder of its own beside the root's files, and is removed a
 import contextlib
 import os
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from conf.schema import ClusterKind
 from launcher.doctor.findings import Finding, Subject, ok, problem, warning
 from sweeps import durable
 from sweeps.errors import UsageError
-from sweeps.folders import CHECKOUT, Root, refuse_unusable
+from sweeps.folders import Root, refuse_unusable
 
 MOUNTS = Path("/proc/self/mounts")
 SHARED = {
@@ -49,9 +50,10 @@ def check_root(subject: Subject) -> Iterator[Finding]:
     yield from _room(place)
 
 
-def check_checkout(subject: Subject) -> Iterator[Finding]:
-    """Look at where the code lies: jobs run it."""
-    yield from _visible("checkout", CHECKOUT, CHECKOUT, subject.cluster.kind)
+def check_prefix(subject: Subject) -> Iterator[Finding]:
+    """Look at where Python and its packages lie; the code of a job is copied to the root."""
+    prefix = Path(sys.prefix)
+    yield from _visible("packages", prefix, prefix, subject.cluster.kind)
 
 
 def existing(root: Root) -> Path:

@@ -14,13 +14,14 @@ from pathlib import Path
 from conf.schema import ClusterConfig, ResourceConfig
 from launcher.doctor.findings import Finding, Subject, ok, problem, warning
 from launcher.doctor.folder import probe_folder
-from launcher.machines.batch import cores_per_task, environment_lines, named_options
+from launcher.machines.batch import code_lines, cores_per_task, environment_lines, named_options
 from launcher.machines.slurm_client import client
+from launcher.provenance import snapshot
 from launcher.text import plural
 from sweeps import durable
 from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.errors import QueueUnknown
-from sweeps.folders import CHECKOUT
+from sweeps.folders import Root
 
 SUBJECT, FINDINGS, SCRIPT, LOG = "subject.json", "findings.json", "job.sh", "job.log"
 TIME_MIN = 5
@@ -28,6 +29,7 @@ POLL_S = 1.0
 HIDDEN_S = 30.0
 """A network file system may hide a new file from another host for so long."""
 
+UNKNOWN = "unknown"
 ALIVE = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED"}
 
 
@@ -50,7 +52,8 @@ def check_by_job(subject: Subject, wait_s: float) -> Iterator[Finding]:
     """Run the probe on a compute node; wait no longer than `wait_s` for it to start and end."""
     with probe_folder(subject.root) as folder:
         durable.replace(folder / SUBJECT, durable.encode(replace(subject, runs=())))
-        durable.replace(folder / SCRIPT, job_script(subject.cluster, folder).encode())
+        code = snapshot.take(Root(folder)).folder
+        durable.replace(folder / SCRIPT, job_script(subject.cluster, folder, code).encode())
         try:
             shown = client(["sbatch", "--parsable", str(folder / SCRIPT)], subject.timeout_s)
         except QueueUnknown as error:
@@ -63,8 +66,8 @@ def check_by_job(subject: Subject, wait_s: float) -> Iterator[Finding]:
             client(["scancel", job_id], subject.timeout_s)
 
 
-def job_script(cluster: ClusterConfig, folder: Path) -> str:
-    """Return a batch script that runs the probe as ranks are run."""
+def job_script(cluster: ClusterConfig, folder: Path, code: Path) -> str:
+    """Return a batch script that runs the probe as ranks are run, from a copy of the code."""
     options = [
         "--job-name=isogrid-doctor",
         f"--output={folder / LOG}",
@@ -76,7 +79,7 @@ def job_script(cluster: ClusterConfig, folder: Path) -> str:
             "#!/bin/bash",
             *(f"#SBATCH {shlex.quote(option)}" for option in options),
             *environment_lines(cluster),
-            f"cd {shlex.quote(str(CHECKOUT))}",
+            *code_lines(code),
             f"exec {shlex.join([*probe, sys.executable, '-m', 'launcher.doctor.probe', str(folder)])}",
             "",
         ]
@@ -97,20 +100,31 @@ def _outcome(job_id: str, folder: Path, timeout_s: float, wait_s: float) -> Iter
             yield warning("job", f"{job_id} is {state} after {wait_s:.0f} s, and was cancelled", change)
             return
         gone_at = None if state in ALIVE else (gone_at or now)
-        if gone_at is not None and now > gone_at + HIDDEN_S:
+        if gone_at is not None and (_has_failed(state, folder) or now > gone_at + HIDDEN_S):
             yield _silent(job_id, state, folder)
             return
         time.sleep(POLL_S)
 
 
+def _has_failed(state: str, folder: Path) -> bool:
+    """Return whether a job that is over left no findings for sure, and said why."""
+    return state not in ("COMPLETED", UNKNOWN) and bool(_last_words(folder))
+
+
 def _silent(job_id: str, state: str, folder: Path) -> Finding:
-    log = folder / LOG
-    said = log.read_text(errors="replace").split("\n") if log.exists() else []
-    last = next((line for line in reversed(said) if line.strip()), "")
-    if last:
-        return problem("job", f"{job_id} ended as {state}: {last}", "mend what it says in the preset")
-    what = f"{job_id} ended as {state} and left nothing in {folder.parent}"
-    return problem("job", what, "put root and checkout where compute nodes see them")
+    what = f"{job_id} ended as {state}"
+    if last := _last_words(folder):
+        return problem("job", f"{what}: {last}", "mend what it says in the preset")
+    change = "put the root where compute nodes see it"
+    return problem("job", f"{what} and left nothing in {folder.parent}", change)
+
+
+def _last_words(folder: Path) -> str:
+    try:
+        said = (folder / LOG).read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return next((line.strip() for line in reversed(said) if line.strip()), "")
 
 
 def _state_of(job_id: str, timeout_s: float) -> str:
@@ -119,8 +133,8 @@ def _state_of(job_id: str, timeout_s: float) -> str:
             ["squeue", "--noheader", "--states=all", f"--jobs={job_id}", "--format=%T"], timeout_s
         )
     except QueueUnknown as error:
-        return "unknown" if "Invalid job id" in str(error) else "PENDING"
-    return shown.strip() or "unknown"
+        return UNKNOWN if "Invalid job id" in str(error) else "PENDING"
+    return shown.strip() or UNKNOWN
 
 
 def _one_node(cluster: ClusterConfig) -> ResourceConfig:

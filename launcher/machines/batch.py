@@ -1,6 +1,7 @@
 """What every batch script on a cluster says: who pays, where it runs, what its environment is."""
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 from conf.schema import ClusterConfig
@@ -30,3 +31,11 @@ def environment_lines(cluster: ClusterConfig) -> list[str]:
         *(f"module load {shlex.quote(module)}" for module in cluster.modules),
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(cluster.env.items())),
     ]
+
+
+def code_lines(code: Path) -> list[str]:
+    """Return the shell lines after which Python finds the code in a folder.
+
+    It looks into the current folder first, unless PYTHONSAFEPATH is set.
+    """
+    return ["unset PYTHONSAFEPATH", f"cd {shlex.quote(str(code))} || exit"]

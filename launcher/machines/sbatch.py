@@ -19,7 +19,7 @@ from typing import Any
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor as SubmititExecutor
 
-from conf.schema import ClusterConfig
+from launcher.machines.batch import code_lines, cores_per_task, environment_lines, named_options
 from launcher.machines.slurm_client import clean_environment, known_names
 from launcher.records.submission import Submission
 from sweeps.cost import num_nodes, ranks_per_node
@@ -118,7 +118,7 @@ def _parameters(submission: Submission) -> dict[str, Any]:
         "job_name": submission.id,
         "nodes": num_nodes(resources, cluster),
         "ntasks_per_node": tasks,
-        "cpus_per_task": _cores_per_task(cluster, tasks, cores),
+        "cpus_per_task": cores_per_task(cluster, tasks, cores),
         "time": cluster.time_min,
         "use_srun": False,
         "stderr_to_stdout": True,
@@ -131,39 +131,15 @@ def _parameters(submission: Submission) -> dict[str, Any]:
             **({"dependency": f"afterany:{submission.after_job}"} if submission.after_job else {}),
             **cluster.sbatch,
         },
-        **_named(cluster),
+        **named_options(cluster),
     }
-
-
-def _named(cluster: ClusterConfig) -> dict[str, Any]:
-    """Return the options that a cluster leaves to Slurm's defaults where it does not set them."""
-    options = {
-        "account": cluster.account,
-        "partition": cluster.partition,
-        "qos": cluster.qos,
-        "gpus_per_node": cluster.gpus_per_node or None,
-    }
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _cores_per_task(cluster: ClusterConfig, tasks: int, needed: int) -> int:
-    """Return all cores of a node divided among its tasks where they are known, else what is needed."""
-    if cluster.cores_per_node is None:
-        return needed
-    return max(needed, cluster.cores_per_node // tasks)
 
 
 def _setup(submission: Submission) -> list[str]:
-    """Return the shell lines before the payload; everything from a config is quoted.
-
-    Python finds the code in the current folder first, unless PYTHONSAFEPATH is set.
-    """
-    cluster = submission.cluster
+    """Return the shell lines before the payload; everything from a config is quoted."""
     return [
         "trap '' USR1",
-        *(f"module load {shlex.quote(module)}" for module in cluster.modules),
-        *(f"export {name}={shlex.quote(value)}" for name, value in sorted(cluster.env.items())),
+        *environment_lines(submission.cluster),
         'export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"',
-        "unset PYTHONSAFEPATH",
-        f"cd {shlex.quote(str(submission.code))} || exit",
+        *code_lines(submission.code),
     ]
