@@ -10,7 +10,8 @@ from launcher.commands import COMMANDS
 from launcher.reconcile.hooks import read_hooks
 from sweeps.compose import compose_request
 from sweeps.folders import CHECKOUT
-from tests.commands import OWN_CONF
+from tests.commands import OWN_CONF, run
+from tests.slurm.cluster import SlurmCluster
 
 README = (CHECKOUT / "README.md").read_text()
 SWEEP, DATA, CLUSTER, HOOKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
@@ -34,6 +35,22 @@ def test_its_sweep_and_cluster_compose(conf: str) -> None:
     assert len(compose_request([conf, "sweep=lr_study", "scale=small"]).configs) == 5
 
 
+@pytest.mark.slurm
+def test_its_cluster_is_examined_and_what_differs_is_named(
+    conf: str, root: Path, slurm_with_limits: SlurmCluster
+) -> None:
+    words = ("doctor", conf, "sweep=lr_study", "cluster=mine")
+    done = run("launcher", *words, root=root, env=slurm_with_limits.env)
+    assert done.returncode == 1, done.stderr
+    assert "no partition 'gpu': set cluster.partition. Choose from: main" in done.stdout
+    assert "no account 'my-project': set cluster.account. Choose from: lab, root" in done.stdout
+    mended = ("cluster.partition=main", "cluster.account=lab")
+    done = run("launcher", *words, *mended, root=root, env=slurm_with_limits.env)
+    wrong = re.findall(r"^✗ (\w+)", done.stdout, re.MULTILINE)
+    assert wrong == ["cores", "modules"], done.stdout
+    assert "cores_per_node=48, but nodes have 8 CPUs" in done.stdout
+
+
 def test_its_data_take_the_place_of_others(conf: str) -> None:
     (config, _) = compose_request([conf, "sweep=tiny", "data=my-laion"]).configs
     assert config.data.shards == "/scratch/laion/{00000..41455}.tar"
@@ -46,7 +63,7 @@ def test_its_hooks_are_hooks() -> None:
 
 
 def test_its_table_of_commands_is_complete() -> None:
-    shown = re.findall(r"^\| `(?:(\w+) )?(?:sweep=NAME|RUN)`", README, re.MULTILINE)
+    shown = re.findall(r"^\| `(?:(\w+) )?(?:sweep=NAME|RUN|cluster=NAME)`", README, re.MULTILINE)
     assert {name or "launch" for name in shown} == set(COMMANDS)
 
 

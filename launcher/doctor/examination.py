@@ -11,7 +11,7 @@ from launcher.doctor.network import check_host, check_interfaces, check_timeout,
 from launcher.doctor.site import NodeGroup, Partition, Site, ask_nodes, ask_site
 from launcher.doctor.software import check_modules, check_offline, check_python
 from launcher.doctor.trial import check_acceptance, check_by_job
-from launcher.machines.slurm_client import client, first_host
+from launcher.machines.slurm_client import client, hosts
 from sweeps.errors import QueueUnknown
 
 NEEDED = ("sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
@@ -85,7 +85,7 @@ def _controller_checks(subject: Subject, site: Site) -> Iterator[Finding]:
     if partition is not None:
         groups = ask_nodes(partition.name, subject.timeout_s)
         findings += _fit(subject, site, partition, groups)
-        host = first_host(partition.nodes, subject.timeout_s)
+        host = hosts(partition.nodes, subject.timeout_s)[0]
         findings += check_host(host, cluster.host_suffix, is_on_node=False)
     if not has_problem(findings):
         findings += check_acceptance(subject)

@@ -15,7 +15,7 @@ from launcher.doctor.network import check_host, check_interfaces, interfaces
 from launcher.doctor.software import check_python
 from launcher.doctor.trial import FINDINGS, SUBJECT
 from launcher.machines.host import this_host
-from launcher.machines.slurm_client import first_host
+from launcher.machines.slurm_client import hosts
 from sweeps import durable
 from sweeps.errors import DamagedFile
 
@@ -47,7 +47,7 @@ def main() -> int:
     subject = durable.read(folder / SUBJECT, Subject)
     if subject is None:
         raise DamagedFile(f"{folder / SUBJECT} is missing")
-    host = first_host(os.environ["SLURM_JOB_NODELIST"], subject.timeout_s)
+    host = hosts(os.environ["SLURM_JOB_NODELIST"], subject.timeout_s)[0]
     findings = tuple(examine_node(subject, folder, host))
     durable.replace(folder / FINDINGS, durable.encode(findings))
     return 0
