@@ -1,41 +1,22 @@
-"""The border to Hydra: command-line overrides and YAML become typed configs. Only here.
+"""What a command line asks for: the cells that it selects, and their typed configs.
 
-Hydra composes a config in about 60 ms, and a grid has thousands of points. So the base and each
-group choice are composed once, and a point is put together from those parts as plain data. That
-equals Hydra's own composition as long as a choice changes only its own group and a value can be set
-on the base; where it does not, the point is composed by Hydra (`Composer.full`).
+Parsing and composing are Hydra's (`sweeps.hydra_api`), how a grid's points are put together stands in
+`sweeps.points`; both are imported only where something is composed.
 """
 
-import contextlib
-import functools
 import hashlib
-import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
-
-import hydra
-import msgspec
-from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
-from yaml import YAMLError
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from conf.schema import LaunchConfig, RunConfig, SweepConfig
-from sweeps.errors import UsageError, choices
-from sweeps.folders import CONF
-from sweeps.grid import Cell, Settings, axes_of, cells_of, describe, select
-from sweeps.plain import assigned, find, has, plain, refers, resolved
-from sweeps.twin import app_node
+from sweeps.errors import UsageError
+from sweeps.grid import Cell, axes_of, cells_of, select
+from sweeps.typed import RUN_KEYS, typed
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from sweeps.hydra_api import Override
 
-RUN_KEYS = {field.name for field in fields(RunConfig)}
-LAUNCH_KEYS = {field.name for field in fields(LaunchConfig)}
 NO_SWEEP = "say which sweep: sweep=NAME, one of the files in conf/sweep/"
 
 
@@ -88,35 +69,13 @@ def compose_launch(arguments: Sequence[str]) -> LaunchConfig:
     Raises:
         UsageError: an override is wrong.
     """
-    with _hydra_errors(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        _register_schema()
+    from sweeps import hydra_api
+    from sweeps.points import Composer
+
+    with hydra_api.session():
         none = SweepConfig(name="(none)", blocks=())
-        return _typed(Composer(none, _parse(arguments)).base(), LaunchConfig, "this launch")
-
-
-def _compose_cells(arguments: Sequence[str], *, whole: bool) -> WholeRequest:
-    with _hydra_errors(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        _register_schema()
-        overrides = _parse(arguments)
-        sweep = _load_sweep(overrides)
-        cells = cells_of(sweep)
-        axes = axes_of(cells)
-        selection = {_key(o): _values(o) for o in overrides if _key(o) in axes}
-        common = [o for o in overrides if _key(o) not in axes and _key(o) != "sweep"]
-        composer = Composer(sweep, common)
-        chosen = select(cells, selection) if selection else cells
-        wanted = cells if whole else chosen
-        configs = [_typed(composer.point(c), RunConfig, describe(c.labels)) for c in wanted]
-        config_of = dict(zip(map(id, wanted), configs, strict=True))
-        changes = tuple(sorted(line for o in common if (line := _run_override(o))))
-        request = Request(
-            sweep=variant(sweep.name, changes),
-            overrides=changes,
-            launch=_typed(composer.base(), LaunchConfig, "this launch"),
-            cells=chosen,
-            configs=[config_of[id(cell)] for cell in chosen],
-        )
-        return WholeRequest(request=request, cells=wanted, configs=configs)
+        composer = Composer(none, hydra_api.parse(arguments))
+        return typed(composer.base(), LaunchConfig, "this launch")
 
 
 def variant(sweep: str, overrides: Sequence[str]) -> str:
@@ -132,216 +91,63 @@ def simple_overrides(arguments: Sequence[str]) -> dict[str, list[Any]]:
     Raises:
         UsageError: an argument is no override, or no sweep is named.
     """
-    with _hydra_errors():
-        overrides = _parse(arguments)
-    if "sweep" not in map(_key, overrides):
+    from sweeps import hydra_api
+
+    with hydra_api.errors():
+        given = {override.key: override.values for override in hydra_api.parse(arguments)}
+    if "sweep" not in given:
         raise UsageError(NO_SWEEP)
-    return {_key(override): _values(override) for override in overrides}
+    return given
 
 
-def run_hydra_app(task: Callable[[DictConfig], None], arguments: Sequence[str]) -> None:
+def run_hydra_app(task: Callable[[Any], None], arguments: Sequence[str]) -> None:
     """Let Hydra itself handle a command line: `--help`, `--cfg job`, `--info`, shell completion."""
-    _register_schema()
-    sys.argv = [sys.argv[0], *map(_quoted_where_needed, arguments)]
-    with _hydra_errors():
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
+    from sweeps import hydra_api
+
+    hydra_api.run_app(task, arguments)
 
 
-class Composer:
-    """Composes the configs of one sweep's cells under one command line.
+def _compose_cells(arguments: Sequence[str], *, whole: bool) -> WholeRequest:
+    from sweeps import hydra_api
+    from sweeps.points import Composer
 
-    Settings apply as Hydra overrides do: first the group choices, then the values in order (the
-    sweep's own, the cell's, the command line's); `+key=value` and `~key` go to Hydra as they are.
-    """
-
-    def __init__(self, sweep: SweepConfig, common: Sequence[Override]) -> None:
-        self._groups = {name.split("/")[0] for name in os.listdir(CONF) if (CONF / name).is_dir()}
-        self._lines = [line for o in common if (line := o.input_line) and not _is_change(o)]
-        self._first = tuple(sweep.set.items())
-        self._last = tuple((_key(o), _single(o, sweep.name)) for o in common if _is_change(o))
-        self._typed_base = self._compose({})
-        self._plain_base = plain(self._typed_base)
-        self._scratch = self._typed_base.copy()
-        self._parts: dict[tuple[str, str], dict[str, Any] | None] = {}
-        self._values: dict[tuple[str, str], Any] = {}
-        self._settable: dict[str, bool] = {}
-        self._literals: set[int] = set()
-        self._note_literals(self._plain_base.values())
-
-    def base(self) -> dict[str, Any]:
-        """Return the config that belongs to no cell: the launch and the runs' defaults."""
-        return resolved(self._by_hydra((*self._first, *self._last)))
-
-    def point(self, cell: Cell) -> dict[str, Any]:
-        """Return the config of `cell` as plain data."""
-        for key, _ in cell.settings:
-            if key.split(".")[0] in LAUNCH_KEYS:
-                raise UsageError(f"{key} belongs to a launch: set it in the sweep's own `set`")
-        settings = (*self._first, *cell.settings, *self._last)
-        point = self._from_parts(settings)
-        if point is None:
-            return resolved(self._by_hydra(settings))
-        unsure = (value for value in point.values() if id(value) not in self._literals)
-        return resolved(point) if any(map(refers, unsure)) else point
-
-    def full(self, cell: Cell) -> dict[str, Any]:
-        """Return the config of `cell` as Hydra itself composes it."""
-        return resolved(self._by_hydra((*self._first, *cell.settings, *self._last)))
-
-    def _from_parts(self, settings: Settings) -> dict[str, Any] | None:
-        groups, values = self._split(settings)
-        point = dict(self._plain_base)
-        for group, option in groups.items():
-            part = self._part(group, str(option))
-            if part is None:
-                return None
-            point[group] = part
-        for key, value in values:
-            if isinstance(value, Mapping) or not has(point, key) or not self._may_set(key):
-                return None
-            point = assigned(point, key.split("."), self._coerced(key, repr(value), value))
-        return point
-
-    def _by_hydra(self, settings: Settings) -> dict[str, Any]:
-        groups, values = self._split(settings)
-        config = self._compose(groups)
-        for key, value in values:
-            _update(config, key, value)
-        return plain(config)
-
-    def _split(self, settings: Settings) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
-        groups = {key: value for key, value in settings if key in self._groups}
-        return groups, [(key, value) for key, value in settings if key not in self._groups]
-
-    def _compose(self, groups: Mapping[str, Any]) -> DictConfig:
-        lines = [f"{group}={option}" for group, option in groups.items()]
-        return hydra.compose("config", [*lines, *self._lines])
-
-    def _part(self, group: str, option: str) -> dict[str, Any] | None:
-        """Return what choosing `option` makes of its group; None if it changes more than that."""
-        if (group, option) not in self._parts:
-            composed = plain(self._compose({group: option}))
-            alone = {**composed, group: None} == {**self._plain_base, group: None}
-            self._parts[group, option] = composed[group] if alone else None
-            self._note_literals([self._parts[group, option]])
-        return self._parts[group, option]
-
-    def _note_literals(self, values: Iterable[Any]) -> None:
-        """Remember which of our own, shared pieces refer to nothing; they need no second look."""
-        self._literals.update(id(v) for v in values if isinstance(v, dict) and not refers(v))
-
-    def _may_set(self, key: str) -> bool:
-        """Return whether the schema has a place for `key`."""
-        if key not in self._settable:
-            self._settable[key] = has(self._scratch, key)
-        return self._settable[key]
-
-    def _coerced(self, key: str, text: str, value: Any) -> Any:
-        """Return `value` as the type that the schema gives `key`."""
-        if (key, text) not in self._values:
-            _update(self._scratch, key, value)
-            self._values[key, text] = find(plain(self._scratch), key)
-        return self._values[key, text]
+    with hydra_api.session():
+        overrides = hydra_api.parse(arguments)
+        sweep = _load_sweep(overrides)
+        cells = cells_of(sweep)
+        axes = axes_of(cells)
+        selection = {o.key: o.values for o in overrides if o.key in axes}
+        common = [o for o in overrides if o.key not in axes and o.key != "sweep"]
+        composer = Composer(sweep, common)
+        chosen = select(cells, selection) if selection else cells
+        config_of = {id(cell): composer.config(cell) for cell in (cells if whole else chosen)}
+        changes = tuple(sorted(o.line for o in common if _changes_runs(o)))
+        request = Request(
+            sweep=variant(sweep.name, changes),
+            overrides=changes,
+            launch=typed(composer.base(), LaunchConfig, "this launch"),
+            cells=chosen,
+            configs=[config_of[id(cell)] for cell in chosen],
+        )
+        wanted = cells if whole else chosen
+        return WholeRequest(request=request, cells=wanted, configs=list(config_of.values()))
 
 
-@functools.cache
-def _register_schema() -> None:
-    ConfigStore.instance().store(name="schema", node=app_node())
+def _load_sweep(overrides: Sequence["Override"]) -> SweepConfig:
+    from sweeps import hydra_api
+    from sweeps.plain import plain
 
-
-@contextlib.contextmanager
-def _hydra_errors() -> Iterator[None]:
-    """Turn Hydra's and OmegaConf's errors into one line for the user."""
-    try:
-        yield
-    except MissingConfigException as error:
-        group, _, option = (error.missing_cfg_file or "").rpartition("/")
-        options = [str(known) for known in error.options or []]
-        raise UsageError(f"there is no {group} {option!r}. {choices(option, options)}") from error
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise UsageError(" ".join(str(error).split())) from error
-
-
-def _parse(arguments: Sequence[str]) -> list[Override]:
-    return OverridesParser.create().parse_overrides(list(map(_quoted_where_needed, arguments)))
-
-
-def _quoted_where_needed(argument: str) -> str:
-    """Return an override that Hydra can parse.
-
-    A value that it cannot, such as `data.shards=/scratch/{00000..00099}.tar`, is taken as plain text.
-    """
-    key, equals, value = argument.partition("=")
-    if not equals or argument.startswith("-"):
-        return argument
-    try:
-        OverridesParser.create().parse_override(argument)
-    except HydraException:
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"{key}='{escaped}'"
-    return argument
-
-
-def _load_sweep(overrides: Sequence[Override]) -> SweepConfig:
-    chosen = [o.value() for o in overrides if _key(o) == "sweep"]
+    chosen = [o.value for o in overrides if o.key == "sweep"]
     if len(chosen) != 1:
         raise UsageError(NO_SWEEP)
-    search = [o.input_line for o in overrides if _key(o) == "hydra.searchpath"]
-    config = hydra.compose("config", [f"sweep={chosen[0]}", *[line for line in search if line]])
-    sweep = _typed(plain(config)["sweep"], SweepConfig, f"sweep {chosen[0]}")
+    search = [o.line for o in overrides if o.key == "hydra.searchpath"]
+    config = hydra_api.compose([f"sweep={chosen[0]}", *search])
+    sweep = typed(plain(config)["sweep"], SweepConfig, f"sweep {chosen[0]}")
     if sweep.name != chosen[0]:
         raise UsageError(f"conf/sweep/{chosen[0]}.yaml has name: {sweep.name}; write name: {chosen[0]}")
     return sweep
 
 
-def _run_override(override: Override) -> str | None:
-    """Return the text of an override that changes runs; None if it only concerns the launch."""
-    line = override.input_line
-    return line if line and _key(override).split(".")[0] in RUN_KEYS else None
-
-
-def _key(override: Override) -> str:
-    return override.key_or_group
-
-
-def _is_change(override: Override) -> bool:
-    return not (override.is_add() or override.is_delete() or _key(override).startswith("hydra."))
-
-
-def _values(override: Override) -> list[Any]:
-    """Return what selects on an axis: one value, a comma list or a bracketed list."""
-    if override.is_sweep_override():
-        return list(override.sweep_iterator())
-    value = override.value()
-    return list(value) if isinstance(value, list) else [value]
-
-
-def _single(override: Override, sweep: str) -> Any:
-    if override.is_sweep_override():
-        raise UsageError(
-            f"{override.input_line}: {_key(override)} is no axis of sweep {sweep}, so it takes one "
-            f"value; to train several, add the axis to conf/sweep/{sweep}.yaml"
-        )
-    return override.value()
-
-
-def _update(config: DictConfig, key: str, value: Any) -> None:
-    try:
-        merge = OmegaConf.select(config, key) is not None
-        OmegaConf.update(config, key, value, merge=merge, force_add=isinstance(value, Mapping))
-    except (ConfigKeyError, ConfigAttributeError) as error:
-        known = find(plain(config), key.rpartition(".")[0]) if "." in key else plain(config)
-        name = key.rpartition(".")[2]
-        hint = choices(name, known) if known else f"To add it, write +{key}={value}"
-        raise UsageError(f"there is no {key!r} to set. {hint}") from error
-    except OmegaConfBaseException as error:
-        raise UsageError(f"{key}={value}: {str(error).splitlines()[0]}") from error
-
-
-def _typed(data: Any, kind: type[T], what: str) -> T:
-    try:
-        return msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        wrong, _, place = str(error).partition(" - at `$")
-        where = place.strip("`.")
-        raise UsageError(f"{what}: {where}{': ' if where else ''}{wrong}") from error
+def _changes_runs(override: "Override") -> bool:
+    """Return whether an override changes runs; if not, it only concerns the launch."""
+    return bool(override.line) and override.key.split(".")[0] in RUN_KEYS

@@ -1,23 +1,24 @@
 """Composing: the shipped sweeps, overrides, mistakes, and parts against Hydra's own composition."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conf.schema import Precision, RunConfig, SweepConfig
-from sweeps.compose import Composer, compose_request, compose_whole, simple_overrides
+from sweeps import hydra_api
+from sweeps.compose import compose_request, compose_whole, simple_overrides
 from sweeps.errors import UsageError
-from sweeps.folders import CHECKOUT, CONF
+from sweeps.folders import CHECKOUT
 from sweeps.grid import Cell
+from sweeps.points import Composer
 from sweeps.stages import samples_seen_of
+from sweeps.typed import typed
 
 PUBLISHED = CHECKOUT.parent / "shared/data/openclip/trained_models_info.csv"
 
@@ -136,7 +137,7 @@ def test_a_mistake_is_one_line_that_says_what_to_do(arguments: list[str], messag
 
 
 def test_a_cell_may_not_set_what_belongs_to_the_launch() -> None:
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+    with hydra_api.session():
         composer = Composer(SweepConfig(name="s", blocks=()), [])
         with pytest.raises(UsageError, match="cluster.time_min belongs to a launch"):
             composer.point(Cell(labels={}, settings=(("cluster.time_min", 5),)))
@@ -149,6 +150,7 @@ def test_simple_overrides_need_no_composition() -> None:
 
 GROUPS = {
     "model": ["ViT-w32", "ViT-B-32"],
+    "optim": ["adamw"],
     "data": ["shapes-clean", "LAION-80M"],
     "schedule": ["cosine", "constant", "constant_cooldown"],
     "eval": ["quickstart", "openclip2023"],
@@ -174,10 +176,9 @@ a_setting = st.one_of(
 @pytest.fixture(params=[[], ["seed=7", "schedule=constant", "+procedure.options.b=2"]])
 def composer(request: pytest.FixtureRequest) -> Iterator[Composer]:
     """A composer of one command line; it keeps what Hydra composed."""
-    overrides = OverridesParser.create().parse_overrides(request.param)
     sweep = SweepConfig(name="s", blocks=(), set={"global_batch_size": 32})
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        yield Composer(sweep, overrides)
+    with hydra_api.session():
+        yield Composer(sweep, hydra_api.parse(request.param))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -186,7 +187,22 @@ def test_a_point_made_of_parts_equals_hydras_own_composition(
     composer: Composer, chosen: list[tuple[str, Any]]
 ) -> None:
     cell = Cell(labels={}, settings=tuple(chosen))
-    assert composer.point(cell) == composer.full(cell)
+    assert composer.point(cell) == (full := composer.full(cell))
+    assert as_typed(lambda: composer.config(cell)) == as_typed(lambda: typed(full, RunConfig, ""))
+
+
+def as_typed(config: Callable[[], RunConfig]) -> RunConfig | str:
+    try:
+        return config()
+    except UsageError as error:
+        return f": {str(error).lstrip(': ')}"
+
+
+def test_configs_share_the_pieces_on_which_they_agree() -> None:
+    configs = compose_request(["sweep=quickstart"]).configs
+    assert len({id(config.model) for config in configs}) == 3
+    assert len({id(config.eval) for config in configs}) == 1
+    assert len({id(config.optim) for config in configs}) == 2
 
 
 def test_own_sweeps_may_lie_outside_the_checkout(tmp_path: Path) -> None:
