@@ -12,7 +12,7 @@ from conf.schema import EvalConfig, ResourceConfig, RunConfig, TrainConfig
 from sweeps.checks import refuse_contradictions
 from sweeps.errors import UsageError
 from sweeps.grid import Cell, describe
-from sweeps.identity import key_of, stage_key
+from sweeps.identity import Keys
 from sweeps.stages import milestones_of, samples_seen_of, stages_of
 
 SHARED_SHAPE = "constant"
@@ -104,9 +104,9 @@ def expand(
     Raises:
         UsageError: a config is impossible, or two cells are one run; the message names the cell.
     """
-    stretches: dict[str, _Stretch] = {}
-    paths = [_enter(stretches, cell, config) for cell, config in zip(cells, configs, strict=True)]
-    segments, chains = _cut(stretches, standing)
+    stretches, keys = dict[str, _Stretch](), Keys()
+    paths = [_enter(stretches, keys, cell, config) for cell, config in zip(cells, configs, strict=True)]
+    segments, chains = _cut(stretches, keys, standing)
     runs = [
         Run(
             run_id=path[-1][1],
@@ -124,11 +124,12 @@ def expand(
 def cuts_of(expansion: Expansion) -> Iterator[Cut]:
     """Yield the ends of all segments of stages that do not know their horizon."""
     start_keys: dict[str | None, str | None] = {}
+    keys = Keys()
     for key, segment in expansion.segments.items():
         begins = segment.start == segment.stage_start
         start_keys[key] = segment.parent if begins else start_keys[segment.parent]
         if segment.train.schedule.shape == SHARED_SHAPE:
-            stage = stage_key(start_keys[key], segment.train)
+            stage = keys.of_stage(start_keys[key], segment.train)
             yield Cut(stage=stage, end=segment.end, key=key)
 
 
@@ -183,7 +184,7 @@ Path = list[tuple[str, str]]
 """(stage key, key of the state in which the run leaves it) for each stage of a run."""
 
 
-def _enter(stretches: dict[str, _Stretch], cell: Cell, config: RunConfig) -> Path:
+def _enter(stretches: dict[str, _Stretch], keys: Keys, cell: Cell, config: RunConfig) -> Path:
     """Note in `stretches` what one run needs of its stages; return its path through them."""
     try:
         micro_batch_of(config)
@@ -193,20 +194,20 @@ def _enter(stretches: dict[str, _Stretch], cell: Cell, config: RunConfig) -> Pat
         raise UsageError(f"run {describe(cell.labels)}: {error}") from error
     start_key, path = None, []
     for stage in stages:
-        name = stage_key(start_key, stage.train)
+        name = keys.of_stage(start_key, stage.train)
         stretch = stretches.setdefault(
             name, _Stretch(start_key=start_key, train=stage.train, start=stage.start)
         )
         stretch.milestones.update(m for m in milestones if stage.start < m <= stage.end)
         if stage.end not in stretch.keys:
-            stretch.keys[stage.end] = key_of(start_key, stage.train, stage.end)
+            stretch.keys[stage.end] = keys.of(start_key, stage.train, stage.end)
         start_key = stretch.keys[stage.end]
         path.append((name, start_key))
     return path
 
 
 def _cut(
-    stretches: Mapping[str, _Stretch], standing: Mapping[str, Collection[int]]
+    stretches: Mapping[str, _Stretch], keys: Keys, standing: Mapping[str, Collection[int]]
 ) -> tuple[dict[str, Segment], dict[str, list[str]]]:
     """Return all segments by key, and the keys of each stage in order."""
     segments: dict[str, Segment] = {}
@@ -216,20 +217,21 @@ def _cut(
         last = max(stretch.keys)
         stood = {end for end in standing.get(name, ()) if stretch.start < end < last}
         for end in sorted({*stretch.keys, *stood}):
-            segment = _segment(stretch, parent, start, end)
+            own = stretch.keys.get(end) or keys.of(stretch.start_key, stretch.train, end)
+            segment = _segment(stretch, own, parent, start, end)
             segments[segment.key] = segment
             chains.setdefault(name, []).append(segment.key)
             start, parent = end, segment.key
     parents = {segment.parent for segment in segments.values()}
     return {
-        key: replace(segment, keep_state=segment.keep_state or key in parents)
+        key: replace(segment, keep_state=True) if key in parents else segment
         for key, segment in segments.items()
     }, chains
 
 
-def _segment(stretch: _Stretch, parent: str | None, start: int, end: int) -> Segment:
+def _segment(stretch: _Stretch, key: str, parent: str | None, start: int, end: int) -> Segment:
     return Segment(
-        key=stretch.keys.get(end) or key_of(stretch.start_key, stretch.train, end),
+        key=key,
         train=stretch.train,
         parent=parent,
         stage_start=stretch.start,

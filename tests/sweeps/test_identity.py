@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from conf.schema import DataConfig, ModelConfig, OptimConfig, OrderConfig, Precision
-from sweeps.identity import differing_fields, key_of, science
+from sweeps.identity import Keys, differing_fields, science
 from tests.configs import train_config
 
 KNOWN = "M_D_640-6e2bc52f710e"
 
 
 def test_a_key_never_changes_by_accident() -> None:
-    assert key_of(None, train_config(), 640) == KNOWN
+    assert Keys().of(None, train_config(), 640) == KNOWN
 
 
 @pytest.mark.parametrize(
@@ -29,20 +29,20 @@ def test_a_key_never_changes_by_accident() -> None:
     ],
 )
 def test_every_part_of_the_science_changes_the_key(changed: dict[str, object]) -> None:
-    assert key_of(None, train_config(**changed), 640) != KNOWN
+    assert Keys().of(None, train_config(**changed), 640) != KNOWN
 
 
 def test_where_the_data_lies_does_not_change_the_key() -> None:
     elsewhere = train_config(data=DataConfig(name="D", shards="/scratch/d/{0..1}.tar"))
-    assert key_of(None, elsewhere, 640) == KNOWN
+    assert Keys().of(None, elsewhere, 640) == KNOWN
 
 
 def test_the_start_and_the_end_change_the_key() -> None:
     keys = {
-        key_of(None, train_config(), 640),
-        key_of(None, train_config(), 704),
-        key_of("parent", train_config(), 640),
-        key_of("other parent", train_config(), 640),
+        Keys().of(None, train_config(), 640),
+        Keys().of(None, train_config(), 704),
+        Keys().of("parent", train_config(), 640),
+        Keys().of("other parent", train_config(), 640),
     }
     assert len(keys) == 4
 
@@ -67,6 +67,13 @@ def test_default_factories_count_as_defaults() -> None:
     assert science(Config(names=["b"])) == {"names": ["b"]}
 
 
+def test_pieces_that_configs_share_change_no_key() -> None:
+    keys, one = Keys(), train_config()
+    for other in (one, replace(one), replace(one, seed=1), replace(one, optim=OptimConfig(lr=1e-4))):
+        assert keys.of("parent", other, 64) == Keys().of("parent", other, 64)
+        assert keys.of_stage(None, other) == Keys().of_stage(None, replace(other))
+
+
 def test_differing_fields_are_named() -> None:
     one = train_config()
     other = train_config(seed=1, optim=OptimConfig(lr=2e-3, beta2=0.9))
@@ -78,4 +85,4 @@ def test_keys_are_safe_as_file_names() -> None:
     odd = train_config(
         model=ModelConfig(name="hf-hub:org/M x"), data=DataConfig(name="../d", shards="")
     )
-    assert key_of(None, odd, 640).startswith("hf-hub-org-M-x_d_640-")
+    assert Keys().of(None, odd, 640).startswith("hf-hub-org-M-x_d_640-")
