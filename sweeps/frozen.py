@@ -8,10 +8,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from conf.schema import LaunchConfig
+import msgspec
+
+from conf.schema import LaunchConfig, RunConfig, TrainConfig
 from sweeps import durable
-from sweeps.expansion import Expansion
+from sweeps.errors import DamagedFile
+from sweeps.expansion import Cut, Expansion, Run, Segment, cuts_of
 from sweeps.folders import CONF, Root
+from sweeps.packed import Packer, Row, Tables, Unpacker, fields_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,15 +28,51 @@ class FrozenSweep:
     conf_digest: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Cuts:
+    """What is read of a sweep's file to know where its stages are cut."""
+
+    cuts: tuple[Cut, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _File(_Cuts):
+    """The file: runs and segments with their configs packed."""
+
+    sweep: str
+    overrides: tuple[str, ...]
+    launch: LaunchConfig
+    conf_digest: str
+    tables: Tables
+    runs: tuple[Row, ...]
+    segments: tuple[Row, ...]
+
+
 def freeze(root: Root, sweep: FrozenSweep) -> None:
     """Write `sweep` under the root, in place of what was launched under its name before."""
-    if sweep != load(root, sweep.expansion.sweep):
-        durable.replace(root.frozen(sweep.expansion.sweep), durable.encode(sweep))
+    path, content = root.frozen(sweep.expansion.sweep), durable.encode(_packed(sweep))
+    if not path.exists() or path.read_bytes() != content:
+        durable.replace(path, content)
 
 
 def load(root: Root, sweep: str) -> FrozenSweep | None:
-    """Return the sweep as it was launched under `root`, or None if it never was."""
-    return durable.read(root.frozen(sweep), FrozenSweep)
+    """Return the sweep as it was launched under `root`, or None if it never was.
+
+    Raises:
+        DamagedFile: its file holds something else.
+    """
+    path = root.frozen(sweep)
+    file = durable.read(path, _File)
+    try:
+        return _unpacked(file) if file else None
+    except (msgspec.DecodeError, LookupError, TypeError) as error:
+        raise DamagedFile(f"{path} is damaged, or of another version: {error}") from error
+
+
+def load_cuts(root: Root, sweep: str) -> tuple[Cut, ...]:
+    """Return where a launched sweep cuts the stages that others may share."""
+    file = durable.read(root.frozen(sweep), _Cuts)
+    return file.cuts if file else ()
 
 
 def launched(root: Root) -> list[str]:
@@ -46,3 +86,43 @@ def conf_digest(conf: Path = CONF) -> str:
     for path in sorted(conf.rglob("*.yaml")):
         digest.update(str(path.relative_to(conf)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _packed(sweep: FrozenSweep) -> _File:
+    packer, expansion = Packer(), sweep.expansion
+    return _File(
+        cuts=tuple(cuts_of(expansion)),
+        sweep=expansion.sweep,
+        overrides=sweep.overrides,
+        launch=sweep.launch,
+        conf_digest=sweep.conf_digest,
+        runs=tuple({**fields_of(run), "config": packer.row(run.config)} for run in expansion.runs),
+        segments=tuple(
+            {**fields_of(s), "train": packer.row(s.train)} for s in expansion.segments.values()
+        ),
+        tables=packer.tables,
+    )
+
+
+def _unpacked(file: _File) -> FrozenSweep:
+    unpacker = Unpacker(file.tables)
+    runs = (_run(row, unpacker) for row in file.runs)
+    segments = (_segment(row, unpacker) for row in file.segments)
+    return FrozenSweep(
+        expansion=Expansion(
+            sweep=file.sweep, runs=tuple(runs), segments={segment.key: segment for segment in segments}
+        ),
+        overrides=file.overrides,
+        launch=file.launch,
+        conf_digest=file.conf_digest,
+    )
+
+
+def _run(row: Row, unpacker: Unpacker) -> Run:
+    config = unpacker.config(row["config"], RunConfig)
+    return Run(**{**row, "config": config, "segments": tuple(row["segments"])})
+
+
+def _segment(row: Row, unpacker: Unpacker) -> Segment:
+    train = unpacker.config(row["train"], TrainConfig)
+    return Segment(**{**row, "train": train, "milestones": tuple(row["milestones"])})

@@ -1,7 +1,6 @@
 """Where stages of a root have been cut already: states that lie there, or are being trained."""
 
 from sweeps import frozen
-from sweeps.expansion import cuts_of
 from sweeps.folders import Root
 
 
@@ -12,8 +11,7 @@ def standing_cuts(root: Root) -> dict[str, set[int]]:
     """
     standing: dict[str, set[int]] = {}
     for sweep in frozen.launched(root):
-        known = frozen.load(root, sweep)
-        for cut in cuts_of(known.expansion) if known else ():
+        for cut in frozen.load_cuts(root, sweep):
             if root.segment(cut.key).is_dir():
                 standing.setdefault(cut.stage, set()).add(cut.end)
     return standing

@@ -2,8 +2,19 @@
 
 from pathlib import Path
 
-from conf.schema import ClusterConfig, ClusterKind, LaunchConfig, RunConfig
+import pytest
+
+from conf.schema import (
+    ClusterConfig,
+    ClusterKind,
+    LaunchConfig,
+    RunConfig,
+    ScheduleConfig,
+    ScheduleName,
+)
 from sweeps import frozen
+from sweeps.errors import DamagedFile
+from sweeps.expansion import cuts_of
 from sweeps.folders import Root, make_folders
 from sweeps.frozen import FrozenSweep
 from tests.configs import expansion_of, run_config
@@ -25,6 +36,32 @@ def test_what_was_frozen_comes_back_the_same(root: Path) -> None:
     frozen.freeze(made(root), sweep)
     assert frozen.load(Root(root), "test") == sweep
     assert frozen.launched(Root(root)) == ["test"]
+
+
+def test_each_piece_of_a_config_stands_in_the_file_once(root: Path) -> None:
+    frozen.freeze(made(root), frozen_sweep(*(run_config(seed=seed) for seed in range(50))))
+    assert Root(root).frozen("test").read_text().count('"name":"retrieval"') == 1
+    known = frozen.load(Root(root), "test")
+    assert known is not None
+    assert len({id(run.config.eval) for run in known.expansion.runs}) == 1
+
+
+def test_a_file_of_another_version_is_damaged(root: Path) -> None:
+    frozen.freeze(made(root), frozen_sweep(run_config()))
+    path = Root(root).frozen("test")
+    path.write_text(path.read_text().replace('"global_batch_size"', '"batch"'))
+    with pytest.raises(DamagedFile, match=r"test\.json is damaged, or of another version: .*batch"):
+        frozen.load(Root(root), "test")
+
+
+def test_the_cuts_of_a_trunk_are_read_without_its_runs(root: Path) -> None:
+    schedule = ScheduleConfig(name=ScheduleName.constant_cooldown, warmup="2 steps", cooldown="20%")
+    sweep = frozen_sweep(*(run_config(samples_seen=n, schedule=schedule) for n in (640, 1280)))
+    frozen.freeze(made(root), sweep)
+    cuts = frozen.load_cuts(Root(root), "test")
+    assert cuts == tuple(cuts_of(sweep.expansion))
+    assert [cut.end for cut in cuts] == [512, 1024]
+    assert frozen.load_cuts(Root(root), "other") == ()
 
 
 def test_a_launch_replaces_what_was_launched_before(root: Path) -> None:
