@@ -13,6 +13,7 @@ from launcher.doctor.findings import findings_json, findings_text, has_problem
 from launcher.doctor.request import read_request
 from launcher.reconcile import intent
 from launcher.reconcile import launch as launching
+from launcher.reconcile.asked import asked_by
 from launcher.reconcile.state import State
 from launcher.reconcile.sweep import current_statuses, statuses_by_files, sweep_of
 from launcher.show.answers import cancel_json, cancel_text, resume_json, resume_text
@@ -23,7 +24,7 @@ from launcher.show.status import make_report, status_json, status_text
 from launcher.show.view import look_at
 from launcher.text import plural
 from sweeps.commands import command_named, read_arguments, status_of
-from sweeps.compose import compose_request, compose_whole, run_hydra_app
+from sweeps.compose import compose_request, run_hydra_app
 from sweeps.errors import UsageError
 from sweeps.folders import root_of
 from sweeps.logs import configure_logging
@@ -54,13 +55,13 @@ def _run(argv: Sequence[str]) -> int:
 
 def launch(arguments: Sequence[str], *, watch: bool = False) -> int:
     """Start what is missing of a sweep; on this machine, stay until it is complete."""
-    whole = compose_whole(arguments)
-    request = whole.request
-    is_local = request.launch.cluster.kind is ClusterKind.local
-    done = launching.launch(whole, until_complete=watch or is_local)
-    report = make_report(root_of(request.launch.root), request.sweep, done.statuses)
+    asked = asked_by(arguments)
+    sweep = asked.sweep
+    is_local = sweep.launch.cluster.kind is ClusterKind.local
+    done = launching.launch(asked, until_complete=watch or is_local)
+    report = make_report(sweep.root, sweep.name, done.statuses)
     _print(
-        request.launch.format,
+        sweep.launch.format,
         status_json(report),
         lambda tty: "\n".join(
             [

@@ -113,7 +113,7 @@ def _compose_cells(arguments: Sequence[str], *, whole: bool) -> WholeRequest:
 
     with hydra_api.session():
         overrides = hydra_api.parse(arguments)
-        sweep = _load_sweep(overrides)
+        sweep = load_sweep(overrides)
         cells = cells_of(sweep)
         axes = axes_of(cells)
         selection = {o.key: o.values for o in overrides if o.key in axes}
@@ -133,7 +133,12 @@ def _compose_cells(arguments: Sequence[str], *, whole: bool) -> WholeRequest:
         return WholeRequest(request=request, cells=wanted, configs=list(config_of.values()))
 
 
-def _load_sweep(overrides: Sequence["Override"]) -> SweepConfig:
+def load_sweep(overrides: Sequence["Override"]) -> SweepConfig:
+    """Return the sweep that overrides name; within a Hydra session.
+
+    Raises:
+        UsageError: they name none, or what its file holds is wrong.
+    """
     from sweeps import hydra_api
     from sweeps.plain import plain
 

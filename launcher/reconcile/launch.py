@@ -7,20 +7,16 @@ from dataclasses import dataclass
 
 from launcher.machines.executor import Executor, executor_for
 from launcher.reconcile import prepare
+from launcher.reconcile.asked import Asked, keep
 from launcher.reconcile.lock import locked
 from launcher.reconcile.reconciler import Reconciler
 from launcher.reconcile.refuse import refuse_impossible
-from launcher.reconcile.reuse import standing_cuts
 from launcher.reconcile.state import RunStatus
-from launcher.reconcile.sweep import Sweep, sweep_of
+from launcher.reconcile.sweep import Sweep
 from launcher.records.ledger import Ledger
-from sweeps import frozen
-from sweeps.compose import Request, WholeRequest
 from sweeps.cost import num_nodes
 from sweeps.errors import UsageError
-from sweeps.expansion import Expansion, expand
 from sweeps.folders import make_folders
-from sweeps.frozen import FrozenSweep
 
 log = logging.getLogger(__name__)
 
@@ -38,30 +34,26 @@ class Launched:
     failures: list[str]
 
 
-def launch(whole: WholeRequest, *, until_complete: bool) -> Launched:
+def launch(asked: Asked, *, until_complete: bool) -> Launched:
     """Start what is missing of a sweep.
 
     Args:
-        whole: the command line's; all of its sweep is kept under the root, not only what it selects.
+        asked: what to start; all of its sweep is kept under the root, not only what is selected.
         until_complete: make passes until nothing is left to wait for, not one.
 
     Raises:
         IsogridError: something about the request, the root or the scheduler.
     """
-    request = whole.request
-    sweep = sweep_of(request)
+    sweep = asked.sweep
     refuse_impossible(sweep.root, sweep.expansion, sweep.launch.cluster)
-    everything = sweep.expansion
-    if len(whole.cells) > len(request.cells):
-        everything = expand(sweep.name, whole.cells, whole.configs, standing_cuts(sweep.root))
     executor = executor_for(sweep.launch.cluster, sweep.launch.policy, sweep.root)
     where = executor.where
     executor.refuse_excess(_most_nodes(sweep))
     make_folders(sweep.root)
-    changed = f" with {', '.join(request.overrides)}" if request.overrides else ""
+    changed = f" with {', '.join(asked.overrides)}" if asked.overrides else ""
     log.info("sweep %s%s on %s, root %s", sweep.name, changed, where, sweep.root.path)
     with _reconciler(sweep, executor) as reconciler:
-        frozen.freeze(sweep.root, _frozen(everything, request))
+        keep(asked)
         prepare.generate_missing(sweep.root, sweep.expansion)
         statuses = reconciler.passes() if until_complete else reconciler.make_pass()
         return Launched(
@@ -94,12 +86,3 @@ def _reconciler(sweep: Sweep, executor: Executor) -> Iterator[Reconciler]:
             yield Reconciler(sweep, executor, ledger, lock)
         finally:
             ledger.close()
-
-
-def _frozen(expansion: Expansion, request: Request) -> FrozenSweep:
-    return FrozenSweep(
-        expansion=expansion,
-        overrides=request.overrides,
-        launch=request.launch,
-        conf_digest=frozen.conf_digest(),
-    )
