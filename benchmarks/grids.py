@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evaluation import store
-from evaluation.store import Row
+from evaluation.rows import Row
 from launcher.reconcile.prepare import generated_data
 from launcher.records.lease import Attempt, Holder, Lease
 from launcher.records.ledger import Act, Ledger, Line

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation import store
+from evaluation import rows, store
 from sweeps import frozen
 from sweeps.errors import UsageError, choices
 from sweeps.expansion import Run
@@ -14,7 +14,7 @@ from sweeps.items import checkpoint_id, eval_name
 if TYPE_CHECKING:
     import pandas as pd
 
-KEY = list(store.KEY)
+KEY = list(rows.KEY)
 
 
 def load(root: str | Path, *, sweep: str | None = None, **where: Any) -> "pd.DataFrame":
@@ -27,7 +27,7 @@ def load(root: str | Path, *, sweep: str | None = None, **where: Any) -> "pd.Dat
         **where: column=value, column=[values] or column={"min": …, "max": …}; only such rows.
 
     Returns:
-        Columns of `store.Row`, a column for each metric, and `final`: whether the checkpoint is the
+        Columns of `rows.Row`, a column for each metric, and `final`: whether the checkpoint is the
         last of a run that was launched under this root.
 
     Raises:
@@ -60,12 +60,14 @@ def _runs_frame(runs: Iterable[Run]) -> "pd.DataFrame":
     """Return a row for each (run, segment); axes whose names are columns of the table are left out."""
     import pandas as pd
 
+    from evaluation.arrow import BASE_SCHEMA
+
     records = [
         {
             "run_id": run.run_id,
             "segment": segment,
             "last_checkpoint": _last_checkpoint(run),
-            **{a: v for a, v in run.labels.items() if a not in store.BASE_SCHEMA.names},
+            **{a: v for a, v in run.labels.items() if a not in BASE_SCHEMA.names},
         }
         for run in runs
         for segment in run.segments

@@ -20,6 +20,7 @@ from evaluation.claims import Claim
 from evaluation.encoder import Encoder
 from evaluation.evaluator import make_evaluator
 from evaluation.orders import ScoreOrder
+from evaluation.rows import Row
 from evaluation.testset import TestSet, load_test_set
 from sweeps import durable
 from sweeps.errors import NotFinite, ScoringFailed
@@ -121,7 +122,7 @@ class _Scorer:
     def _weights(self, task: CheckpointEvals) -> Path:
         return weights_path(self._root.segment(task.segment), task.samples_seen)
 
-    def _rows(self, task: CheckpointEvals, evals: list[EvalSpec]) -> Iterator[store.Row]:
+    def _rows(self, task: CheckpointEvals, evals: list[EvalSpec]) -> Iterator[Row]:
         if not evals:
             return
         segment = durable.decode(self._root.segment_config(task.segment).read_bytes(), Segment)
@@ -161,10 +162,10 @@ def _row(
     num_params: int,
     metrics: dict[str, float],
     commit: str,
-) -> store.Row:
+) -> Row:
     gflops = gflops_per_sample(model_config(train.model))
     on_gpu = not position.layout.device.startswith("cpu")
-    return store.Row(
+    return Row(
         checkpoint=task.checkpoint,
         segment=task.segment,
         eval=spec.name,

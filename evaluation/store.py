@@ -19,13 +19,15 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from evaluation.rows import Key, Row, key_of
 from sweeps import durable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 T = TypeVar("T")
 
@@ -43,59 +45,6 @@ class Manifest:
     consumed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """Metrics of one eval on one checkpoint, with all that a fit needs to know of the checkpoint.
-
-    The names are those of the published LAION tables where they have one. `gflops_per_sample`: forward,
-    of one image and one text. `samples_trained` is `samples_seen` rounded up to whole steps.
-    """
-
-    checkpoint: str
-    segment: str
-    eval: str
-    eval_version: int
-    downstream_dataset: str
-    model: str
-    pretrain_dataset: str
-    samples_seen: int
-    samples_trained: int
-    steps: int
-    global_batch_size: int
-    lr: float
-    warmup: int
-    lr_scheduler: str
-    seed: int
-    precision: str
-    gflops_per_sample: float | None
-    gflops_total: float | None
-    num_params: int
-    train_s: float
-    gpu_hours: float
-    commit: str
-    scored_at: float
-    metrics: dict[str, float]
-    schema: int = 1
-
-
-KEY = ("checkpoint", "eval", "downstream_dataset", "eval_version")
-"""Columns that tell rows apart; of rows with equal ones the newest counts."""
-
-Key = tuple[str, str, str, int]
-
-BASE_SCHEMA = pa.schema(
-    [
-        (name, {int: pa.int64(), float: pa.float64()}.get(kind, pa.string()))
-        for name, kind in {
-            **{f: t for f, t in Row.__annotations__.items() if f != "metrics"},
-            "gflops_per_sample": float,
-            "gflops_total": float,
-        }.items()
-    ]
-)
-"""Columns that every row has; each metric is a further float column."""
-
-
 def append(results: Path, name: str, rows: Iterable[Row]) -> None:
     """Put rows into the inbox under `name`; the same name twice is the same report twice."""
     path = results / "inbox" / hashlib.sha256(name.encode()).hexdigest()[:2] / f"{name}.jsonl"
@@ -103,13 +52,13 @@ def append(results: Path, name: str, rows: Iterable[Row]) -> None:
     durable.replace(path, b"".join(durable.encode(row) for row in rows))
 
 
-def read_table(results: Path) -> pa.Table:
+def read_table(results: Path) -> "pa.Table":
     """Return all rows as they were written: an eval that was reported twice stands there twice."""
     return _until_stable(lambda: _read_once(results))
 
 
 def read_keys(results: Path) -> set[Key]:
-    """Return the key of every row. Nothing here imports pandas, which making Arrow tables does."""
+    """Return the key of every row. No pandas; and no Arrow while all rows lie in the inbox."""
     return KeyReader(results).refresh()
 
 
@@ -129,11 +78,12 @@ class KeyReader:
     def _refresh_once(self) -> None:
         fresh, manifest = _holding(self._results)
         for name in set(fresh) - self._read:
-            self.keys.update(_key(row) for row in _inbox_rows(self._results, [name]))
+            self.keys.update(key_of(row) for row in _inbox_rows(self._results, [name]))
             self._read.add(name)
         for part in set(manifest.parts) - self._read:
-            table = pq.read_table(self._results / "parts" / part, columns=list(KEY))
-            self.keys.update(zip(*(table.column(name).to_pylist() for name in KEY), strict=True))
+            from evaluation import arrow
+
+            self.keys.update(arrow.read_keys(self._results / "parts" / part))
             self._read.add(part)
 
 
@@ -148,8 +98,10 @@ def compact(results: Path) -> int:
     fresh = sorted(set(inbox) - set(manifest.consumed))
     if not fresh:
         return 0
+    from evaluation import arrow
+
     part = f"{uuid.uuid4().hex}.parquet"
-    _write_part(results / "parts" / part, _inbox_table(results, fresh))
+    arrow.write(results / "parts" / part, arrow.table_of(_inbox_rows(results, fresh)))
     still_there = tuple(name for name in manifest.consumed if (results / "inbox" / name).exists())
     following = Manifest(parts=(*manifest.parts, part), consumed=(*still_there, *fresh))
     if not _publish(results, number + 1, following):
@@ -164,10 +116,12 @@ def num_inbox_files(results: Path) -> int:
     return len(_inbox(results))
 
 
-def _read_once(results: Path) -> pa.Table:
+def _read_once(results: Path) -> "pa.Table":
+    from evaluation import arrow
+
     fresh, manifest = _holding(results)
-    parts = [pq.read_table(results / "parts" / part) for part in manifest.parts]
-    return pa.concat_tables([*parts, _inbox_table(results, fresh)], promote_options="permissive")
+    parts = [arrow.read(results / "parts" / part) for part in manifest.parts]
+    return arrow.joined([*parts, arrow.table_of(_inbox_rows(results, fresh))])
 
 
 def _holding(results: Path) -> tuple[list[str], Manifest]:
@@ -222,28 +176,6 @@ def _inbox_rows(results: Path, names: Iterable[str]) -> Iterator[Row]:
     for name in names:
         for line in (results / "inbox" / name).read_bytes().splitlines():
             yield decoder.decode(line)
-
-
-def _inbox_table(results: Path, names: Iterable[str]) -> pa.Table:
-    """Return the rows of inbox files; metrics become columns."""
-    records: list[dict[str, Any]] = []
-    for row in _inbox_rows(results, names):
-        record = msgspec.to_builtins(row)
-        records.append({**record, **record.pop("metrics")})
-    extra = sorted({key for record in records for key in record} - set(BASE_SCHEMA.names) - {"metrics"})
-    schema = pa.schema([*BASE_SCHEMA, *[(name, pa.float64()) for name in extra]])
-    return pa.Table.from_pylist(records, schema=schema)
-
-
-def _key(row: Row) -> Key:
-    return (row.checkpoint, row.eval, row.downstream_dataset, row.eval_version)
-
-
-def _write_part(path: Path, table: pa.Table) -> None:
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    durable.replace(path, buffer.getvalue().to_pybytes())
 
 
 def _delete_consumed(results: Path, inbox: Iterable[str], manifest: Manifest) -> None:

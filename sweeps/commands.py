@@ -6,9 +6,6 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 import msgspec
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from sweeps.errors import IsogridError, UsageError, choices
 
@@ -58,6 +55,10 @@ def read_arguments(words: Sequence[str], kind: type[T]) -> T:
     Raises:
         UsageError: a word is no key=value, a key is unknown, or a value has the wrong type.
     """
+    from omegaconf import OmegaConf  # most commands need none of it
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     for word in words:
         key, equals, _ = word.partition("=")

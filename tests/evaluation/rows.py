@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evaluation.store import Row
+from evaluation.rows import Row
 
 
 def row(**given: Any) -> Row:

@@ -1,0 +1,59 @@
+"""Rows as Arrow tables and Parquet files. Apart from the store, because importing Arrow takes long."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evaluation.rows import KEY, Key, Row
+from sweeps import durable
+
+BASE_SCHEMA = pa.schema(
+    [
+        (name, {int: pa.int64(), float: pa.float64()}.get(kind, pa.string()))
+        for name, kind in {
+            **{f: t for f, t in Row.__annotations__.items() if f != "metrics"},
+            "gflops_per_sample": float,
+            "gflops_total": float,
+        }.items()
+    ]
+)
+"""Columns that every row has; each metric is a further float column."""
+
+
+def table_of(rows: Iterable[Row]) -> pa.Table:
+    """Return rows as a table; metrics become columns."""
+    records: list[dict[str, Any]] = []
+    for row in rows:
+        record = msgspec.to_builtins(row)
+        records.append({**record, **record.pop("metrics")})
+    extra = sorted({key for record in records for key in record} - set(BASE_SCHEMA.names) - {"metrics"})
+    schema = pa.schema([*BASE_SCHEMA, *[(name, pa.float64()) for name in extra]])
+    return pa.Table.from_pylist(records, schema=schema)
+
+
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of all tables; a column that one lacks is null there."""
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def write(path: Path, table: pa.Table) -> None:
+    """Write a table as a Parquet file."""
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    durable.replace(path, buffer.getvalue().to_pybytes())
+
+
+def read(path: Path) -> pa.Table:
+    """Return the table in a Parquet file."""
+    return pq.read_table(path)
+
+
+def read_keys(path: Path) -> Iterable[Key]:
+    """Return the key of each row in a Parquet file."""
+    table = pq.read_table(path, columns=list(KEY))
+    return zip(*(table.column(name).to_pylist() for name in KEY), strict=True)

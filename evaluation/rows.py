@@ -1,0 +1,49 @@
+"""Rows of the results table, and what tells them apart. How they are kept: `evaluation.store`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """Metrics of one eval on one checkpoint, with all that a fit needs to know of the checkpoint.
+
+    The names are those of the published LAION tables where they have one. `gflops_per_sample`: forward,
+    of one image and one text. `samples_trained` is `samples_seen` rounded up to whole steps.
+    """
+
+    checkpoint: str
+    segment: str
+    eval: str
+    eval_version: int
+    downstream_dataset: str
+    model: str
+    pretrain_dataset: str
+    samples_seen: int
+    samples_trained: int
+    steps: int
+    global_batch_size: int
+    lr: float
+    warmup: int
+    lr_scheduler: str
+    seed: int
+    precision: str
+    gflops_per_sample: float | None
+    gflops_total: float | None
+    num_params: int
+    train_s: float
+    gpu_hours: float
+    commit: str
+    scored_at: float
+    metrics: dict[str, float]
+    schema: int = 1
+
+
+KEY = ("checkpoint", "eval", "downstream_dataset", "eval_version")
+"""Columns that tell rows apart; of rows with equal ones the newest counts."""
+
+Key = tuple[str, str, str, int]
+
+
+def key_of(row: Row) -> Key:
+    """Return what tells a row apart."""
+    return (row.checkpoint, row.eval, row.downstream_dataset, row.eval_version)
