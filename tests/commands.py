@@ -14,6 +14,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 OWN_CONF = f"hydra.searchpath=[file://{CHECKOUT}/tests/conf]"
 """Lets a command find the sweeps of the tests."""
 
+PATIENCE_S = 300.0
+"""A test waits so long for another process; only a hang takes longer, however busy the machine is."""
+
 TINY = (OWN_CONF, "sweep=tiny")
 """The sweep of two runs that most tests of whole sweeps play."""
 
@@ -37,7 +40,7 @@ def run(
         env=environment(root, env),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=2 * PATIENCE_S,
         check=False,
     )
 
@@ -59,7 +62,7 @@ def start(
     )
 
 
-def wait_for(condition: Callable[[], T], what: str, timeout_s: float = 60.0) -> T:
+def wait_for(condition: Callable[[], T], what: str, timeout_s: float = PATIENCE_S) -> T:
     """Return what `condition` returns as soon as it is true."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
@@ -67,3 +70,8 @@ def wait_for(condition: Callable[[], T], what: str, timeout_s: float = 60.0) -> 
             raise TimeoutError(f"waited {timeout_s:g} s for {what}")
         time.sleep(0.02)
     return found
+
+
+def gated_by(gate: Path) -> tuple[str, str]:
+    """Return the overrides that make runs wait, after a few steps, until the file `gate` exists."""
+    return ("procedure._target_=tests.launcher.gated.Gated", f"+procedure.options.gate={gate}")

@@ -13,7 +13,7 @@ from launcher.records import lease
 from launcher.records.outcome import Outcome
 from sweeps import frozen
 from sweeps.folders import CHECKOUT, Root
-from tests.commands import OWN_CONF, environment, run, start, wait_for
+from tests.commands import OWN_CONF, PATIENCE_S, environment, run, start, wait_for
 from tests.commands import TINY as SWEEP
 from tests.launcher.processes import (
     RANK,
@@ -62,7 +62,7 @@ def test_a_log_is_followed_over_attempts_to_the_end(root: Path) -> None:
         titles = [logs.stdout.readline()]
         processes(root, RANK)[0].kill()
         titles += [line for line in logs.stdout if line.startswith("==> ")]
-    assert launcher.wait(60) == 0
+    assert launcher.wait(PATIENCE_S) == 0
     assert [title.split(", ")[1] for title in titles] == ["attempt 1", "attempt 2"]
 
 
@@ -73,12 +73,12 @@ def test_few_files_are_left(undisturbed: Path) -> None:
 
 
 def test_typed_again_it_does_nothing_and_says_so(undisturbed: Path) -> None:
-    before = sorted((undisturbed / "ledger").iterdir())
+    before = sorted((undisturbed / "submissions").iterdir())
     done = run("launcher", *SWEEP, root=undisturbed)
     assert done.returncode == 0
     assert "nothing to do: every run is done" in done.stdout
     assert "report: " in done.stdout.splitlines()[-1]
-    assert sorted((undisturbed / "ledger").iterdir()) == before
+    assert sorted((undisturbed / "submissions").iterdir()) == before
 
 
 def test_its_status_in_json_and_in_words(undisturbed: Path) -> None:
@@ -110,7 +110,7 @@ def test_an_interrupt_stops_everything_at_a_checkpoint(root: Path) -> None:
     folder = wait_for(lambda: list((root / "segments").iterdir()), "a segment")[0]
     wait_for((folder / "metrics-1.jsonl").exists, "metrics")
     launcher.send_signal(signal.SIGINT)
-    assert launcher.wait(60) == 130
+    assert launcher.wait(PATIENCE_S) == 130
     assert processes(root, RANK) == processes(root, SUPERVISOR) == []
     known = lease.newest(folder)
     assert known is not None
@@ -135,7 +135,7 @@ def test_a_second_launcher_leaves_the_first_alone(root: Path) -> None:
     second = run("launcher", *SWEEP, root=root)
     assert (second.returncode, f"process {launcher.pid}" in second.stderr) == (1, True)
     launcher.send_signal(signal.SIGINT)
-    assert launcher.wait(60) == 130
+    assert launcher.wait(PATIENCE_S) == 130
 
 
 def test_what_is_cancelled_is_saved_and_starts_again_after_resume_only(root: Path) -> None:
@@ -144,7 +144,7 @@ def test_what_is_cancelled_is_saved_and_starts_again_after_resume_only(root: Pat
     wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step")
     (folder,) = Root(root).segments.iterdir()
     assert run("launcher", "cancel", *one, root=root).stdout.startswith(f"cancelled {folder.name}, ")
-    assert launcher.wait(60) == 0
+    assert launcher.wait(PATIENCE_S) == 0
     assert saved_samples(folder, "state") != []
     assert "1 cancelled" in run("launcher", *one, root=root).stdout
     assert run("launcher", "cancel", *one, root=root).stdout == "nothing is to be cancelled\n"

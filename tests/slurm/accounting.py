@@ -64,7 +64,7 @@ class Accounting:
         _wait_for(admin, env)
         create = "create database if not exists slurm_acct"
         mariadb = ["mariadb", "--no-defaults", f"--socket={self._socket}", "-e", create]
-        subprocess.run(mariadb, check=True, capture_output=True, timeout=30)
+        subprocess.run(mariadb, check=True, capture_output=True, timeout=120)
         start("slurmdbd", "-D", env={"MYSQL_UNIX_PORT": str(self._socket)})
         _wait_for(["sacctmgr", "-n", "list", "cluster"], env)
         entities = ENTITIES.format(**self._values).encode()
@@ -88,7 +88,7 @@ class Accounting:
             ],
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=120,
         )
 
     def _mariadbd(self) -> list[str]:
@@ -109,7 +109,7 @@ class Accounting:
         ]
 
 
-def _wait_for(command: list[str], env: Mapping[str, str], timeout_s: float = 30.0) -> None:
+def _wait_for(command: list[str], env: Mapping[str, str], timeout_s: float = 120.0) -> None:
     deadline = time.monotonic() + timeout_s
     while subprocess.run(command, env=dict(env), capture_output=True, check=False).returncode:
         if time.monotonic() > deadline:

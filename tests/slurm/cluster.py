@@ -32,8 +32,9 @@ LEASH = ("setpriv", "--pdeathsig=KILL")
 """Ends what it starts when the thread that started it ends, so that a killed test leaves no daemon."""
 
 FIRST_PORT, LAST_PORT, PORTS = 10_240, 19_000, 32
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
+CLIENT_TIMEOUT_S = 120.0
 
 SLURM_CONF = """\
 ClusterName=lab
@@ -166,7 +167,7 @@ class SlurmCluster:
     def client(self, *command: str) -> str:
         """Return what a Slurm client command prints."""
         done = subprocess.run(
-            command, env=self.env, capture_output=True, text=True, timeout=30, check=True
+            command, env=self.env, capture_output=True, text=True, timeout=CLIENT_TIMEOUT_S, check=True
         )
         return done.stdout
 

@@ -1,15 +1,12 @@
 """What breaks on a cluster, caused for real: a node's power, the controller, two launchers at once."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from launcher.records import lease
-from launcher.records.ledger import read_history
-from sweeps.folders import Root
 from tests.commands import TINY, run, wait_for
-from tests.launcher.processes import RANK, processes, refute_difference
+from tests.launcher.processes import refute_difference
 from tests.slurm.cluster import SlurmCluster
 from tests.training.segments import expansion_of
 from training.metrics import metrics_path
@@ -45,35 +42,3 @@ def test_a_power_cut_under_a_rank_costs_only_what_was_not_saved(
     assert known is not None
     assert len(known.attempts) > 1
     refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=2560"))
-
-
-def test_a_controller_that_dies_under_running_jobs_doubles_none(
-    cluster: SlurmCluster, root: Path, undisturbed: Path
-) -> None:
-    folder = started(root, *LONG, cluster=cluster)
-    assert processes(root, RANK)
-    cluster.kill_controller()
-    try:
-        away = run("launcher", *LONG, root=root, env=cluster.env)
-    finally:
-        cluster.start_controller()
-    assert away.returncode == 1
-    done = run("launcher", "watch", *LONG, root=root, env=cluster.env)
-    assert done.returncode == 0, done.stderr
-    known = lease.newest(folder)
-    assert known is not None
-    assert len(known.attempts) == 1
-    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=7680"))
-
-
-def test_two_launchers_in_a_loop_submit_everything_once(cluster: SlurmCluster, root: Path) -> None:
-    def three_times() -> list[int]:
-        return [run("launcher", *SWEEP, root=root, env=cluster.env).returncode for _ in range(3)]
-
-    with ThreadPoolExecutor(2) as pool:
-        rivals = [pool.submit(three_times) for _ in range(2)]
-        statuses = {status for rival in rivals for status in rival.result()}
-    assert statuses <= {0, 1}
-    items = [i for r in read_history(Root(root).ledger).submissions.values() for i in r.items]
-    trainings = [item for item in items if not item.startswith("score")]
-    assert len(trainings) == len(set(trainings)) == 2

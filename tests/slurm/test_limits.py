@@ -10,7 +10,7 @@ from sweeps.folders import Root
 from tests.commands import TINY, run
 from tests.slurm.cluster import SlurmCluster, running_cluster
 
-FAST = ("policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=10")
+FAST = ("policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=30")
 SWEEP = (*TINY, "cluster=slurm", *FAST)
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]

@@ -9,7 +9,7 @@ import pytest
 
 from conf.schema import ResourceConfig
 from sweeps.expansion import Expansion
-from tests.commands import wait_for
+from tests.commands import PATIENCE_S, wait_for
 from tests.training.segments import expansion_of, order_for, start_ranks, train
 from training.done import read_done
 from training.exits import RankExit
@@ -35,7 +35,7 @@ def killed_at_random(order: TrainOrder, seed: int) -> int:
 
 def finished(order: TrainOrder) -> str:
     """Start the ranks and let them finish; return the digest of the final weights."""
-    codes = [rank.wait(120) for rank in start_ranks(order)]
+    codes = [rank.wait(PATIENCE_S) for rank in start_ranks(order)]
     assert codes == [RankExit.finished] * len(codes), (order.folder / "log.txt").read_text()
     marker = read_done(order.folder)
     assert marker is not None
@@ -64,7 +64,7 @@ def test_ranks_that_are_asked_to_stop_save_and_go_on_exactly(tmp_path: Path, dat
     ranks = start_ranks(stopped)
     wait_for(lambda: last_moment(metrics_path(stopped.folder, 1)), "the first step")
     stopped.stop_file.touch()
-    assert [rank.wait(60) for rank in ranks] == [RankExit.stopped] * 2
+    assert [rank.wait(PATIENCE_S) for rank in ranks] == [RankExit.stopped] * 2
     (saved,) = saved_samples(stopped.folder, "state")
     assert 0 < saved < segment.end
     stopped.stop_file.unlink()

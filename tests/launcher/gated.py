@@ -1,0 +1,30 @@
+"""A procedure that trains a few steps and then waits, so that a run lasts as long as a test wants."""
+
+import time
+from pathlib import Path
+
+import torch
+
+from conf.schema import ModelConfig
+from training.distributed import World
+from training.procedure import Clip
+
+FREE_STEPS = 4
+POLL_S = 0.05
+
+
+class Gated(Clip):
+    """Does not get beyond its first steps until a file exists."""
+
+    def __init__(self, config: ModelConfig, gate: str) -> None:
+        super().__init__(config)
+        self._gate = Path(gate)
+        self._num_steps = 0
+
+    def losses(
+        self, model: torch.nn.Module, images: torch.Tensor, tokens: torch.Tensor, world: World
+    ) -> dict[str, torch.Tensor]:
+        self._num_steps += 1
+        while self._num_steps > FREE_STEPS and not self._gate.exists():
+            time.sleep(POLL_S)
+        return super().losses(model, images, tokens, world)
