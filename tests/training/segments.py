@@ -1,18 +1,12 @@
-"""Train segments of the tests' own sweeps, in this process or as ranks of their own."""
+"""Train segments of the tests' own sweeps in this process."""
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
 
 from conf.schema import ResourceConfig
-from sweeps import durable
 from sweeps.compose import compose_request
 from sweeps.expansion import Expansion, Segment, expand
-from sweeps.folders import CHECKOUT
 from sweeps.items import TrainItem
 from tests.commands import OWN_CONF
 from training.distributed import World
@@ -62,31 +56,3 @@ def train(order: TrainOrder) -> DoneMarker:
     marker = read_done(order.folder)
     assert marker is not None
     return marker
-
-
-def start_ranks(order: TrainOrder) -> list["subprocess.Popen[bytes]"]:
-    """Start the ranks of an order as a supervisor would."""
-    path = order.folder / "order.json"
-    durable.replace(path, durable.encode(order))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    num_ranks = order.item.resources.num_ranks
-    with (order.folder / "log.txt").open("ab") as log:
-        return [
-            subprocess.Popen(
-                [sys.executable, "-m", "training.rank", str(path)],
-                cwd=CHECKOUT,
-                env={
-                    **os.environ,
-                    "RANK": str(rank),
-                    "WORLD_SIZE": str(num_ranks),
-                    "LOCAL_RANK": str(rank),
-                    "MASTER_ADDR": "127.0.0.1",
-                    "MASTER_PORT": str(port),
-                    "GLOO_SOCKET_IFNAME": "lo",
-                },
-                stdout=log,
-                stderr=log,
-            )
-            for rank in range(num_ranks)
-        ]

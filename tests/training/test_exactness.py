@@ -1,7 +1,6 @@
 """k steps, a stop or a kill, and the rest are all steps at once, bit for bit."""
 
 import random
-import signal
 import time
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import pytest
 
 from conf.schema import ResourceConfig
 from sweeps.expansion import Expansion
-from tests.commands import PATIENCE_S, wait_for
-from tests.training.segments import expansion_of, order_for, start_ranks, train
+from tests.commands import wait_for
+from tests.training.ranks import start_ranks
+from tests.training.segments import expansion_of, order_for, train
 from training.done import read_done
 from training.exits import RankExit
 from training.metrics import last_moment, metrics_path
@@ -23,9 +23,9 @@ def killed_at_random(order: TrainOrder, seed: int) -> int:
     ranks = start_ranks(order)
     metrics = metrics_path(order.folder, order.attempt)
     before = last_moment(metrics)
-    wait_for(lambda: last_moment(metrics) != before or ranks[0].poll() is not None, "the first step")
+    wait_for(lambda: last_moment(metrics) != before or ranks[0].has_ended, "the first step")
     time.sleep(random.Random(seed).uniform(0.05, 0.6))
-    ranks[seed % len(ranks)].send_signal(signal.SIGKILL)
+    ranks[seed % len(ranks)].kill()
     for rank in ranks:
         rank.kill()
         rank.wait()
@@ -35,7 +35,7 @@ def killed_at_random(order: TrainOrder, seed: int) -> int:
 
 def finished(order: TrainOrder) -> str:
     """Start the ranks and let them finish; return the digest of the final weights."""
-    codes = [rank.wait(PATIENCE_S) for rank in start_ranks(order)]
+    codes = [rank.wait() for rank in start_ranks(order)]
     assert codes == [RankExit.finished] * len(codes), (order.folder / "log.txt").read_text()
     marker = read_done(order.folder)
     assert marker is not None
@@ -64,7 +64,7 @@ def test_ranks_that_are_asked_to_stop_save_and_go_on_exactly(tmp_path: Path, dat
     ranks = start_ranks(stopped)
     wait_for(lambda: last_moment(metrics_path(stopped.folder, 1)), "the first step")
     stopped.stop_file.touch()
-    assert [rank.wait(PATIENCE_S) for rank in ranks] == [RankExit.stopped] * 2
+    assert [rank.wait() for rank in ranks] == [RankExit.stopped] * 2
     (saved,) = saved_samples(stopped.folder, "state")
     assert 0 < saved < segment.end
     stopped.stop_file.unlink()
