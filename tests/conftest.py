@@ -6,7 +6,10 @@ when the others have ended.
 """
 
 import fcntl
+import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,18 @@ hypothesis.settings.load_profile("any machine")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="fail if a test was skipped")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        threading.Thread(target=leave_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def leave_with_parent(parent: int) -> None:
+    """End this worker process once the one that hands out the tests is gone."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
