@@ -13,7 +13,7 @@ from launcher.records import lease
 from launcher.records.outcome import Outcome
 from sweeps import frozen
 from sweeps.folders import CHECKOUT, Root
-from tests.commands import OWN_CONF, PATIENCE_S, environment, run, start, wait_for
+from tests.commands import OWN_CONF, PATIENCE_S, environment, gated_by, run, start, wait_for
 from tests.commands import TINY as SWEEP
 from tests.launcher.processes import (
     RANK,
@@ -119,14 +119,15 @@ def test_an_interrupt_stops_everything_at_a_checkpoint(root: Path) -> None:
 
 
 def test_ranks_die_with_their_supervisor(root: Path) -> None:
-    launcher = start("launcher", *SWEEP, "samples_seen=2560", root=root)
+    endless = gated_by(root / "no such gate")
+    launcher = start("launcher", *SWEEP, "samples_seen=2560", *endless, root=root)
     wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step")
     launcher.kill()
     launcher.wait()
     assert len(processes(root, RANK)) == 4
     (supervisor,) = processes(root, SUPERVISOR)
     supervisor.kill()
-    wait_for(lambda: not processes(root, RANK), "the ranks to die", timeout_s=5)
+    wait_for(lambda: not processes(root, RANK), "the ranks to die")
 
 
 def test_a_second_launcher_leaves_the_first_alone(root: Path) -> None:
