@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.records import lease
+from launcher.records import lease, submission
 from sweeps.folders import Root
 from tests.commands import TINY, run, start, wait_for
 from tests.launcher.checkouts import copy_of_this
-from tests.launcher.processes import RANK, processes
+from tests.launcher.processes import RANK, processes, scores_of
 from tests.slurm.cluster import SlurmCluster
 from training.done import done_path
 
@@ -19,8 +19,13 @@ BROKEN = "raise SystemExit('this was edited after the launch')\n"
 
 
 def break_what_jobs_run(checkout: Path) -> None:
-    for name in ("launcher/jobs/supervisor.py", "training/rank.py", "training/loop.py"):
+    for name in ("launcher/jobs/supervisor.py", "training/rank.py", "evaluation/worker.py"):
         (checkout / name).write_text(BROKEN)
+
+
+def jobs(cluster: SlurmCluster) -> list[str]:
+    """Return the ids of all jobs."""
+    return cluster.client("squeue", "--me", "--noheader", "-o", "%A").split()
 
 
 def only_segment(root: Path) -> Path:
@@ -39,16 +44,18 @@ def test_a_job_that_waits_runs_what_was_submitted(
     done = run("launcher", *TINY, *held_back, safe_path, root=root, env=env, checkout=checkout)
     assert done.returncode == 0, done.stderr
     break_what_jobs_run(checkout)
-    job_id = cluster.client("squeue", "--me", "--noheader", "-o", "%A").strip()
-    cluster.client("scontrol", "update", f"jobid={job_id}", "starttime=now")
-    wait_for(done_path(only_segment(root)).exists, "the training to be done", timeout_s=240)
-    (submission,) = Root(root).submissions.iterdir()
-    given = json.loads((submission / "submission.json").read_text())
-    assert given["checkout"] == str(checkout)
-    assert Path(given["code"]).parent == Root(root).code
-    kept = (submission / "environment.json").read_text()
-    assert json.loads(kept)["variables"]["SLURM_CONF"] == cluster.env["SLURM_CONF"]
-    assert "hidden" not in kept
+    for job_id in jobs(cluster):
+        cluster.client("scontrol", "update", f"jobid={job_id}", "starttime=now")
+    wait_for(lambda: not jobs(cluster), "all jobs to end", timeout_s=240)
+    assert done_path(only_segment(root)).exists()
+    assert scores_of(root)
+    given = [submission.read(folder) for folder in Root(root).submissions.iterdir()]
+    assert {(one.checkout, one.code.parent) for one in given} == {(checkout, Root(root).code)}
+    assert len({one.code for one in given}) == 1
+    for one in given:
+        kept = (one.folder / "environment.json").read_text()
+        assert json.loads(kept)["variables"]["SLURM_CONF"] == cluster.env["SLURM_CONF"]
+        assert "hidden" not in kept
 
 
 def test_what_starts_again_on_this_machine_runs_what_was_submitted(root: Path, tmp_path: Path) -> None:
