@@ -7,6 +7,7 @@ IsogridError
 ├── CorruptCheckpoint   a checkpoint's content does not match its hash
 ├── NotFinite           a loss or features are no finite numbers
 ├── KeyConflict         a folder belongs to another configuration
+├── PortTaken           ranks cannot meet at the port that was chosen for them
 ├── ScoringFailed       some checkpoints could not be scored; the others were
 ├── Superseded          a later attempt holds the lease; this one must leave
 ├── LauncherBusy        another launcher is at work on this root
@@ -45,6 +46,10 @@ class NotFinite(IsogridError):
 
 class KeyConflict(IsogridError):
     """A folder belongs to another configuration than the one at hand."""
+
+
+class PortTaken(IsogridError):
+    """Ranks cannot meet at the port that was chosen for them: somebody else listens there."""
 
 
 class ScoringFailed(IsogridError):

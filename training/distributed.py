@@ -1,10 +1,14 @@
 """Ranks: who they are, how they meet, and the two things on which they must agree.
 
+They meet at a port of the first one's host, in a part of its store that bears their own name: a rank
+of another run that comes to the same port finds nobody there.
+
 Gradients are averaged in one flat buffer in the order of the parameters. torch's own DDP orders its
 buffers by when gradients became ready in the first step of a process, so from three ranks on a
 resumed run would add in another order than the undisturbed one and end in other bits.
 """
 
+import errno
 import os
 import socket
 from collections.abc import Iterable
@@ -13,9 +17,19 @@ from datetime import timedelta
 
 import torch
 import torch.distributed
-from torch._C._distributed_c10d import TCPStore
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
+from torch.distributed import DistStoreError
+
+from sweeps.errors import PortTaken
 
 TIMEOUT = timedelta(minutes=30)
+"""For one collective."""
+
+JOIN_TIMEOUT = timedelta(minutes=10)
+"""For all ranks to come: some import torch from a cold file system, but a lost node never comes."""
+
+MEETING_NAME = "MEETING_NAME"
+"""Environment variable: under which the ranks of one attempt meet; torchrun sets none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +54,17 @@ class World:
 
 
 def join_world() -> World:
-    """Meet the other ranks, as torchrun's or Slurm's environment variables say; alone without them."""
+    """Meet the other ranks, as torchrun's or Slurm's environment variables say; alone without them.
+
+    Raises:
+        PortTaken: somebody else listens where the ranks are to meet.
+        DistError: some ranks do not come, or the network fails.
+    """
     world = _world_from_environment()
     if world.size > 1:
         torch.distributed.init_process_group(
             "nccl" if world.device.type == "cuda" else "gloo",
-            store=_store(world, os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])),
+            store=_meet(world, JOIN_TIMEOUT),
             rank=world.rank,
             world_size=world.size,
             timeout=TIMEOUT,
@@ -99,17 +118,39 @@ def _world_from_environment() -> World:
     return World(*(int(os.environ[name]) for name in names))
 
 
-def _store(world: World, address: str, port: int) -> TCPStore:
+def _meet(world: World, timeout: timedelta) -> Store:
+    """Return the ranks' store once all have come to it."""
+    store = _store(world, os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout)
+    named = PrefixStore(os.environ.get(MEETING_NAME, ""), store)
+    named.set(f"rank {world.rank}", "here")
+    if named.add("arrived", 1) == world.size:
+        named.set("all", "here")
+    try:
+        named.wait(["all"], timeout)
+    except DistStoreError as error:
+        missing = [rank for rank in range(world.size) if not named.check([f"rank {rank}"])]
+        raise DistStoreError(
+            f"ranks {missing} of {world.size} did not come within {timeout.total_seconds():g} s"
+        ) from error
+    return named
+
+
+def _store(world: World, address: str, port: int, timeout: timedelta) -> TCPStore:
     """Return the meeting point; the first rank listens on `address` only, not on every network."""
     if not world.is_first:
-        return TCPStore(address, port, world.size, False, TIMEOUT)
-    listener = socket.create_server((address, port))
+        return TCPStore(address, port, world.size, False, timeout)
+    try:
+        listener = socket.create_server((address, port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise PortTaken(f"somebody else listens at port {port} of {address}") from error
     return TCPStore(
         address,
         port,
         world.size,
         True,
-        TIMEOUT,
+        timeout,
         wait_for_workers=False,
         master_listen_fd=listener.detach(),
     )

@@ -1,9 +1,12 @@
 """What a rank's exit says to its supervisor. The marker says "done"; a code never does.
 
-Of several ranks under srun the supervisor sees one code, and not always the one that tells why. So the
-first rank that gives up for a reason also leaves it in a file.
+Of several ranks under srun the supervisor sees one code, and not always the one that tells why. So a
+rank that gives up leaves a verdict in a file: one file a code, the first rank that writes it speaks
+for the others. A rank that lost its peers leaves one too, but it saw a symptom only: the verdict that
+says most is the one that counts.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
@@ -18,14 +21,53 @@ class RankExit(IntEnum):
     superseded = 81
     bad_data = 82
     not_finite = 83
+    user_error = 84
+    out_of_memory = 85
+    device_failure = 86
+    communication = 87
+    port_taken = 88
 
 
-def leave_verdict(path: Path, code: RankExit) -> None:
-    """Say why this rank gives up, unless another one said it before."""
-    durable.publish(path, durable.encode(int(code)))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """Why a rank gave up, on which host, in one line."""
+
+    code: RankExit
+    host: str
+    reason: str
 
 
-def read_verdict(path: Path) -> RankExit | None:
-    """Return why a rank of the attempt gave up, or None if none said so."""
-    code = durable.read(path, int)
-    return None if code is None else RankExit(code)
+TELLING = (
+    RankExit.superseded,
+    RankExit.bad_data,
+    RankExit.not_finite,
+    RankExit.user_error,
+    RankExit.out_of_memory,
+    RankExit.device_failure,
+    RankExit.port_taken,
+    RankExit.communication,
+)
+"""From what says most about the cause of a failure to what says least."""
+
+
+def leave_verdict(path: Path, verdict: Verdict) -> None:
+    """Say why this rank gives up, unless another one said the same before."""
+    durable.publish(_file(path, verdict.code), durable.encode(verdict))
+
+
+def read_verdict(path: Path) -> Verdict | None:
+    """Return the verdict that says most of those that ranks left, or None if none left one."""
+    for code in TELLING:
+        if verdict := durable.read(_file(path, code), Verdict):
+            return verdict
+    return None
+
+
+def forget_verdicts(path: Path) -> None:
+    """Delete all verdicts."""
+    for code in TELLING:
+        _file(path, code).unlink(missing_ok=True)
+
+
+def _file(path: Path, code: RankExit) -> Path:
+    return path.with_name(f"{path.name}.{int(code)}")

@@ -9,12 +9,13 @@ import sys
 import torch
 
 from sweeps import durable
-from sweeps.errors import DataError, NotFinite, Superseded, UsageError
-from training.distributed import World, join_world, leave_world
+from sweeps.errors import IsogridError
+from training.distributed import join_world, leave_world
 from training.exits import RankExit, leave_verdict
 from training.leash import take_order
 from training.loop import train_segment
 from training.orders import TrainOrder
+from training.verdict import verdict_of
 
 log = logging.getLogger(__name__)
 
@@ -23,27 +24,23 @@ def main() -> int:
     """Run one rank; return its exit code."""
     order = durable.decode(take_order("training.rank", __doc__).read_bytes(), TrainOrder)
     torch.set_num_threads(order.item.resources.threads_per_rank)
-    world = join_world()
-    code = _train(order, world)
-    leave_world(world)
-    return code
-
-
-def _train(order: TrainOrder, world: World) -> RankExit:
     try:
-        return RankExit.finished if train_segment(order, world) else RankExit.stopped
-    except Superseded as error:
-        return _give_up(order, error, RankExit.superseded)
-    except (DataError, UsageError) as error:
-        return _give_up(order, error, RankExit.bad_data)
-    except NotFinite as error:
-        return _give_up(order, error, RankExit.not_finite)
+        return _train(order)
+    except (IsogridError, MemoryError, OSError, RuntimeError) as error:
+        verdict = verdict_of(error)
+        if verdict is None:
+            raise
+        # Written before this process ends: its peers notice that first, and know less.
+        leave_verdict(order.verdict_file, verdict)
+        log.error("%s", error, exc_info=not isinstance(error, IsogridError))
+        return verdict.code
 
 
-def _give_up(order: TrainOrder, error: Exception, code: RankExit) -> RankExit:
-    log.error("%s", error)
-    leave_verdict(order.verdict_file, code)
-    return code
+def _train(order: TrainOrder) -> RankExit:
+    world = join_world()
+    is_finished = train_segment(order, world)
+    leave_world(world)
+    return RankExit.finished if is_finished else RankExit.stopped
 
 
 if __name__ == "__main__":

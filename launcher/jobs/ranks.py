@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import random
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,8 +18,8 @@ from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.folders import CHECKOUT
 
 LOOPBACK = "127.0.0.1"
-FIRST_PORT, NUM_PORTS = 20_000, 10_000
-"""Slurm jobs meet on a port of this range, by job id and attempt; it lies below the ephemeral ones."""
+FIRST_PORT, LAST_PORT = 20_000, 30_000
+"""Ranks meet on a port of this range, which lies below those that the kernel gives to clients."""
 KILL_GRACE_S = 10.0
 
 
@@ -28,15 +30,16 @@ class Ranks:
         self._processes = list(processes)
 
     def exit_codes(self) -> list[int] | None:
-        """Return all exit codes once the attempt is over, else None.
+        """Return the codes of the processes that ended by themselves once the attempt is over.
 
-        One process that failed ends the attempt: the others would wait for it.
+        Until then None. One process that failed ends the attempt: the others would wait for it.
         """
         codes = [process.poll() for process in self._processes]
-        if any(codes) and None in codes:
+        if None in codes:
+            if not any(codes):
+                return None
             self.kill()
-            codes = [process.poll() for process in self._processes]
-        return None if None in codes else [code for code in codes if code is not None]
+        return [code for code in codes if code is not None]
 
     def kill(self) -> None:
         """End all processes at once, and wait until they are gone."""
@@ -55,7 +58,6 @@ class Crew:
     order: Path
     log: Path
     resources: ResourceConfig
-    attempt: int
 
 
 def start(crew: Crew, cluster: ClusterConfig, *, timeout_s: float) -> Ranks:
@@ -73,8 +75,8 @@ def start(crew: Crew, cluster: ClusterConfig, *, timeout_s: float) -> Ranks:
 
 def _start_local(crew: Crew) -> Ranks:
     """Start the ranks on this machine, each on a leash to this process."""
-    port = _free_port()
-    return Ranks([_local_rank(crew, rank, port) for rank in range(crew.resources.num_ranks)])
+    meeting = _meeting(LOOPBACK)
+    return Ranks([_local_rank(crew, rank, meeting) for rank in range(crew.resources.num_ranks)])
 
 
 def _start_srun(crew: Crew, cluster: ClusterConfig, *, timeout_s: float) -> Ranks:
@@ -90,24 +92,20 @@ def _start_srun(crew: Crew, cluster: ClusterConfig, *, timeout_s: float) -> Rank
         f"--output={crew.log}",
         *cluster.srun_args,
     ]
-    job_id = int(os.environ["SLURM_JOB_ID"])
-    meeting = {
-        "MASTER_ADDR": hosts(os.environ["SLURM_JOB_NODELIST"], timeout_s)[0] + cluster.host_suffix,
-        "MASTER_PORT": str(FIRST_PORT + (job_id * 31 + crew.attempt) % NUM_PORTS),
-    }
+    first = hosts(os.environ["SLURM_JOB_NODELIST"], timeout_s)[0]  # where this process is, too
+    meeting = _meeting(first + cluster.host_suffix)
     return Ranks([_start(crew, ["srun", *options], meeting, stdin=subprocess.DEVNULL)])
 
 
-def _local_rank(crew: Crew, rank: int, port: int) -> subprocess.Popen[bytes]:
-    meeting = {
+def _local_rank(crew: Crew, rank: int, meeting: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    variables = {
         "RANK": str(rank),
         "WORLD_SIZE": str(crew.resources.num_ranks),
         "LOCAL_RANK": str(rank),
-        "MASTER_ADDR": LOOPBACK,
-        "MASTER_PORT": str(port),
         "GLOO_SOCKET_IFNAME": socket.if_indextoname(1),
+        **meeting,
     }
-    return _start(crew, [], meeting, stdin=subprocess.PIPE, options=["--leash"])
+    return _start(crew, [], variables, stdin=subprocess.PIPE, options=["--leash"])
 
 
 def _start(
@@ -130,7 +128,18 @@ def _start(
         )
 
 
+def _meeting(address: str) -> dict[str, str]:
+    """Return where the ranks of one start meet, and a name by which they know each other."""
+    return {
+        "MASTER_ADDR": address,
+        "MASTER_PORT": str(_free_port()),
+        "MEETING_NAME": secrets.token_hex(8),
+    }
+
+
 def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port on which nobody listens now, on this host."""
+    while True:
+        port = random.randint(FIRST_PORT, LAST_PORT)
+        with contextlib.suppress(OSError), socket.create_server(("", port)):
+            return port

@@ -3,6 +3,8 @@
 import signal
 from types import FrameType
 
+from launcher.records.outcome import Outcome
+
 
 class StopRequest:
     """Remembers the signal that asked; made once in a process, before anything that takes long."""
@@ -11,6 +13,11 @@ class StopRequest:
         self.signal: int | None = None
         for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How an attempt ends that is stopped by this request, as far as the signal tells."""
+        return Outcome.time_limit if self.signal == signal.SIGUSR1 else Outcome.stopped
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame

@@ -164,17 +164,21 @@ def hosts(nodelist: str, timeout_s: float) -> tuple[str, ...]:
     return tuple(client(["scontrol", "show", "hostnames", nodelist], timeout_s).split())
 
 
-def was_cancelled(job_id: str, restart: int, timeout_s: float) -> bool:
-    """Return whether a job that was told to end was cancelled by its user.
+def why_told_to_end(job_id: str, restart: int, timeout_s: float) -> Outcome:
+    """Return why a running job, in its `restart`-th start, was told to end.
 
-    A job that is requeued or preempted has one more restart by then, one at its limit names it.
+    A job that is requeued or preempted has one more restart by then, or a time of preemption; one at
+    its limit names it; one that its user cancelled shows nothing.
     """
     shown = client(["scontrol", "--oneliner", "show", "job", job_id], timeout_s)
-    restarts = re.search(r"\bRestarts=(\d+)", shown)
-    reason = re.search(r"\bReason=(\S+)", shown)
-    if restarts is None or reason is None:
+    fields = dict(re.findall(r"\b(Restarts|Reason|PreemptTime)=(\S+)", shown))
+    if "Restarts" not in fields or "Reason" not in fields:
         raise QueueUnknown(f"scontrol shows no restarts and reason of job {job_id}")
-    return int(restarts[1]) == restart and reason[1] == "None"
+    if int(fields["Restarts"]) > restart or fields.get("PreemptTime", "None") != "None":
+        return Outcome.preempted
+    if fields["Reason"] == "TimeLimit":
+        return Outcome.time_limit
+    return Outcome.cancelled if fields["Reason"] == "None" else Outcome.stopped
 
 
 def requeue(job_id: str, timeout_s: float) -> None:

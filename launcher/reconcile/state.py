@@ -7,23 +7,16 @@ from itertools import zip_longest
 
 from launcher.machines.queue import Job, Queue
 from launcher.reconcile.observe import Observed, SegmentEvidence
-from launcher.records import lease
+from launcher.records.budget import why_held
 from launcher.records.claims import num_failures
 from launcher.records.ledger import NEVER, History, Resumed, SubmissionRecord, SubmissionState
-from launcher.records.outcome import Outcome
+from launcher.records.outcome import ON_REQUEST, Outcome
 from sweeps.expansion import Run, Segment
 from sweeps.items import CheckpointEvals, pairs_of
 
 TOLD_BY_CLAIMS = {
-    outcome.value
-    for outcome in (
-        Outcome.done,
-        Outcome.stopped,
-        Outcome.time_limit,
-        Outcome.bad_data,
-        Outcome.not_finite,
-    )
-}
+    outcome.value for outcome in Outcome if outcome is Outcome.done or outcome.is_final
+} | {outcome.value for outcome in ON_REQUEST}
 """How a scoring item may end that says nothing of its checkpoints: their claims do."""
 
 
@@ -134,15 +127,9 @@ def hold_reason(evidence: SegmentEvidence, most_fruitless: int, resumed: Resumed
         most_fruitless: attempts without new samples that are made.
         resumed: attempts before the user asked to try again do not count.
     """
-    if evidence.lease is None or evidence.lease.attempt.number <= resumed.attempt:
+    if evidence.lease is None:
         return None
-    attempt = evidence.lease.attempt
-    if attempt.outcome is not None and attempt.outcome.is_final:
-        return f"{attempt.outcome.value}: {attempt.reason}"
-    fruitless = lease.fruitless_attempts(evidence.lease, resumed.attempt)
-    if fruitless >= most_fruitless:
-        return f"{fruitless} attempts without new samples; the last: {attempt.reason}"
-    return None
+    return why_held(evidence.lease, most_fruitless, resumed.attempt)
 
 
 def score_failures(observed: Observed) -> dict[str, int]:

@@ -113,26 +113,6 @@ def successor(lease: Lease | None, holder: Holder, *, now: float, cores: float, 
     return Lease(attempt=attempt, history=tuple(map(_closed, lease.attempts)) if lease else ())
 
 
-def fruitless_attempts(lease: Lease, since: int = 0) -> int:
-    """Return how many of the last ended attempts in a row brought no sample that was new.
-
-    Args:
-        lease: of the work item.
-        since: attempts up to this number do not count (after them the user asked to try again).
-            Nor do those that were stopped on request.
-    """
-    count, best = 0, 0
-    for attempt in lease.attempts:
-        if attempt.outcome is None:
-            break
-        if attempt.samples > best or attempt.number <= since:
-            count = 0
-        elif attempt.outcome is not Outcome.stopped:
-            count += 1
-        best = max(best, attempt.samples)
-    return count
-
-
 def _closed(attempt: Attempt) -> Attempt:
     if attempt.outcome is not None:
         return attempt

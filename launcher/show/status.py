@@ -7,15 +7,13 @@ from typing import Any
 from launcher.reconcile.state import RunStatus, State
 from launcher.records import lease
 from launcher.records.lease import Lease
-from launcher.records.outcome import Outcome
+from launcher.records.outcome import ON_REQUEST
 from launcher.text import Colour, coloured, plural, table
 from sweeps.cost import NO_HOURS
 from sweeps.folders import Root
 
 COLUMN_AXIS = "samples_seen"
 """The axis that runs along the columns of the table; the others make its rows."""
-
-ON_REQUEST = {Outcome.stopped, Outcome.time_limit}
 
 COLOURS = {
     State.waiting.value: Colour.dim,

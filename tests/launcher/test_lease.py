@@ -16,7 +16,6 @@ from launcher.records.lease import Holder, Lease
 from launcher.records.outcome import Outcome
 from sweeps.errors import Superseded
 from tests.launcher.worlds import HOLDER
-from tests.launcher.worlds import lease as leases
 
 
 def next_lease(before: Lease | None, holder: Holder = HOLDER) -> Lease:
@@ -59,12 +58,6 @@ def test_a_holder_with_a_successor_may_not_renew(tmp_path: Path) -> None:
     taken(tmp_path)
     with pytest.raises(Superseded, match="attempt 1 .* has a successor"):
         lease.renew(tmp_path, mine)
-
-
-def test_asking_again_forgives_what_was_before() -> None:
-    known = leases(*[Outcome.crashed] * 4)
-    assert lease.fruitless_attempts(known) == 3
-    assert lease.fruitless_attempts(known, since=3) == 1
 
 
 def test_a_free_item_is_taken_at_once(tmp_path: Path) -> None:
