@@ -1,0 +1,65 @@
+"""How ranks come together: all of one attempt, and nobody else."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.commands import CHECKOUT, wait_for
+
+LONG_S, SHORT_S = 120.0, 3.0
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        number: int = probe.getsockname()[1]
+    return number
+
+
+def rank(number: int, port: int, name: str, patience_s: float) -> "subprocess.Popen[str]":
+    """Start one of two ranks that meet under a name."""
+    env = {
+        "RANK": str(number),
+        "WORLD_SIZE": "2",
+        "LOCAL_RANK": str(number),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "MEETING_NAME": name,
+        "GLOO_SOCKET_IFNAME": socket.if_indextoname(1),
+    }
+    command = [sys.executable, "-m", "tests.training.meeting", str(patience_s)]
+    return subprocess.Popen(command, cwd=CHECKOUT, env=env, stdout=subprocess.PIPE, text=True)
+
+
+def said(process: "subprocess.Popen[str]") -> str:
+    return process.communicate(timeout=2 * LONG_S)[0].strip()
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_stranger_at_the_same_port_stays_outside(port: int) -> None:
+    first = rank(0, port, "ours", LONG_S)
+    wait_for(lambda: listens(port), "the first rank to listen")
+    stranger = rank(1, port, "theirs", SHORT_S)
+    assert said(stranger) == "DistStoreError: ranks [0] of 2 did not come within 3 s"
+    second = rank(1, port, "ours", LONG_S)
+    assert said(first) == said(second) == "joined, the first says 41"
+
+
+def test_who_does_not_come_is_named_in_time(port: int) -> None:
+    words = said(rank(0, port, "ours", SHORT_S))
+    assert words == "DistStoreError: ranks [1] of 2 did not come within 3 s"
+
+
+def test_a_taken_port_is_said_at_once(port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        words = said(rank(0, port, "ours", LONG_S))
+    assert words == f"PortTaken: somebody else listens at port {port} of 127.0.0.1"
