@@ -294,7 +294,8 @@ class PolicyConfig:
     new samples for so long hangs. `fruitless_attempts`: held after so many attempts without new
     samples. `scores_per_item`: checkpoints scored by one work item. `poll_s`: between two passes of
     `watch`. `client_timeout_s`: for one call of a scheduler's command. `lost_machines`: gone for good,
-    as the ledger names them (local@host); what was submitted there is given up.
+    as the ledger names them (local@host); what was submitted there is given up. `quarantine_h`: hours
+    for which jobs avoid a node that failed.
     """
 
     settle_s: NotNegative = 30.0
@@ -305,6 +306,7 @@ class PolicyConfig:
     poll_s: AboveZero = 60.0
     client_timeout_s: AboveZero = 60.0
     lost_machines: tuple[str, ...] = ()
+    quarantine_h: AboveZero = 24.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ ROOT/sweeps/<sweep>.json          the expansion as it was launched
 ROOT/segments/<key>/              config, states, weights, metrics, lease, done marker
 ROOT/submissions/<id>/            work items, batch script, output of the jobs
 ROOT/ledger/<n>.jsonl             what the launcher did, one file a launcher
+ROOT/quarantine/                  nodes that failed, which jobs avoid for a while
 ROOT/limits/<cluster>.json        what each cluster allows, for an hour
 ROOT/results/                     inbox, parts and manifests of the table
 ROOT/data/                        generated data sets
@@ -72,6 +73,11 @@ class Root:
     def submission(self, name: str) -> Path:
         """Folder of one submission."""
         return self.submissions / name
+
+    @property
+    def quarantine(self) -> Path:
+        """Folder of the nodes that jobs avoid."""
+        return self.path / "quarantine"
 
     def limits(self, cluster: str) -> Path:
         """File that keeps what a cluster allows."""

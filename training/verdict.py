@@ -1,5 +1,6 @@
 """Of which kind an error is that ends a rank: what the supervisor does next depends on it."""
 
+import os
 import socket
 
 import torch
@@ -44,7 +45,8 @@ def verdict_of(error: BaseException) -> Verdict | None:
         return None
     words = str(error).strip().splitlines()
     reason = words[0] if words else type(error).__name__
-    return Verdict(code=code, host=socket.gethostname(), reason=reason)
+    host = os.environ.get("SLURMD_NODENAME", socket.gethostname())  # the name that Slurm knows
+    return Verdict(code=code, host=host, reason=reason)
 
 
 def _code(error: BaseException) -> RankExit | None:

@@ -16,6 +16,7 @@ from conf.schema import ClusterKind
 from launcher.jobs.allocation import own_allocation
 from launcher.jobs.ending import Ending
 from launcher.jobs.stop import StopRequest
+from launcher.jobs.suspects import blame_nodes
 from launcher.jobs.tenure import Tenure
 from launcher.jobs.watch import Watch
 from launcher.machines import slurm_client
@@ -118,6 +119,8 @@ class Supervisor:
         forget_old_attempts(self._folder, self._tenure.attempt.number)
         # Whoever held the lease while this process waited for it may have finished.
         ending = DONE if self._is_trained() else self._watched()
+        nodes = self._tenure.attempt.holder.nodes
+        ending = blame_nodes(ending, self._submission, self._item.key, nodes)
         self._tenure.end(self._num_done(), ending.outcome, ending.reason)
         return ending.outcome
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from launcher.jobs import acquire
 from launcher.jobs.allocation import own_allocation
+from launcher.jobs.suspects import closed
 from launcher.machines.host import own_start, this_host
 from launcher.records import lease
 from launcher.records.lease import Attempt, Holder, Lease
@@ -110,6 +111,10 @@ class Tenure:
         return known is not None and known.state is SubmissionState.over
 
     def _new_attempt(self, before: Lease | None) -> Lease:
+        own = own_allocation()
+        if before is not None and before.attempt.outcome is None:
+            last = closed(before.attempt, self._submission, self._item.key, (own.job_id, own.restart))
+            before = replace(before, attempt=last)
         charge = hourly_charge(self._item.resources, self._submission.cluster)
         return lease.successor(
             before, self._holder(), now=time.time(), cores=charge.core, gpus=charge.gpu

@@ -13,12 +13,14 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor as SubmititExecutor
 
+from conf.schema import ClusterConfig
 from launcher.machines.batch import code_lines, cores_per_task, environment_lines, named_options
 from launcher.machines.slurm_client import clean_environment, known_names
 from launcher.records.submission import Submission
@@ -55,15 +57,15 @@ class _Executor(SubmititExecutor):  # type: ignore[misc]
         return ["env", *drop, *limit, "sbatch", str(submission_file_path)]
 
 
-def submit(submission: Submission) -> str:
-    """Hand a submission to sbatch; return the job id.
+def submit(submission: Submission, avoided: Collection[str] = ()) -> str:
+    """Hand a submission to sbatch; return the job id. Its jobs run on none of the nodes `avoided`.
 
     Raises:
         SubmissionDeferred: the user has as many jobs as a limit allows.
         SubmissionRefused: sbatch said that it makes no such job.
         QueueUnknown: it failed otherwise or did not answer; the job may exist.
     """
-    executor = _executor(submission)
+    executor = _executor(submission, avoided)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # submitit prints what it also raises
             job = executor._submit_command(_command(submission))
@@ -87,18 +89,18 @@ def _choices(message: str, timeout_s: float) -> str:
     return ""
 
 
-def script(submission: Submission) -> str:
+def script(submission: Submission, avoided: Collection[str] = ()) -> str:
     """Return the batch script of a submission."""
-    text = _executor(submission)._make_submission_file_text(_command(submission), "")
+    text = _executor(submission, avoided)._make_submission_file_text(_command(submission), "")
     assert isinstance(text, str)
     return text
 
 
-def _executor(submission: Submission) -> _Executor:
+def _executor(submission: Submission, avoided: Collection[str]) -> _Executor:
     executor = _Executor(folder=submission.folder)
     executor.timeout_s = submission.policy.client_timeout_s
     # Through AutoExecutor the None would be dropped, and the script would ask for a wckey.
-    executor.update_parameters(wckey=None, **_parameters(submission))
+    executor.update_parameters(wckey=None, **_parameters(submission, avoided))
     if len(submission.items) > 1:
         executor.parameters["map_count"] = len(submission.items)
     return executor
@@ -109,7 +111,7 @@ def _command(submission: Submission) -> str:
     return f"exec {shlex.join(words)}"
 
 
-def _parameters(submission: Submission) -> dict[str, Any]:
+def _parameters(submission: Submission, avoided: Collection[str]) -> dict[str, Any]:
     cluster, resources = submission.cluster, submission.items[0].resources
     tasks = ranks_per_node(resources, cluster)
     cores = resources.threads_per_rank + resources.num_workers
@@ -130,9 +132,16 @@ def _parameters(submission: Submission) -> dict[str, Any]:
             "requeue": True,
             **({"dependency": f"afterany:{submission.after_job}"} if submission.after_job else {}),
             **cluster.sbatch,
+            **_exclusion(cluster, avoided),
         },
         **named_options(cluster),
     }
+
+
+def _exclusion(cluster: ClusterConfig, avoided: Collection[str]) -> dict[str, str]:
+    """Return the option by which jobs keep off nodes, those included that the preset names."""
+    nodes = [*filter(None, [cluster.sbatch.get("exclude")]), *avoided]
+    return {"exclude": ",".join(nodes)} if nodes else {}
 
 
 def _setup(submission: Submission) -> list[str]:

@@ -14,8 +14,10 @@ from launcher.machines.limits import (
     parse_settings,
     refuse_excess,
 )
+from launcher.machines.nodes import nodes_of
 from launcher.machines.queue import Ended, Queue
 from launcher.machines.slurm_client import ask_queue, client
+from launcher.records import quarantine
 from launcher.records.submission import Submission
 from sweeps import durable
 from sweeps.errors import QueueUnknown, UsageError
@@ -72,7 +74,16 @@ class SlurmExecutor:
         """Write a batch script and hand it to sbatch; return the job id."""
         from launcher.machines.sbatch import submit  # `status` needs no submitit
 
-        return submit(submission)
+        return submit(submission, self._avoided())
+
+    def _avoided(self) -> tuple[str, ...]:
+        """Return the nodes of this cluster that are in quarantine."""
+        entries = quarantine.in_force(self._root.quarantine, time.time())
+        if not entries:
+            return ()
+        return quarantine.excluded(
+            entries, self.where, nodes_of(self._cluster.partition, self._timeout_s)
+        )
 
     def stop(self, job_id: str) -> None:
         """Cancel a job; its supervisor has it saved while Slurm waits to kill it."""

@@ -27,6 +27,7 @@ from launcher.reconcile.plan import Work, plan
 from launcher.reconcile.scores import Scoring
 from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.sweep import Sweep, statuses_of, wanted_of
+from launcher.records import quarantine
 from launcher.records.ledger import Ledger, SubmissionState
 from launcher.text import plural
 from sweeps.cost import estimate
@@ -80,6 +81,7 @@ class Reconciler:
         _say_what_waits(observed.room, jobs, statuses)
         completions = completion_events(self._sweep.root, self._sweep.expansion, statuses)
         deliver([*events, *completions], self._sweep.hooks, self._ledger)
+        quarantine.forget_expired(self._sweep.root.quarantine, time.time())
         if store.num_inbox_files(self._sweep.root.results) >= COMPACT_FILES:
             store.compact(self._sweep.root.results)
         return statuses

@@ -1,13 +1,15 @@
 """What `status` prints: the state of every cell of the grid, as text or JSON."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from launcher.reconcile.state import RunStatus, State
-from launcher.records import lease
+from launcher.records import lease, quarantine
 from launcher.records.lease import Lease
 from launcher.records.outcome import ON_REQUEST
+from launcher.records.quarantine import Entry
 from launcher.text import Colour, coloured, plural, table
 from sweeps.cost import NO_HOURS
 from sweeps.folders import Root
@@ -44,6 +46,7 @@ class StatusReport:
     core_hours: float
     gpu_hours: float
     failures: list[Failure]
+    quarantine: list[Entry]
     note: str = ""
 
     @property
@@ -64,6 +67,7 @@ def make_report(root: Root, sweep: str, statuses: list[RunStatus], note: str = "
         core_hours=charged.core,
         gpu_hours=charged.gpu,
         failures=[f for s in statuses if (f := _failure(s, leases.get(s.run.segments[-1])))],
+        quarantine=quarantine.in_force(root.quarantine, time.time()),
         note=note,
     )
 
@@ -77,6 +81,10 @@ def status_json(report: StatusReport) -> dict[str, Any]:
         "gpu_hours": report.gpu_hours,
         "runs": [run_json(status) for status in report.statuses],
         "failures": [{"run_id": f.run_id, "reason": f.reason} for f in report.failures],
+        "quarantine": [
+            {"cluster": e.where, "node": e.node, "reason": e.reason, "since": e.since, "until": e.until}
+            for e in report.quarantine
+        ],
         "note": report.note or None,
     }
 
@@ -103,6 +111,7 @@ def status_text(report: StatusReport, *, is_terminal: bool) -> str:
         f"{report.sweep}: {plural(len(report.statuses), 'run')}: {', '.join(counted)}",
         f"spent: {_hours(report)}",
     ]
+    lines += [_avoided(entry) for entry in report.quarantine]
     for failure in report.failures:
         title = f"{failure.state.value} {failure.run_id}"
         lines += ["", coloured(title, Colour.bold if is_terminal else None), failure.reason]
@@ -141,6 +150,11 @@ def _column(status: RunStatus) -> str:
 def _cell(status: RunStatus) -> str:
     share = f" {status.progress:.0%}" if status.state is State.running else ""
     return f"{status.state.value}{share}"
+
+
+def _avoided(entry: Entry) -> str:
+    until = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.until))
+    return f"avoided until {until}: {entry.node} of {entry.where}: {entry.reason}"
 
 
 def _hours(report: StatusReport) -> str:
