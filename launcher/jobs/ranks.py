@@ -21,13 +21,15 @@ LOOPBACK = "127.0.0.1"
 FIRST_PORT, LAST_PORT = 20_000, 30_000
 """Ranks meet on a port of this range, which lies below those that the kernel gives to clients."""
 KILL_GRACE_S = 10.0
+STEP_GRACE_S = 60.0
+"""Slurm waits KillWait, 30 s by default, before it kills what ignores being told to end."""
 
 
 class Ranks:
     """The running processes of an attempt. Several on this machine, or one srun."""
 
-    def __init__(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
-        self._processes = list(processes)
+    def __init__(self, processes: Sequence[subprocess.Popen[bytes]], *, is_step: bool = False) -> None:
+        self._processes, self._is_step = list(processes), is_step
 
     def exit_codes(self) -> list[int] | None:
         """Return the codes of the processes that ended by themselves once the attempt is over.
@@ -42,7 +44,15 @@ class Ranks:
         return [code for code in codes if code is not None]
 
     def kill(self) -> None:
-        """End all processes at once, and wait until they are gone."""
+        """End all processes at once, and wait until they are gone.
+
+        An srun that is killed leaves its step behind, which keeps the nodes from the next attempt; one
+        that is asked to end has the step killed first.
+        """
+        for process in self._processes if self._is_step else ():
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STEP_GRACE_S)
         for process in self._processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -94,7 +104,7 @@ def _start_srun(crew: Crew, cluster: ClusterConfig, *, timeout_s: float) -> Rank
     ]
     first = hosts(os.environ["SLURM_JOB_NODELIST"], timeout_s)[0]  # where this process is, too
     meeting = _meeting(first + cluster.host_suffix)
-    return Ranks([_start(crew, ["srun", *options], meeting, stdin=subprocess.DEVNULL)])
+    return Ranks([_start(crew, ["srun", *options], meeting, stdin=subprocess.DEVNULL)], is_step=True)
 
 
 def _local_rank(crew: Crew, rank: int, meeting: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -11,10 +11,13 @@ from pathlib import Path
 import psutil
 
 from evaluation import store
+from launcher.records import lease
+from launcher.records.outcome import Outcome
 from sweeps.expansion import Expansion
 from sweeps.folders import Root
 from tests.commands import start
 from training.done import read_done
+from training.metrics import metrics_path, read_moments
 
 SUPERVISOR, RANK, SCORER = "launcher.jobs.supervisor", "training.rank", "evaluation.worker"
 
@@ -100,3 +103,19 @@ def expected_scores(expansion: Expansion) -> set[tuple[str, str, str]]:
         for samples in expansion.segments[key].milestones
         for spec in run.config.eval.evals
     }
+
+
+def outcomes_of(folder: Path) -> list[Outcome | None]:
+    """Return how the attempts of a work item ended."""
+    known = lease.newest(folder)
+    return [attempt.outcome for attempt in known.attempts] if known else []
+
+
+def refute_repetition(folder: Path, saved: int) -> None:
+    """Check that the last attempt began where a state was saved, or later."""
+    known = lease.newest(folder)
+    assert known is not None
+    moments = read_moments(metrics_path(folder, known.attempt.number))
+    own = [m.samples_seen for m in moments if m.time >= known.attempt.started_at]
+    assert own
+    assert own[0] > saved > 0

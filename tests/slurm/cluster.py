@@ -21,6 +21,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import psutil
+
 from tests.slurm.accounting import Accounting
 
 DAEMONS = ("munged", "slurmctld", "slurmd", "unshare", "setpriv")
@@ -141,6 +143,12 @@ class SlurmCluster:
         node = self._nodes.pop(name)
         node.kill()
         node.wait()
+
+    def kill_daemon(self, name: str) -> None:
+        """End a node's slurmd alone, with SIGKILL: its steps go on."""
+        for process in psutil.Process(self._nodes[name].pid).children(recursive=True):
+            if process.name() == "slurmd":
+                process.kill()
 
     def kill_controller(self) -> None:
         """End slurmctld with SIGKILL, once it has saved what it knows.
