@@ -8,9 +8,10 @@ from launcher.doctor import preset
 from launcher.doctor.findings import Finding, Subject, has_problem, ok, problem, warning
 from launcher.doctor.folder import check_prefix, check_root
 from launcher.doctor.network import check_host, check_interfaces, check_timeout, interfaces
-from launcher.doctor.site import NodeGroup, Partition, Site, ask_nodes, ask_site
+from launcher.doctor.site import NodeGroup, Site, ask_nodes, ask_site
 from launcher.doctor.software import check_modules, check_offline, check_python
 from launcher.doctor.trial import check_acceptance, check_by_job
+from launcher.machines.limits import Partition
 from launcher.machines.slurm_client import client, hosts
 from sweeps.errors import QueueUnknown
 
@@ -80,12 +81,12 @@ def _check_clients(timeout_s: float) -> Iterator[Finding]:
 
 def _controller_checks(subject: Subject, site: Site) -> Iterator[Finding]:
     cluster = subject.cluster
-    partition = preset.partition_of(cluster, site)
+    partition = site.limits.partition_of(cluster)
     findings = [*preset.check_partition(cluster, site), *preset.check_account(cluster, site)]
     if partition is not None:
         groups = ask_nodes(partition.name, subject.timeout_s)
         findings += _fit(subject, site, partition, groups)
-        host = hosts(partition.nodes, subject.timeout_s)[0]
+        host = hosts(site.openings[partition.name].nodes, subject.timeout_s)[0]
         findings += check_host(host, cluster.host_suffix, is_on_node=False)
     if not has_problem(findings):
         findings += check_acceptance(subject)
@@ -96,9 +97,9 @@ def _fit(
     subject: Subject, site: Site, partition: Partition, groups: Sequence[NodeGroup]
 ) -> Iterator[Finding]:
     cluster = subject.cluster
-    association, qos = preset.association_of(cluster, site), preset.qos_of(cluster, site)
-    yield from preset.check_time(cluster, partition, association, qos)
-    yield from preset.check_limits(cluster, site, association, qos)
+    yield from preset.check_time(cluster, site, partition)
+    yield from preset.check_limits(cluster, site)
     yield from preset.check_nodes(cluster, groups)
     layouts = [run.resources for run in subject.runs]
-    yield from preset.check_layout(cluster, partition, groups, layouts)
+    most = preset.nodes_of_a_job(site, partition)
+    yield from preset.check_layout(cluster, most, groups, layouts)

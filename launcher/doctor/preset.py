@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from conf.schema import ClusterConfig, ResourceConfig
 from launcher.doctor.findings import Finding, ok, problem, warning
-from launcher.doctor.site import Association, NodeGroup, Partition, Qos, Site
+from launcher.doctor.site import NodeGroup, Site
+from launcher.machines.limits import Partition, max_array_size
+from launcher.machines.queue import Queue
 from launcher.text import plural
 from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.errors import choices
@@ -13,77 +15,63 @@ SHORT_SIGNAL_S = 60
 """Slurm looks every half minute for jobs to signal, and a large state takes a while to write."""
 
 UP = "UP"
-
-
-def partition_of(cluster: ClusterConfig, site: Site) -> Partition | None:
-    """Return the partition that the preset means, or None where there is none."""
-    if cluster.partition is None:
-        return site.default_partition
-    return site.partitions.get(cluster.partition)
+NOTHING_QUEUED = Queue(asked_at=0.0, jobs=())
 
 
 def check_partition(cluster: ClusterConfig, site: Site) -> Iterator[Finding]:
     """Look whether the partition is there, starts jobs, and admits the account and the QOS."""
-    partition = partition_of(cluster, site)
+    partition = site.limits.partition_of(cluster)
     if partition is None:
         named = cluster.partition
         what = f"there is no partition {named!r}" if named else "there is no default partition"
-        known = choices(named or "", site.partitions)
+        known = choices(named or "", site.openings)
         yield problem("partition", what, f"set cluster.partition. {known}")
         return
-    if partition.state != UP:
-        yield problem(
-            "partition", f"{partition.name} is {partition.state}", "wait, or set cluster.partition"
-        )
+    name, opening = partition.name, site.openings[partition.name]
+    if opening.state != UP:
+        yield problem("partition", f"{name} is {opening.state}", "wait, or set cluster.partition")
     else:
         default = "" if cluster.partition else ", the default"
-        yield ok("partition", f"{partition.name}{default}: {plural(partition.num_nodes, 'node')}, up")
+        yield ok("partition", f"{name}{default}: {plural(opening.num_nodes, 'node')}, up")
     for option, value, allowed in (
-        ("account", cluster.account, partition.accounts),
-        ("qos", cluster.qos, partition.qos),
+        ("account", cluster.account, opening.accounts),
+        ("qos", cluster.qos, opening.qos),
     ):
         if value is not None and allowed is not None and value not in allowed:
-            what = f"{partition.name} does not admit {option} {value}"
+            what = f"{name} does not admit {option} {value}"
             yield problem("partition", what, f"set cluster.{option}. {choices(value, allowed)}")
 
 
 def check_account(cluster: ClusterConfig, site: Site) -> Iterator[Finding]:
-    """Look whether this user may charge the account, and name the QOS with it."""
-    accounts = site.accounts
-    if accounts is None or not accounts.associations:
+    """Look whether this user may charge the account, and name the QOS."""
+    if not site.accounts:
         if site.is_enforcing:
             yield warning("account", "cannot be looked up by sacctmgr", "make sure by submit=true")
         return
-    known = sorted({association.account for association in accounts.associations})
-    account = cluster.account or accounts.default
-    if account not in known:
+    account = cluster.account or site.default_account
+    if account not in site.accounts:
         what = f"you have no account {account!r}" if account else "no account is named"
-        yield problem("account", what, f"set cluster.account. {choices(account, known)}")
-        return
-    default = "" if cluster.account else ", your default"
-    others = f" (of {', '.join(known)})" if len(known) > 1 else ""
-    yield ok("account", f"{account}{default}{others}")
-    if cluster.qos is not None:
-        yield _qos_finding(cluster.qos, _qos_names(site, account), account)
+        yield problem("account", what, f"set cluster.account. {choices(account, site.accounts)}")
+    else:
+        default = "" if cluster.account else ", your default"
+        others = f" (of {', '.join(site.accounts)})" if len(site.accounts) > 1 else ""
+        yield ok("account", f"{account}{default}{others}")
+    if cluster.qos is not None and cluster.qos not in site.qos:
+        what = f"you have no QOS {cluster.qos!r}"
+        yield problem("qos", what, f"set cluster.qos. {choices(cluster.qos, site.qos)}")
 
 
-def check_time(
-    cluster: ClusterConfig, partition: Partition, association: Association | None, qos: Qos | None
-) -> Iterator[Finding]:
+def check_time(cluster: ClusterConfig, site: Site, partition: Partition) -> Iterator[Finding]:
     """Look whether a job may take as long as it asks for, and is told to save in good time."""
-    limits = [
-        (partition.max_time_min, f"partition {partition.name}"),
-        *([(qos.max_wall_min, f"QOS {qos.name}")] if qos else []),
-        *([(association.max_wall_min, f"account {association.account}")] if association else []),
-    ]
-    bounds = [(limit, source) for limit, source in limits if limit is not None]
+    charge = site.limits.charge_of(cluster)
+    sources = {f"account {charge.account}", f"QOS {charge.qos}", f"QOS {partition.qos}"}
+    bounds = [(limit, source) for source, limit in site.walls.items() if source in sources]
+    if partition.max_time_min is not None and charge.qos not in site.limits.accounts.overriding:
+        bounds.append((partition.max_time_min, f"partition {partition.name}"))
     limit, source = min(bounds, default=(None, ""))
     if limit is not None and cluster.time_min > limit:
-        yield problem(
-            "time limit",
-            f"cluster.time_min={cluster.time_min} is above the {limit} min of {source}",
-            f"set cluster.time_min={limit}",
-        )
+        what = f"cluster.time_min={cluster.time_min} is above the {limit} min of {source}"
+        yield problem("time limit", what, f"set cluster.time_min={limit}")
     else:
         most = f", of at most {limit} in {source}" if limit else ", and there is no limit"
         yield ok("time limit", f"{cluster.time_min} min a job{most}")
@@ -103,69 +91,34 @@ def check_nodes(cluster: ClusterConfig, groups: Sequence[NodeGroup]) -> Iterator
 
 
 def check_layout(
-    cluster: ClusterConfig,
-    partition: Partition,
-    groups: Sequence[NodeGroup],
-    layouts: Sequence[ResourceConfig],
+    cluster: ClusterConfig, most: int, groups: Sequence[NodeGroup], layouts: Sequence[ResourceConfig]
 ) -> Iterator[Finding]:
-    """Look whether the largest of the runs fits the partition, and each fits its nodes."""
+    """Look whether the largest of the runs fits the `most` nodes of a job, and each fits its nodes."""
     if not layouts:
         return
     largest = max(layouts, key=lambda layout: num_nodes(layout, cluster))
     needed = num_nodes(largest, cluster)
-    most = min(partition.num_nodes, partition.max_nodes or partition.num_nodes)
     what = f"a run of {plural(largest.num_ranks, 'rank')} takes {plural(needed, 'node')}"
     if needed > most:
-        yield problem(
-            "layout",
-            f"{what}, and a job in {partition.name} gets at most {most}",
-            "set resources.num_ranks lower, or cluster.partition",
-        )
+        change = "set resources.num_ranks lower, or cluster.partition"
+        yield problem("layout", f"{what}, and a job gets at most {most}", change)
     else:
         yield ok("layout", f"{what} of {most}")
     yield from _crowded(cluster, max((group.cpus for group in groups), default=0), layouts)
 
 
-def check_limits(
-    cluster: ClusterConfig, site: Site, association: Association | None, qos: Qos | None
-) -> Iterator[Finding]:
+def check_limits(cluster: ClusterConfig, site: Site) -> Iterator[Finding]:
     """Tell how many jobs may be in the queue; what is more, waits for a later pass."""
-    bounds = [
-        *([(qos.max_submit, f"QOS {qos.name}")] if qos else []),
-        *([(association.max_submit, f"account {association.account}")] if association else []),
-    ]
-    known = [(limit, source) for limit, source in bounds if limit is not None]
-    size = min(cluster.max_array_size, int(site.settings.get("MaxArraySize", cluster.max_array_size)))
-    most, source = min(known, default=(None, ""))
-    told = (
-        f"{plural(most, 'job')} in the queue by {source}" if most else "no limit on jobs in the queue"
-    )
-    yield ok("limits", f"{told}, {size} in an array")
+    size = max_array_size(site.settings, cluster.max_array_size)
+    most = site.limits.room(cluster, NOTHING_QUEUED)
+    told = "any number of jobs" if most is None else f"at most {plural(most, 'job')}"
+    yield ok("limits", f"{told} in the queue, {size} in an array")
 
 
-def association_of(cluster: ClusterConfig, site: Site) -> Association | None:
-    """Return this user's account that jobs are charged to, where it is known."""
-    if site.accounts is None:
-        return None
-    account = cluster.account or site.accounts.default
-    return next((a for a in site.accounts.associations if a.account == account), None)
-
-
-def qos_of(cluster: ClusterConfig, site: Site) -> Qos | None:
-    """Return the QOS that the preset names, where it is known."""
-    return site.accounts.qos.get(cluster.qos or "") if site.accounts else None
-
-
-def _qos_names(site: Site, account: str) -> list[str]:
-    assert site.accounts is not None
-    mine = (a for a in site.accounts.associations if a.account == account)
-    return sorted({name for association in mine for name in association.qos})
-
-
-def _qos_finding(qos: str, known: Sequence[str], account: str) -> Finding:
-    if qos in known:
-        return ok("qos", f"{qos}, of {', '.join(known)}")
-    return problem("qos", f"{account} has no QOS {qos!r}", f"set cluster.qos. {choices(qos, known)}")
+def nodes_of_a_job(site: Site, partition: Partition) -> int:
+    """Return how many nodes one job may have."""
+    num_nodes = site.openings[partition.name].num_nodes
+    return min(num_nodes, partition.max_nodes or num_nodes)
 
 
 def _signal_finding(cluster: ClusterConfig) -> Finding:

@@ -153,7 +153,7 @@ def parse_partitions(shown: str) -> tuple[Partition, ...]:
         Partition(
             name=row["PartitionName"],
             is_default=row.get("Default") == "YES",
-            max_time_min=_minutes(row.get("MaxTime", "")),
+            max_time_min=minutes(row.get("MaxTime", "")),
             max_nodes=int(row["MaxNodes"]) if row.get("MaxNodes", "").isdigit() else None,
             qos="" if row.get("QoS", "N/A") == "N/A" else row["QoS"],
         )
@@ -162,12 +162,13 @@ def parse_partitions(shown: str) -> tuple[Partition, ...]:
     )
 
 
-def _minutes(text: str) -> int | None:
+def minutes(text: str) -> int | None:
+    """Return the whole minutes of Slurm's `[days-]hours:minutes:seconds`; None = no limit."""
     found = TIME.fullmatch(text)
     if found is None:
         return None
-    days, hours, minutes, _ = (int(number or 0) for number in found.groups())
-    return days * 1440 + hours * 60 + minutes
+    days, hours, mins, _ = (int(number or 0) for number in found.groups())
+    return days * 1440 + hours * 60 + mins
 
 
 def _charge(job: Job) -> Charge:

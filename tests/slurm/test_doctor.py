@@ -52,7 +52,7 @@ def test_a_preset_that_fits_has_no_problem_and_the_limits_are_told(root: Path) -
     findings = {f.check: f for f in scheduler_checks(subject(root, num_ranks=8))}
     assert not problems(iter(findings.values()))
     assert findings["partition"].what == "main: 2 nodes, up"
-    assert findings["limits"].what == "3 jobs in the queue by QOS few, 1000 in an array"
+    assert findings["limits"].what == "at most 3 jobs in the queue, 1000 in an array"
     assert findings["cores"].what.startswith("nodes have 8 CPUs, 1 thread a core")
     assert findings["layout"].what == "a run of 8 ranks takes 2 nodes of 2"
     assert findings["sbatch"].what == "would take a job of 2 nodes and 60 min"
