@@ -1,5 +1,6 @@
 """The commands of `python -m launcher COMMAND sweep=NAME [override …]`."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from launcher.reconcile.asked import asked_by
 from launcher.reconcile.state import State
 from launcher.reconcile.sweep import current_statuses, statuses_by_files, sweep_of
 from launcher.show.answers import cancel_json, cancel_text, resume_json, resume_text
+from launcher.show.completion import FLAGS, LINE, POINT, complete
 from launcher.show.logs import follow, log_text
 from launcher.show.named import meant_by, run_named, split_names
 from launcher.show.preview import make_preview, plan_json, plan_text
@@ -179,7 +181,12 @@ def _split(argv: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _show_by_hydra(arguments: Sequence[str]) -> int:
-    """Let Hydra print its help or the composed config."""
+    """Let Hydra print its help, the composed config, or what completes a command line."""
+    if LINE in os.environ and set(FLAGS) & set(arguments):
+        line = os.environ[LINE]
+        completion = complete(line, int(os.environ.get(POINT, len(line))), COMMANDS)
+        print(*completion.names)
+        os.environ.update({LINE: completion.line, POINT: str(len(completion.line))})
     run_hydra_app(lambda _: None, arguments)
     return 0
 
