@@ -4,6 +4,7 @@ The job runs `launcher.doctor.probe` as ranks are run; it leaves its findings in
 the root. A job that is not through in time is cancelled.
 """
 
+import re
 import shlex
 import sys
 import time
@@ -28,6 +29,10 @@ TIME_MIN = 5
 POLL_S = 1.0
 HIDDEN_S = 30.0
 """A network file system may hide a new file from another host for so long."""
+
+WRONG = re.compile("error|unrecognized|not found|no such|denied|cannot", re.IGNORECASE)
+AFTERWARDS = re.compile("Exited with exit code|Terminating|--help")
+"""What Slurm adds when the reason has been told."""
 
 UNKNOWN = "unknown"
 ALIVE = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED"}
@@ -120,11 +125,14 @@ def _silent(job_id: str, state: str, folder: Path) -> Finding:
 
 
 def _last_words(folder: Path) -> str:
+    """Return the last line of the job's log that says what is wrong, else the last of all."""
     try:
         said = (folder / LOG).read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return ""
-    return next((line.strip() for line in reversed(said) if line.strip()), "")
+    last_first = [line.strip() for line in reversed(said) if line.strip()]
+    telling = (line for line in last_first if WRONG.search(line) and not AFTERWARDS.search(line))
+    return next(telling, last_first[0] if last_first else "")
 
 
 def _state_of(job_id: str, timeout_s: float) -> str:
