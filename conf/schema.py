@@ -260,6 +260,7 @@ class ClusterConfig:
     `modules`, `env`: loaded and exported in every job. `sbatch`: further options by long name.
     `beat_s`: a holder renews its lease so often; `stale_s`: a lease unchanged for so long may be
     taken over, if the queue agrees (network file systems hide changes for up to a minute).
+    `price_per_gpu_hour`, in `currency`: what an hour of a GPU costs, used or not (null: not known).
     """
 
     name: str
@@ -283,6 +284,19 @@ class ClusterConfig:
     max_parallel: Positive = 256
     beat_s: AboveZero = 20.0
     stale_s: AboveZero = 180.0
+    price_per_gpu_hour: NotNegative | None = None
+    currency: str = "EUR"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BudgetConfig:
+    """What a sweep may be charged at most, by all its submissions ever; null = no cap.
+
+    What would exceed it waits; what runs already is not ended.
+    """
+
+    gpu_hours: NotNegative | None = None
+    core_hours: NotNegative | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -317,6 +331,7 @@ class LaunchConfig:
     """
 
     cluster: ClusterConfig
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     hooks: tuple[Any, ...] = ()
     root: str | None = None

@@ -12,16 +12,21 @@ from conf.schema import ClusterKind, Natural, OutputFormat
 from launcher.doctor.examination import examine
 from launcher.doctor.findings import findings_json, findings_text, has_problem
 from launcher.doctor.request import read_request
+from launcher.machines.executor import executor_for
 from launcher.reconcile import intent
 from launcher.reconcile import launch as launching
 from launcher.reconcile.asked import asked_by
+from launcher.reconcile.reconciler import is_active
+from launcher.reconcile.standing import current_standing, standing_by_files
 from launcher.reconcile.state import State
-from launcher.reconcile.sweep import current_statuses, statuses_by_files, sweep_of
+from launcher.reconcile.sweep import sweep_of
+from launcher.show.account import num_held_up
 from launcher.show.answers import cancel_json, cancel_text, resume_json, resume_text
 from launcher.show.completion import FLAGS, LINE, POINT, complete
 from launcher.show.logs import follow, log_text
 from launcher.show.named import meant_by, run_named, split_names
-from launcher.show.preview import make_preview, plan_json, plan_text
+from launcher.show.plan_text import plan_text
+from launcher.show.preview import make_preview, plan_json
 from launcher.show.status import make_report, status_json, status_text
 from launcher.show.view import look_at
 from launcher.text import plural
@@ -30,7 +35,6 @@ from sweeps.compose import compose_request, run_hydra_app
 from sweeps.errors import UsageError
 from sweeps.folders import root_of
 from sweeps.logs import configure_logging
-from sweeps.rates import Rates, published_rates
 
 HYDRA_FLAGS = {
     "--help", "-h", "--hydra-help", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i",
@@ -61,7 +65,7 @@ def launch(arguments: Sequence[str], *, watch: bool = False) -> int:
     sweep = asked.sweep
     is_local = sweep.launch.cluster.kind is ClusterKind.local
     done = launching.launch(asked, until_complete=watch or is_local)
-    report = make_report(sweep.root, sweep.name, done.statuses)
+    report = make_report(sweep.root, done.standing)
     _print(
         sweep.launch.format,
         status_json(report),
@@ -85,8 +89,7 @@ def watch(arguments: Sequence[str]) -> int:
 def status(arguments: Sequence[str]) -> int:
     """Show the state of every cell of the grid."""
     view = look_at(arguments)
-    statuses = current_statuses(view.sweep)
-    report = make_report(view.sweep.root, view.sweep.name, statuses, view.note)
+    report = make_report(view.sweep.root, current_standing(view.sweep), view.note)
     _print(view.format, status_json(report), lambda tty: status_text(report, is_terminal=tty))
     return 0
 
@@ -95,13 +98,11 @@ def plan(arguments: Sequence[str]) -> int:
     """Show what a launch would do and what it would cost."""
     request = compose_request(arguments)
     sweep = sweep_of(request)
-    statuses, trained = statuses_by_files(sweep)
+    standing = standing_by_files(sweep)
     preview = make_preview(
         sweep.expansion,
-        statuses,
-        trained,
-        request.launch.cluster,
-        Rates(published_rates()),
+        standing,
+        all_cores=executor_for(sweep.launch.cluster, sweep.launch.policy, sweep.root).all_cores,
         obstacle=launching.obstacle(sweep),
     )
     _print(request.launch.format, plan_json(preview), lambda tty: plan_text(preview, is_terminal=tty))
@@ -201,11 +202,13 @@ def _print(form: OutputFormat, data: Any, text: Callable[[bool], str]) -> None:
 def _what_was_done(done: launching.Launched) -> str:
     if done.num_submissions:
         return f"handed over {plural(done.num_submissions, 'submission')}"
-    if all(status.state is State.done for status in done.statuses):
+    if all(status.state is State.done for status in done.standing.statuses):
         return "nothing to do: every run is done"
     return "nothing to submit now"
 
 
 def _exit_status(done: launching.Launched) -> int:
-    """Return 1 if some run or hook needs the user."""
-    return int(bool(done.failures) or any(status.state is State.held for status in done.statuses))
+    """Return 1 if some run or hook needs the user, or all that is left waits for a larger budget."""
+    statuses = done.standing.statuses
+    is_stuck = bool(num_held_up(statuses)) and not any(map(is_active, statuses))
+    return int(bool(done.failures) or is_stuck or any(s.state is State.held for s in statuses))

@@ -1,4 +1,4 @@
-"""How things read in a terminal: counted nouns, aligned columns, colours."""
+"""How things read in a terminal: counted nouns, quantities, aligned columns, colours."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -22,6 +22,28 @@ class Colour(Enum):
 def plural(number: int, noun: str) -> str:
     """Return `1 run`, `2 runs`, `1,058 runs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def number(value: float) -> str:
+    """Return a quantity with three digits that mean something: `1,058,318`, `2.13`, `0.0142`."""
+    return f"{value:,.0f}" if value >= 100 or value == 0 else f"{value:.3g}"
+
+
+def duration(hours: float) -> str:
+    """Return a duration in the unit that suits it."""
+    for unit, size in (("d", 24.0), ("h", 1.0), ("min", 1 / 60)):
+        if hours >= 2 * size:
+            return f"{hours / size:.1f} {unit}"
+    return f"{hours * 3600:.0f} s"
+
+
+def size(num_bytes: float) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if num_bytes < 1024:
+            return f"{number(num_bytes)} {unit}"
+        num_bytes /= 1024
+    return f"{number(num_bytes)} TiB"
 
 
 def coloured(text: str, colour: Colour | None) -> str:

@@ -5,9 +5,10 @@ estimate; a job's time limit then bounds what it may cost.
 """
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from conf.schema import ClusterConfig, ResourceConfig
+from conf.schema import ClusterConfig, ClusterKind, ResourceConfig
 from sweeps.expansion import Segment, micro_batch
 from sweeps.rates import Rates, Setting
 
@@ -45,6 +46,31 @@ class Estimate:
     def hours(self) -> Hours:
         """What is charged."""
         return Hours(core=self.core_hours, gpu=self.gpu_hours)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """A quantity as it is likely to be, and the range that it may lie in."""
+
+    likely: float
+    low: float
+    high: float
+
+    def __mul__(self, factor: float) -> "Span":
+        return Span(likely=self.likely * factor, low=self.low * factor, high=self.high * factor)
+
+
+def total(estimates: Iterable[Estimate | None], quantity: Callable[[Estimate], float]) -> Span | None:
+    """Return the sum of a quantity over estimates, or None where one of them is missing."""
+    likely = low = high = 0.0
+    for known in estimates:
+        if known is None:
+            return None
+        value = quantity(known)
+        likely += value
+        low += value * known.low_factor
+        high += value * known.high_factor
+    return Span(likely=likely, low=low, high=high)
 
 
 def estimate(
@@ -95,6 +121,18 @@ def setting_of(segment: Segment, resources: ResourceConfig, cluster: ClusterConf
 def most_hours(resources: ResourceConfig, cluster: ClusterConfig) -> Hours:
     """Return what one job is charged that lasts until its time limit."""
     return hourly_charge(resources, cluster) * (cluster.time_min / 60)
+
+
+def num_jobs(wall_hours: float, cluster: ClusterConfig) -> int | None:
+    """Return how many jobs in a row so many hours of training take.
+
+    A job saves and makes room for the next one `signal_s` before its time limit. None: there is no
+    limit, or it leaves no time to train.
+    """
+    if cluster.kind is ClusterKind.local:
+        return None
+    usable = cluster.time_min / 60 - cluster.signal_s / S_PER_HOUR
+    return max(1, math.ceil(wall_hours / usable)) if usable > 0 else None
 
 
 def num_nodes(resources: ResourceConfig, cluster: ClusterConfig) -> int:

@@ -6,6 +6,7 @@ rate of the same model on the same GPU does. The range is that of the rates whic
 What a rate means for the cost of a run is left to `sweeps.cost`.
 """
 
+import functools
 import math
 import statistics
 from collections.abc import Iterable
@@ -92,9 +93,10 @@ class Rates:
         return Speed(likely=nearest.per_rank, slowest=min(speeds), fastest=max(speeds))
 
 
-def published_rates(path: Path = CONF / "rates.yaml") -> list[Rate]:
+@functools.cache
+def published_rates(path: Path = CONF / "rates.yaml") -> tuple[Rate, ...]:
     """Return the published measurements."""
-    return msgspec.yaml.decode(path.read_bytes(), type=list[Rate])
+    return msgspec.yaml.decode(path.read_bytes(), type=tuple[Rate, ...])
 
 
 def _grouped(rates: Iterable[Rate]) -> dict[Setting, list[float]]:

@@ -133,6 +133,7 @@ def _submit(action: Submit, site: Site) -> Job | None:
         site,
         Act.submitting,
         given.id,
+        sweep=site.sweep,
         where=given.where,
         items=tuple(item.key for item in given.items),
         checkpoints=tuple(tuple(c.checkpoint for c in item.checkpoints) for item in score),

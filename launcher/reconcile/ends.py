@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from launcher.records import lease, submission
-from launcher.records.lease import Lease
 from launcher.records.submission import Submission
-from sweeps.cost import NO_HOURS, Hours, setting_of
+from sweeps.cost import setting_of
 from sweeps.folders import Root
 from sweeps.items import TrainItem, WorkItem
 from sweeps.rates import Rate
@@ -31,16 +30,9 @@ def ends_of(root: Root, name: str, indices: Sequence[int] = ()) -> dict[str, Any
     return {
         "outcomes": tuple(end.outcome.value if end and end.outcome else "" for end in ends),
         "reasons": tuple(end.reason[-REASON_LENGTH:] if end and given.score else "" for end in ends),
-        "hours": tuple(charged_by(name, held) for held in leases),
+        "hours": tuple(lease.charged_by(name, held) for held in leases),
         "rates": {item.key: rate for item in items if (rate := _rate(item, given, root))},
     }
-
-
-def charged_by(name: str, held: Lease | None) -> Hours:
-    """Return what an item's attempts in a submission were charged; other submissions' do not count."""
-    attempts = held.attempts if held else ()
-    own = (attempt.charged for attempt in attempts if attempt.holder.submission == name)
-    return sum(own, start=NO_HOURS)
 
 
 def _rate(item: WorkItem, given: Submission, root: Root) -> Rate | None:

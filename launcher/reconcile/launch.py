@@ -11,7 +11,7 @@ from launcher.reconcile.asked import Asked, keep
 from launcher.reconcile.lock import locked
 from launcher.reconcile.reconciler import Reconciler
 from launcher.reconcile.refuse import refuse_impossible
-from launcher.reconcile.state import RunStatus
+from launcher.reconcile.standing import Standing, with_exact_charges
 from launcher.reconcile.sweep import Sweep
 from launcher.records.ledger import Ledger
 from sweeps.cost import num_nodes
@@ -23,13 +23,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Launched:
-    """What a launch did: submissions made, and the runs' status afterwards.
+    """What a launch did: submissions made, and how the sweep stands afterwards.
 
     `last_words`: what hooks of completed runs and sweeps said. `failures`: hooks that failed.
     """
 
     num_submissions: int
-    statuses: list[RunStatus]
+    standing: Standing
     last_words: list[str]
     failures: list[str]
 
@@ -55,11 +55,11 @@ def launch(asked: Asked, *, until_complete: bool) -> Launched:
     with _reconciler(sweep, executor) as reconciler:
         keep(asked)
         prepare.generate_missing(sweep.root, sweep.expansion)
-        statuses = reconciler.passes() if until_complete else reconciler.make_pass()
+        standing = reconciler.passes() if until_complete else reconciler.make_pass()
         return Launched(
             num_submissions=reconciler.num_submissions,
-            statuses=statuses,
-            last_words=reconciler.last_words(statuses),
+            standing=with_exact_charges(standing, sweep.root),
+            last_words=reconciler.last_words(standing.statuses),
             failures=reconciler.failed_deliveries(),
         )
 

@@ -15,6 +15,8 @@
 | the queue could not be asked                                 | nothing     |
 | cancelled by the user, and alive                             | Cancel      |
 | done; held; cancelled; alive or perhaps; its parent not done | nothing     |
+| a training that would exceed the budget                      | nothing     |
+| a scoring on its own, and the budget is used up              | nothing     |
 | else, where there is room                                    | Submit      |
 
 Trainings are handed over together with the scorers that start when they are over (`scores`), and
@@ -32,15 +34,19 @@ Trainings are handed over together with the scorers that start when they are ove
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from conf.schema import PolicyConfig, ResourceConfig
 from launcher.machines.queue import Job, Queue
+from launcher.reconcile.account import Costs, Purse
 from launcher.reconcile.observe import Observed
 from launcher.reconcile.scores import Scoring, pending, trainings_without_scorers
 from launcher.reconcile.state import State, live_jobs, segment_states
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from sweeps.expansion import Segment
 from sweeps.items import ScoreItem, TrainItem, WorkItem
+
+ItemT = TypeVar("ItemT", TrainItem, ScoreItem)
 
 SBATCH_MARGIN_S = 10.0
 """An sbatch has ended its client timeout after it began, its kill included, and some more."""
@@ -50,12 +56,14 @@ SBATCH_MARGIN_S = 10.0
 class Work:
     """All that a sweep is made of: trainings, the most expensive first, and the scores wanted.
 
-    `segments`: of the trainings, by key.
+    `segments`: of the trainings, by key. `costs`: what trainings cost, and the budget (None: there is
+    none).
     """
 
     segments: Mapping[str, Segment]
     train: Sequence[TrainItem]
     scoring: Scoring
+    costs: Costs | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,12 +216,13 @@ def _settle_unlisted(record: SubmissionRecord, queue: Queue, policy: PolicyConfi
 
 def _submissions(ready: "_Ready", max_array_size: int) -> Iterator[Submit]:
     room = _Room(ready.observed.free_cores, ready.observed.all_cores)
-    train = [item for item in ready.trainings() if room.take(item)]
+    purse = Purse(ready.work.costs, ready.observed, ready.over)
+    train = list(_taken(ready.trainings(), room, purse))
     for group in _by_shape(train):
         for items in _split(group, max_array_size):
             yield Submit(items=items, scores=ready.scores_after([item.key for item in items]))
     yield from ready.late_scorers()
-    scores = [item for item in ready.scorings() if room.take(item)]
+    scores = list(_taken(ready.scorings(), room, purse))
     yield from (Submit(items=items) for items in _split(scores, max_array_size))
 
 
@@ -236,6 +245,13 @@ def _that_fit(submissions: Iterable[Submit], room: int | None) -> Iterator[Submi
             fitting = replace(fitting, scores=fitting.scores[:room])
             room -= len(fitting.scores)
             yield fitting
+
+
+def _taken(items: Iterable[ItemT], room: _Room, purse: Purse) -> Iterator[ItemT]:
+    for item in items:
+        if purse.admits(item) and room.take(item):
+            purse.pay(item)
+            yield item
 
 
 @dataclass(frozen=True, slots=True)

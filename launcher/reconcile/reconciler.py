@@ -4,13 +4,14 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 
 from conf.schema import ClusterKind, ResourceConfig
 from evaluation import store
 from launcher.machines.executor import Executor
 from launcher.machines.queue import Job
 from launcher.reconcile import prepare
+from launcher.reconcile.account import Costs
 from launcher.reconcile.apply import Site, apply
 from launcher.reconcile.code import code_of
 from launcher.reconcile.deliver import (
@@ -25,8 +26,9 @@ from launcher.reconcile.lock import Lock
 from launcher.reconcile.observe import Observed, observe
 from launcher.reconcile.plan import Work, plan
 from launcher.reconcile.scores import Scoring
+from launcher.reconcile.standing import Standing, as_measured, costs_of, standing_of
 from launcher.reconcile.state import RunStatus, State
-from launcher.reconcile.sweep import Sweep, statuses_of, wanted_of
+from launcher.reconcile.sweep import Sweep, wanted_of
 from launcher.records import quarantine
 from launcher.records.ledger import Ledger, SubmissionState
 from launcher.text import plural
@@ -64,38 +66,40 @@ class Reconciler:
             code=cache(partial(code_of, sweep, ledger.history)),
         )
 
-    def make_pass(self) -> list[RunStatus]:
+    def make_pass(self) -> Standing:
         """Observe, plan, apply; then tell the hooks, and keep the table tidy."""
         observed = self._observe()
+        costs = as_measured(self._costs, observed)
         policy = self._sweep.launch.policy
         events = checkpoint_events(self._sweep.root, self._sweep.expansion, observed.segments)
         wanted = wanted_of(self._sweep, events)
-        actions = plan(self._work(wanted), observed, policy, self._executor.max_array_size)
+        actions = plan(self._work(wanted, costs), observed, policy, self._executor.max_array_size)
         jobs = apply(actions, self._site)
         self._num_submissions += len(jobs)
         if observed.queue is not None:
             queue = replace(observed.queue, jobs=(*observed.queue.jobs, *jobs))
             observed = replace(observed, queue=queue)
         self._warn_of_other_machines(observed)
-        statuses = statuses_of(self._sweep, observed, wanted)
-        _say_what_waits(observed.room, jobs, statuses)
-        completions = completion_events(self._sweep.root, self._sweep.expansion, statuses)
+        standing = standing_of(self._sweep, observed, wanted, costs)
+        _say_what_waits(observed.room, jobs, standing.statuses)
+        expansion = self._sweep.expansion
+        completions = completion_events(self._sweep.root, expansion, standing.statuses)
         deliver([*events, *completions], self._sweep.hooks, self._ledger)
         quarantine.forget_expired(self._sweep.root.quarantine, time.time())
         if store.num_inbox_files(self._sweep.root.results) >= COMPACT_FILES:
             store.compact(self._sweep.root.results)
-        return statuses
+        return standing
 
-    def passes(self) -> list[RunStatus]:
+    def passes(self) -> Standing:
         """Make passes until no run is active; then compact the table."""
         known: dict[str, State] = {}
         try:
             while True:
-                statuses = self.make_pass()
-                _log_changes(statuses, known)
-                if not any(status.state in ACTIVE for status in statuses):
+                standing = self.make_pass()
+                _log_changes(standing.statuses, known)
+                if not any(map(is_active, standing.statuses)):
                     store.compact(self._sweep.root.results)
-                    return statuses
+                    return standing
                 self._site.code()  # what later passes submit runs the same code as the first
                 self._wait()
         except KeyboardInterrupt:
@@ -163,7 +167,12 @@ class Reconciler:
         while time.monotonic() < deadline and self._executor.queue().jobs == before:
             time.sleep(LOCAL_POLL_S)
 
-    def _work(self, wanted: Sequence[CheckpointEvals]) -> Work:
+    @cached_property
+    def _costs(self) -> Costs:
+        """What trainings cost by published rates; the sweep must have been frozen."""
+        return costs_of(self._sweep)
+
+    def _work(self, wanted: Sequence[CheckpointEvals], costs: Costs) -> Work:
         datasets = prepare.eval_datasets(self._sweep.expansion.runs)
         scoring = Scoring(
             wanted=wanted,
@@ -173,7 +182,9 @@ class Reconciler:
             per_item=self._sweep.launch.policy.scores_per_item,
             most_items=self._executor.max_array_size,
         )
-        return Work(segments=self._sweep.expansion.segments, train=self._train, scoring=scoring)
+        return Work(
+            segments=self._sweep.expansion.segments, train=self._train, scoring=scoring, costs=costs
+        )
 
     def _foreseen(self, key: str) -> list[CheckpointEvals]:
         """Return the scores that will be asked of a segment; on this machine passes see to them."""
@@ -195,6 +206,11 @@ def _say_what_waits(room: int | None, jobs: Iterable[Job], statuses: Iterable[Ru
         log.info(
             "limits on jobs leave no room for more of yours now; waiting: %s", plural(waiting, "run")
         )
+
+
+def is_active(status: RunStatus) -> bool:
+    """Return whether a run goes on by itself."""
+    return status.state in ACTIVE and not status.is_held_up
 
 
 def _train_items(sweep: Sweep) -> list[TrainItem]:

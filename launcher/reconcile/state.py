@@ -42,12 +42,17 @@ class State(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunStatus:
-    """What is shown of a run. `progress` is 0 to 1 by samples; `reason` says why it is held."""
+    """What is shown of a run. `progress` is 0 to 1 by samples; `reason` says why it does not go on."""
 
     run: Run
     state: State
     progress: float
     reason: str = ""
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether it waits to be trained, or scored, for something that does not come by itself."""
+        return self.state in (State.waiting, State.trained) and bool(self.reason)
 
 
 def live_items(observed: Observed, over: Container[str] = ()) -> dict[str, Liveness]:

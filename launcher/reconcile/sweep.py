@@ -48,30 +48,24 @@ def sweep_of(request: Request) -> Sweep:
     )
 
 
-def current_statuses(sweep: Sweep) -> list[RunStatus]:
-    """Return the status of each run as it is now; nothing is written."""
+def observe_now(sweep: Sweep) -> Observed:
+    """Return what is now; nothing is written. A queue that cannot be asked is unknown."""
     segments, history = sweep.expansion.segments.values(), read_history(sweep.root.ledger)
     if not sweep.root.is_mine:
         log.warning("%s belongs to another user; what is alive is unknown", sweep.root.path)
-        return _shown(sweep, observe_files(sweep.root, segments, history))
+        return observe_files(sweep.root, segments, history)
     executor = executor_for(sweep.launch.cluster, sweep.launch.policy, sweep.root)
     try:
-        observed = observe(sweep.root, segments, history, executor)
+        return observe(sweep.root, segments, history, executor)
     except UsageError as error:
         log.warning("%s; what is alive is unknown", error)
-        observed = observe_files(sweep.root, segments, history)
-    return _shown(sweep, observed)
+        return observe_files(sweep.root, segments, history)
 
 
-def statuses_by_files(sweep: Sweep) -> tuple[list[RunStatus], dict[str, int]]:
-    """Return the status of each run and the samples trained of each segment, by files alone."""
-    segments, history = sweep.expansion.segments, read_history(sweep.root.ledger)
-    observed = observe_files(sweep.root, segments.values(), history)
-    trained = {
-        key: segments[key].end if evidence.is_done else evidence.samples
-        for key, evidence in observed.segments.items()
-    }
-    return _shown(sweep, observed), trained
+def current_statuses(sweep: Sweep) -> list[RunStatus]:
+    """Return the status of each run as it is now; nothing is written."""
+    observed = observe_now(sweep)
+    return statuses_of(sweep, observed, wanted_now(sweep, observed))
 
 
 def statuses_of(sweep: Sweep, observed: Observed, wanted: Sequence[CheckpointEvals]) -> list[RunStatus]:
@@ -90,6 +84,6 @@ def wanted_of(sweep: Sweep, events: Iterable[Event]) -> list[CheckpointEvals]:
     return [task for event in events for task in wanted_scores(sweep.hooks, event)]
 
 
-def _shown(sweep: Sweep, observed: Observed) -> list[RunStatus]:
-    events = checkpoint_events(sweep.root, sweep.expansion, observed.segments)
-    return statuses_of(sweep, observed, wanted_of(sweep, events))
+def wanted_now(sweep: Sweep, observed: Observed) -> list[CheckpointEvals]:
+    """Return the scores that hooks ask for, of the checkpoints that exist."""
+    return wanted_of(sweep, checkpoint_events(sweep.root, sweep.expansion, observed.segments))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from launcher.records.outcome import Outcome
 from sweeps import durable
-from sweeps.cost import Hours
+from sweeps.cost import NO_HOURS, Hours
 from sweeps.errors import Superseded
 
 NAME = "lease"
@@ -111,6 +111,13 @@ def successor(lease: Lease | None, holder: Holder, *, now: float, cores: float, 
         num_gpus=gpus,
     )
     return Lease(attempt=attempt, history=tuple(map(_closed, lease.attempts)) if lease else ())
+
+
+def charged_by(submission: str, held: Lease | None) -> Hours:
+    """Return what an item's attempts in a submission were charged; other submissions' do not count."""
+    attempts = held.attempts if held else ()
+    own = (attempt.charged for attempt in attempts if attempt.holder.submission == submission)
+    return sum(own, start=NO_HOURS)
 
 
 def _closed(attempt: Attempt) -> Attempt:

@@ -51,6 +51,7 @@ class Line:
     time: float
     act: Act
     submission: str = ""
+    sweep: str = ""
     where: str = ""
     job_id: str = ""
     items: tuple[str, ...] = ()
@@ -85,6 +86,7 @@ class SubmissionRecord:
     """
 
     id: str
+    sweep: str
     where: str
     items: tuple[str, ...]
     checkpoints: tuple[tuple[str, ...], ...]
@@ -133,6 +135,7 @@ class History:
             case Act.submitting:
                 self.submissions[line.submission] = SubmissionRecord(
                     id=line.submission,
+                    sweep=line.sweep,
                     where=line.where,
                     items=line.items,
                     checkpoints=line.checkpoints,

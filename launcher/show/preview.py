@@ -1,170 +1,217 @@
-"""What `plan` prints: what a launch would do and what that costs, before anything is spent."""
+"""What a launch would do and what that would cost, before anything is spent; `plan_text` prints it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conf.schema import ClusterConfig, ResourceConfig
-from launcher.reconcile.state import RunStatus, State
-from launcher.show.status import axes_of, run_json, state_colour
-from launcher.text import plural, table
-from sweeps.cost import Estimate, estimate
-from sweeps.expansion import Expansion, Segment, owners_of
-from sweeps.rates import Rates
+from launcher.reconcile.account import Account
+from launcher.reconcile.standing import Standing, estimates_left
+from launcher.reconcile.state import RunStatus
+from launcher.show.account import account_json
+from launcher.show.status import run_json
+from sweeps.cost import Estimate, Hours, Span, num_jobs, total
+from sweeps.expansion import Expansion, Run
+from sweeps.storage import Storage, storage_of
 
-COLUMNS = ("ranks", "batch", "GPU-hours", "core-hours", "their range", "duration")
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """What an hour of a GPU costs."""
+
+    per_gpu_hour: float
+    currency: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preview:
-    """What is to be trained of a sweep and its cost; None where no throughput was ever measured.
+    """What is to be trained of a sweep, and its cost; None where no throughput was ever measured.
 
-    `shared_samples`: what is trained once instead of once for each run that needs it. `obstacle`: why
-    a launch would be refused now, empty if it would not.
+    `estimates`: of what is left, by segment. `jobs`: how many in a row each of them takes, by what is
+    likely and at most. `shared_samples`, `shared`: trained once instead of once for each run that needs
+    it. `all_cores`: that there are to share out, where no scheduler does. `obstacle`: why a launch
+    would be refused now, empty if it would not.
     """
 
     sweep: str
+    cluster: str
     statuses: list[RunStatus]
     num_segments: int
-    estimates: dict[str, Estimate | None]
+    estimates: Mapping[str, Estimate | None]
+    jobs: Mapping[str, tuple[int, int] | None]
+    price: Price | None
+    storage: Storage
     shared_samples: int
+    shared: Hours | None
+    account: Account
+    all_cores: int | None
     obstacle: str
 
-    def total(self, field: str) -> float | None:
-        """Return the sum of a field of all estimates; None if one of them is missing."""
-        known = [e for e in self.estimates.values() if e is not None]
-        if len(known) < len(self.estimates):
+    @property
+    def gpu_hours(self) -> Span | None:
+        """Hours of GPUs that are held, of all that is left."""
+        return total(self.estimates.values(), lambda known: known.gpu_hours)
+
+    @property
+    def core_hours(self) -> Span | None:
+        """Core-hours that are charged, of all that is left."""
+        return total(self.estimates.values(), lambda known: known.core_hours)
+
+    @property
+    def money(self) -> Span | None:
+        """Price of the GPU-hours; None also where there is none."""
+        hours = self.gpu_hours
+        return hours * self.price.per_gpu_hour if hours and self.price else None
+
+    @property
+    def wall_hours(self) -> Span | None:
+        """How long the longest run trains: no number of nodes makes the sweep faster."""
+        spans = [self.wall_hours_of(status.run) for status in self.statuses]
+        known = [span for span in spans if span is not None]
+        if not known or len(known) < len(spans):
             return None
-        return float(sum(getattr(e, field) for e in known))
+        return Span(
+            likely=max(span.likely for span in known),
+            low=max(span.low for span in known),
+            high=max(span.high for span in known),
+        )
+
+    @property
+    def num_jobs(self) -> tuple[int, int] | None:
+        """How many jobs all that is left takes, as is likely and at most."""
+        return _sum(self.jobs.values())
+
+    @property
+    def longest_chain(self) -> tuple[int, int] | None:
+        """How many jobs in a row the longest run takes."""
+        chains = [self.num_jobs_of(status.run) for status in self.statuses]
+        known = [chain for chain in chains if chain is not None]
+        if not known or len(known) < len(chains):
+            return None
+        return max(likely for likely, _ in known), max(most for _, most in known)
+
+    def left_of(self, run: Run) -> list[Estimate | None]:
+        """Return what is left of a run: its segments' estimates, in order."""
+        return [self.estimates[key] for key in run.segments if key in self.estimates]
+
+    def wall_hours_of(self, run: Run) -> Span | None:
+        """Return how long the rest of a run trains, its segments one after another."""
+        return total(self.left_of(run), lambda known: known.wall_hours)
+
+    def num_jobs_of(self, run: Run) -> tuple[int, int] | None:
+        """Return how many jobs in a row the rest of a run takes."""
+        return _sum(self.jobs[key] for key in run.segments if key in self.estimates)
 
 
 def make_preview(
-    expansion: Expansion,
-    statuses: list[RunStatus],
-    trained: Mapping[str, int],
-    cluster: ClusterConfig,
-    rates: Rates,
-    *,
-    obstacle: str = "",
+    expansion: Expansion, standing: Standing, *, all_cores: int | None = None, obstacle: str = ""
 ) -> Preview:
     """Return what is left of a sweep and its cost.
 
     Args:
-        expansion: the sweep.
-        statuses: of its runs, in its order.
-        trained: samples up to which each segment is trained already.
-        cluster: where it would run.
-        rates: measured throughput.
+        expansion: the sweep, or the part of it that is selected.
+        standing: how it stands.
+        all_cores: that there are to share out, where no scheduler does.
         obstacle: why a launch would be refused.
     """
-    layouts = {key: run.config.resources for key, run in owners_of(expansion).items()}
-    left = {
-        key: segment for key, segment in expansion.segments.items() if trained.get(key, 0) < segment.end
-    }
+    costs, estimates = standing.costs, estimates_left(standing)
+    price = costs.cluster.price_per_gpu_hour
     return Preview(
         sweep=expansion.sweep,
-        statuses=statuses,
+        cluster=costs.cluster.name,
+        statuses=standing.statuses,
         num_segments=len(expansion.segments),
-        estimates=_estimates(left, layouts, cluster, rates, trained),
-        shared_samples=_shared(expansion),
+        estimates=estimates,
+        jobs={key: _jobs(known, standing) for key, known in estimates.items()},
+        price=None if price is None else Price(per_gpu_hour=price, currency=costs.cluster.currency),
+        storage=storage_of(expansion.segments[key] for key in estimates),
+        shared_samples=_shared_samples(expansion),
+        shared=_shared(expansion, standing),
+        account=standing.account,
+        all_cores=all_cores,
         obstacle=obstacle,
     )
 
 
 def plan_json(preview: Preview) -> dict[str, Any]:
-    """Return the preview as plain data."""
+    """Return the preview as plain data: numbers, or null where something was never measured.
+
+    `gpu_hours`, `core_hours`, `price`: of what is left, with `_low` and `_high`, by the range of the
+    measured speeds. `wall_hours`: of the longest run. `num_jobs`: of the cluster's time limit;
+    `longest_chain`: the most that one run takes in a row; null without a time limit. `storage_bytes`,
+    `num_files`: when all is trained; `_peak`: while all is. `shared_…`: what sharing segments saves.
+    The rest: `launcher.show.account.account_json`.
+    """
+    shared, storage, chain = preview.shared, preview.storage, preview.longest_chain
+    jobs = preview.num_jobs
     return {
         "sweep": preview.sweep,
         "runs": [run_json(status) for status in preview.statuses],
         "num_segments": preview.num_segments,
         "num_segments_left": len(preview.estimates),
-        "gpu_hours": preview.total("gpu_hours"),
-        "core_hours": preview.total("core_hours"),
+        **_span_json("gpu_hours", preview.gpu_hours),
+        **_span_json("core_hours", preview.core_hours),
+        **_span_json("price", preview.money),
+        "currency": preview.price.currency if preview.price else None,
+        **_span_json("wall_hours", preview.wall_hours),
+        "num_jobs": jobs[0] if jobs else None,
+        "num_jobs_high": jobs[1] if jobs else None,
+        "longest_chain": chain[0] if chain else None,
+        "longest_chain_high": chain[1] if chain else None,
+        "storage_bytes": storage.bytes_end,
+        "storage_bytes_peak": storage.bytes_peak,
+        "num_files": storage.files_end,
+        "num_files_peak": storage.files_peak,
         "shared_samples": preview.shared_samples,
+        "shared_gpu_hours": shared.gpu if shared else None,
+        "shared_core_hours": shared.core if shared else None,
+        **account_json(preview.account, preview.statuses),
         "obstacle": preview.obstacle or None,
     }
 
 
-def plan_text(preview: Preview, *, is_terminal: bool) -> str:
-    """Return the preview as a table of runs and a line of totals."""
-    axes = axes_of(preview.statuses)
-    rows = [
-        [*(status.run.labels.get(axis, "") for axis in axes), *_row(preview, status)]
-        for status in preview.statuses
-    ]
-    colour_of = state_colour if is_terminal else None
-    shown = table([*axes, "state", *COLUMNS], rows, right=len(COLUMNS), colour_of=colour_of)
-    refusal = f"\na launch would be refused: {preview.obstacle}" if preview.obstacle else ""
-    return f"{shown}\n{_totals(preview)}{refusal}"
-
-
-def _estimates(
-    left: Mapping[str, Segment],
-    layouts: Mapping[str, ResourceConfig],
-    cluster: ClusterConfig,
-    rates: Rates,
-    trained: Mapping[str, int],
-) -> dict[str, Estimate | None]:
+def _span_json(name: str, span: Span | None) -> dict[str, float | None]:
     return {
-        key: estimate(segment, layouts[key], cluster, rates, done=trained.get(key, 0))
-        for key, segment in left.items()
+        name: span.likely if span else None,
+        f"{name}_low": span.low if span else None,
+        f"{name}_high": span.high if span else None,
     }
 
 
-def _shared(expansion: Expansion) -> int:
+def _jobs(known: Estimate | None, standing: Standing) -> tuple[int, int] | None:
+    if known is None:
+        return None
+    likely = num_jobs(known.wall_hours, standing.costs.cluster)
+    most = num_jobs(known.wall_hours * known.high_factor, standing.costs.cluster)
+    return (likely, most) if likely and most else None
+
+
+def _sum(pairs: Iterable[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """Return the sums of pairs, or None where one of them is missing."""
+    likely = most = 0
+    for pair in pairs:
+        if pair is None:
+            return None
+        likely, most = likely + pair[0], most + pair[1]
+    return likely, most
+
+
+def _shared_samples(expansion: Expansion) -> int:
     alone = sum(run.samples_seen for run in expansion.runs)
     together = sum(segment.end - segment.start for segment in expansion.segments.values())
     return alone - together
 
 
-def _row(preview: Preview, status: RunStatus) -> list[str]:
-    run = status.run
-    left = [preview.estimates[key] for key in run.segments if key in preview.estimates]
-    known = [e for e in left if e is not None]
-    fixed = [
-        status.state.value,
-        f"{run.config.resources.num_ranks:,}",
-        f"{run.config.global_batch_size:,}",
-    ]
-    if len(known) < len(left):
-        return [*fixed, "unknown", "unknown", "", "unknown"]
-    low = sum(e.core_hours * e.low_factor for e in known)
-    high = sum(e.core_hours * e.high_factor for e in known)
-    return [
-        *fixed,
-        _number(sum(e.gpu_hours for e in known)),
-        _number(sum(e.core_hours for e in known)),
-        f"{_number(low)} to {_number(high)}" if low < high else "",
-        _duration(sum(e.wall_hours for e in known)),
-    ]
-
-
-def _totals(preview: Preview) -> str:
-    to_do = sum(status.state not in (State.done, State.trained) for status in preview.statuses)
-    gpu, core = preview.total("gpu_hours"), preview.total("core_hours")
-    lines = [
-        f"{preview.sweep}: {plural(len(preview.statuses), 'run')} "
-        f"in {plural(preview.num_segments, 'segment')}; {plural(to_do, 'run')} "
-        f"and {plural(len(preview.estimates), 'segment')} to train"
-    ]
-    if preview.shared_samples:
-        lines.append(f"sharing saves {preview.shared_samples:,} samples of training")
-    if gpu is None or core is None:
-        lines.append("cost unknown: conf/rates.yaml has no measurement of some model on this cluster")
-    else:
-        lines.append(
-            f"{gpu:,.0f} GPU-hours, {_number(core)} core-hours (measured rates, their range beside)"
-        )
-    return "\n".join(lines)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
-
-
-def _duration(hours: float) -> str:
-    """Return a duration in the unit that suits it."""
-    for unit, size in (("d", 24.0), ("h", 1.0), ("min", 1 / 60)):
-        if hours >= 2 * size:
-            return f"{hours / size:.1f} {unit}"
-    return f"{hours * 3600:.0f} s"
+def _shared(expansion: Expansion, standing: Standing) -> Hours | None:
+    """Return what training shared segments once saves; None where one of them was never measured."""
+    uses: dict[str, int] = {}
+    for run in expansion.runs:
+        for key in run.segments:
+            uses[key] = uses.get(key, 0) + 1
+    saved = Hours()
+    for key, number in uses.items():
+        if number > 1:
+            known = standing.costs.estimate(key)
+            if known is None:
+                return None
+            saved += known.hours * (number - 1)
+    return saved

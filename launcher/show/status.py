@@ -1,17 +1,21 @@
 """What `status` prints: the state of every cell of the grid, as text or JSON."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from launcher.reconcile.account import Account
+from launcher.reconcile.standing import Standing, estimates_left
 from launcher.reconcile.state import RunStatus, State
-from launcher.records import lease, quarantine
+from launcher.records import quarantine
 from launcher.records.lease import Lease
 from launcher.records.outcome import ON_REQUEST
 from launcher.records.quarantine import Entry
-from launcher.text import Colour, coloured, plural, table
-from sweeps.cost import NO_HOURS
+from launcher.show.account import account_json, budget_lines, hours_text
+from launcher.text import Colour, coloured, duration, plural, table
+from sweeps.cost import Estimate, Hours, total
+from sweeps.expansion import Run
 from sweeps.folders import Root
 
 COLUMN_AXIS = "samples_seen"
@@ -39,12 +43,17 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StatusReport:
-    """All that is shown of a sweep."""
+    """All that is shown of a sweep; `account`: of all of it, though only a part may be shown.
+
+    `left`: core-hours and GPU-hours that the shown runs have yet to train; `longest_h`: how long the
+    longest of them still trains. None where no throughput was ever measured.
+    """
 
     sweep: str
     statuses: list[RunStatus]
-    core_hours: float
-    gpu_hours: float
+    account: Account
+    left: Hours | None
+    longest_h: float | None
     failures: list[Failure]
     quarantine: list[Entry]
     note: str = ""
@@ -55,30 +64,44 @@ class StatusReport:
         return {s.value: sum(status.state is s for status in self.statuses) for s in State}
 
 
-def make_report(root: Root, sweep: str, statuses: list[RunStatus], note: str = "") -> StatusReport:
-    """Gather what was spent and what went wrong from the leases of the runs' segments."""
-    keys = dict.fromkeys(key for status in statuses for key in status.run.segments)
-    leases = {key: lease.newest(root.segment(key)) for key in keys}
-    attempts = [a for known in leases.values() if known for a in known.attempts]
-    charged = sum((attempt.charged for attempt in attempts), start=NO_HOURS)
+def make_report(root: Root, standing: Standing, note: str = "") -> StatusReport:
+    """Gather what is shown of a sweep."""
+    evidence, estimates = standing.observed.segments, estimates_left(standing)
+    core = total(estimates.values(), lambda known: known.core_hours)
+    gpu = total(estimates.values(), lambda known: known.gpu_hours)
+    walls = [_wall_hours(status.run, estimates) for status in standing.statuses]
+    known = [wall for wall in walls if wall is not None]
     return StatusReport(
-        sweep=sweep,
-        statuses=statuses,
-        core_hours=charged.core,
-        gpu_hours=charged.gpu,
-        failures=[f for s in statuses if (f := _failure(s, leases.get(s.run.segments[-1])))],
+        sweep=standing.costs.sweep,
+        statuses=standing.statuses,
+        account=standing.account,
+        left=Hours(core=core.likely, gpu=gpu.likely) if core and gpu else None,
+        longest_h=max(known, default=0.0) if len(known) == len(walls) else None,
+        failures=[
+            failure
+            for status in standing.statuses
+            if (failure := _failure(status, evidence[status.run.segments[-1]].lease))
+        ],
         quarantine=quarantine.in_force(root.quarantine, time.time()),
         note=note,
     )
 
 
 def status_json(report: StatusReport) -> dict[str, Any]:
-    """Return the report as plain data; `runs` are in the order of the grid."""
+    """Return the report as plain data; `runs` are in the order of the grid.
+
+    `core_hours`, `gpu_hours`: what was charged under the sweep's name; `_left`: what the runs that are
+    shown have yet to train, `wall_hours_left`: the longest of them. The rest: `account_json`.
+    """
     return {
         "sweep": report.sweep,
         "counts": report.counts,
-        "core_hours": report.core_hours,
-        "gpu_hours": report.gpu_hours,
+        "core_hours": report.account.spent.core,
+        "gpu_hours": report.account.spent.gpu,
+        "core_hours_left": report.left.core if report.left else None,
+        "gpu_hours_left": report.left.gpu if report.left else None,
+        "wall_hours_left": report.longest_h,
+        **account_json(report.account, report.statuses),
         "runs": [run_json(status) for status in report.statuses],
         "failures": [{"run_id": f.run_id, "reason": f.reason} for f in report.failures],
         "quarantine": [
@@ -98,6 +121,7 @@ def run_json(status: RunStatus) -> dict[str, Any]:
         "data": status.run.data,
         "samples_seen": status.run.samples_seen,
         "progress": status.progress,
+        "reason": status.reason or None,
         "labels": status.run.labels,
     }
 
@@ -109,7 +133,9 @@ def status_text(report: StatusReport, *, is_terminal: bool) -> str:
         *([f"note: {report.note}"] if report.note else []),
         _grid(report.statuses, state_colour if is_terminal else None),
         f"{report.sweep}: {plural(len(report.statuses), 'run')}: {', '.join(counted)}",
-        f"spent: {_hours(report)}",
+        f"spent: {hours_text(report.account.spent)}",
+        *budget_lines(report.account, report.statuses),
+        *_left_lines(report),
     ]
     lines += [_avoided(entry) for entry in report.quarantine]
     for failure in report.failures:
@@ -157,13 +183,20 @@ def _avoided(entry: Entry) -> str:
     return f"avoided until {until}: {entry.node} of {entry.where}: {entry.reason}"
 
 
-def _hours(report: StatusReport) -> str:
-    gpu = f", {report.gpu_hours:,.2f} GPU-hours" if report.gpu_hours else ""
-    return f"{report.core_hours:,.2f} core-hours{gpu}"
+def _left_lines(report: StatusReport) -> list[str]:
+    if not report.left or not report.longest_h:
+        return []
+    longest = duration(report.longest_h)
+    return [f"left: about {hours_text(report.left)}; the longest run trains {longest} more"]
+
+
+def _wall_hours(run: Run, estimates: Mapping[str, Estimate | None]) -> float | None:
+    left = total((estimates[key] for key in run.segments if key in estimates), lambda e: e.wall_hours)
+    return left.likely if left else None
 
 
 def _failure(status: RunStatus, known: Lease | None) -> Failure | None:
-    reason = status.reason
+    reason = "" if status.is_held_up else status.reason
     if not reason and known is not None and status.state is not State.done:
         ended = [a for a in known.attempts if a.outcome is not None]
         went_wrong = ended and ended[-1].reason and ended[-1].outcome not in ON_REQUEST

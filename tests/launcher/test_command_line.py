@@ -95,7 +95,7 @@ def test_a_cost_that_nobody_measured_is_null(root: Path) -> None:
 def test_the_plan_says_what_sharing_saves(root: Path) -> None:
     done = run("launcher", "plan", OWN_CONF, "sweep=trunk", root=root)
     assert "3 runs in 6 segments" in done.stdout
-    assert "sharing saves 1,536 samples" in done.stdout
+    assert "sharing     saves 1,536 samples, " in done.stdout
 
 
 def test_the_status_of_a_sweep_that_was_never_launched(root: Path) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.reconcile.ends import charged_by
 from launcher.records import lease
-from launcher.records.lease import Lease
+from launcher.records.lease import Lease, charged_by
 from launcher.records.ledger import read_history
 from launcher.records.outcome import Outcome
 from sweeps.cost import NO_HOURS, Hours
