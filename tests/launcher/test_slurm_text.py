@@ -183,13 +183,33 @@ SCRIPTS = {
 }
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_the_batch_script_is_the_one_that_was_agreed_on(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def slurm_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that submitit looks for before it writes a script."""
     for fake in ("srun", "sbatch"):
         (tmp_path / fake).touch(mode=0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_batch_script_is_the_one_that_was_agreed_on(
+    name: str, slurm_is_there: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.executable", "/venv/bin/python")
     text = script(SCRIPTS[name])
     assert text == (GOLDEN / f"{name}.sh").read_text()
+
+
+@pytest.mark.parametrize(
+    ("own", "avoided", "line"),
+    [
+        ({}, ("n3", "n1"), "#SBATCH --exclude=n3,n1"),
+        ({"exclude": "n9"}, ("n3",), "#SBATCH --exclude=n9,n3"),
+        ({"exclude": "n9"}, (), "#SBATCH --exclude=n9"),
+    ],
+)
+def test_jobs_keep_off_nodes_in_quarantine_and_off_those_that_the_cluster_names(
+    own: dict[str, str], avoided: tuple[str, ...], line: str, slurm_is_there: None
+) -> None:
+    given = submission(replace(OWN, sbatch=own), ResourceConfig(), 1)
+    assert line in script(given, avoided).splitlines()
