@@ -54,6 +54,7 @@ def read(path: Path) -> pa.Table:
 
 
 def read_keys(path: Path) -> Iterable[Key]:
-    """Return the key of each row in a Parquet file."""
-    table = pq.read_table(path, columns=list(KEY))
+    """Return the key of each row in a Parquet file. `pq.read_table` would import pandas."""
+    with pq.ParquetFile(path) as file:
+        table = file.read(columns=list(KEY))
     return zip(*(table.column(name).to_pylist() for name in KEY), strict=True)

@@ -50,9 +50,10 @@ def eval_datasets(runs: Iterable[Run]) -> dict[str, EvalDatasetConfig]:
 
 def generated_data(root: Root, runs: Sequence[Run]) -> dict[Path, dict[str, Any]]:
     """Return folder and generator of each data set that is made on the spot."""
+    generators = {run.config.data.shards: run.config.data.generator for run in runs}
     shards = {
-        Path(expand_shards(root.absolute(run.config.data.shards))[0]).parent: run.config.data.generator
-        for run in runs
+        Path(expand_shards(root.absolute(pattern))[0]).parent: generator
+        for pattern, generator in generators.items()
     }
     tests = {
         Path(root.absolute(dataset.path)): dataset.generator for dataset in eval_datasets(runs).values()
