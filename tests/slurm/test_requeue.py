@@ -1,0 +1,39 @@
+"""Jobs that run out of time put themselves, and nobody else, back into the queue."""
+
+from pathlib import Path
+
+import pytest
+
+from launcher.records import lease
+from launcher.records.outcome import Outcome
+from tests.commands import OWN_CONF, run, wait_for
+from tests.launcher.processes import outcomes_of, refute_repetition
+from tests.slurm.cluster import SlurmCluster
+from training.saved import saved_samples
+
+FAST = ("policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=30")
+PAIR = (OWN_CONF, "sweep=pair", "cluster=slurm", *FAST)
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+
+def own_job(folder: Path) -> str:
+    """Return the id of the job that holds a work item."""
+    known = lease.newest(folder)
+    assert known is not None
+    return known.attempt.holder.job_id
+
+
+def test_the_last_task_of_an_array_requeues_itself_alone(cluster: SlurmCluster, root: Path) -> None:
+    assert run("launcher", *PAIR, root=root, env=cluster.env).returncode == 0
+    folders = wait_for(lambda: list((root / "segments").glob("*")), "the segments")
+    wait_for(lambda: all(saved_samples(folder, "state") for folder in folders), "states")
+    first, last = sorted(folders, key=own_job)
+    saved = max(saved_samples(last, "state"))
+    cluster.client("scancel", "--batch", "--signal=USR1", own_job(last))
+    done = run("launcher", "watch", *PAIR, root=root, env=cluster.env)
+    assert done.returncode == 0, done.stderr
+    assert own_job(last).endswith("_1")
+    assert outcomes_of(last) == [Outcome.time_limit, Outcome.done]
+    assert outcomes_of(first) == [Outcome.done]
+    refute_repetition(last, saved)
