@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from launcher.machines.queue import Ended
-from launcher.machines.slurm_client import ENDED_STATES, client, ended, parse_indices
+from launcher.machines.slurm_client import ENDED_STATES, client, ended, epoch_times, parse_indices
 from sweeps.errors import QueueUnknown, UsageError
 
 log = logging.getLogger(__name__)
 
-ENDS = ("JobID", "State", "Reason", "NodeList", "JobName")
+ENDS = ("JobID", "State", "Reason", "End", "NodeList", "JobName")
 """Columns asked of sacct; the name comes last, as for squeue."""
 
 ORDINARY_QOS = "normal"
@@ -108,7 +108,7 @@ def ask_ends(job_ids: Iterable[str], timeout_s: float) -> list[Ended]:
     """Return how jobs ended, as far as accounting knows."""
     command = ["sacct", "-X", "--noheader", "--parsable2", "--jobs", ",".join(job_ids)]
     try:
-        shown = client([*command, "--format", ",".join(ENDS)], timeout_s)
+        shown = client([*command, "--format", ",".join(ENDS)], timeout_s, epoch_times())
     except (QueueUnknown, UsageError) as error:
         log.debug("how jobs ended is unknown: %s", error)
         return []
@@ -121,12 +121,12 @@ def parse_ends(shown: str) -> Iterator[Ended]:
         fields = line.split("|", len(ENDS) - 1)
         if len(fields) < len(ENDS) or not fields[0][:1].isdigit():
             continue
-        job_id, states, reason, nodes, name = fields
+        job_id, states, reason, at, nodes, name = fields
         state = states.partition(" ")[0]  # CANCELLED by 1000
-        _, is_array, tasks = job_id.partition("_")
+        job_id, is_array, tasks = job_id.partition("_")
         if state in ENDED_STATES:
             indices = frozenset(parse_indices(tasks.strip("[]"))) if is_array else None
-            yield ended(name, indices, state, reason=reason, nodes=nodes)
+            yield ended(job_id, name, indices, end=(state, reason, at, nodes))
 
 
 def _limits(charge: Charge, *numbers: str) -> list[SubmitLimit]:

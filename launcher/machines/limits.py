@@ -94,7 +94,7 @@ def ask_limits(settings: Mapping[str, str], now: float, timeout_s: float) -> Lim
     Raises:
         QueueUnknown: the controller did not answer.
     """
-    shown = client(["scontrol", "--oneliner", "show", "partition"], timeout_s)
+    shown = client(["scontrol", "--all", "--oneliner", "show", "partition"], timeout_s)
     is_enforced = "limits" in settings.get("AccountingStorageEnforce", "").split(",")
     accounts = ask_accounts(settings["ClusterName"], timeout_s) if is_enforced else Accounts()
     return Limits(asked_at=now, partitions=parse_partitions(shown), accounts=accounts)

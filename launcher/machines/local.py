@@ -18,7 +18,7 @@ import psutil
 from conf.schema import ClusterConfig
 from launcher.machines.host import this_host, usable_cores
 from launcher.machines.queue import Job, Queue
-from launcher.records.submission import Submission, read
+from launcher.records.submission import Submission, output_path, read
 from sweeps.errors import DamagedFile
 
 MODULE = "launcher.jobs.supervisor"
@@ -65,7 +65,7 @@ class LocalExecutor:
 
         Python finds the code in the current folder first, unless PYTHONSAFEPATH is set.
         """
-        with (submission.folder / "0.log").open("ab") as output:
+        with output_path(submission.folder, 0).open("ab") as output:
             child = subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(submission.folder)],
                 cwd=submission.code,

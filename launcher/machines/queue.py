@@ -1,5 +1,6 @@
 """What a scheduler says about the user's jobs, reduced to what reconciling needs."""
 
+import math
 from dataclasses import dataclass
 
 from launcher.records.outcome import Outcome
@@ -34,13 +35,16 @@ class Job:
 class Ended:
     """A job, or tasks of an array, of which the scheduler still knows how they ended.
 
-    `outcome` None: it says nothing of the work (an exit status of 0 proves nothing). `reason`: in the
+    `job_id`: of the whole array. `at`: when it ended, in seconds since 1970; infinite if unknown.
+    `outcome` None: nothing is said of the work (an exit status of 0 proves nothing). `reason`: in the
     scheduler's words.
     """
 
+    job_id: str
     name: str
     indices: frozenset[int] | None
     outcome: Outcome | None
+    at: float = math.inf
     reason: str = ""
 
     def lists(self, index: int) -> bool:

@@ -64,7 +64,7 @@ class SlurmExecutor:
 
     def ends(self, job_ids: Collection[str]) -> tuple[Ended, ...]:
         """Return how jobs ended that the controller has forgotten, as far as accounting knows."""
-        return tuple(ask_ends(job_ids, self._timeout_s)) if job_ids else ()
+        return tuple(ask_ends(job_ids, self._timeout_s))
 
     def queue(self) -> Queue:
         """Return the user's jobs, by one squeue call."""

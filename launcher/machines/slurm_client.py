@@ -1,5 +1,6 @@
 """Slurm's client commands, each with a timeout, and their output in our words."""
 
+import math
 import os
 import pwd
 import re
@@ -12,8 +13,8 @@ from launcher.records.outcome import Outcome
 from sweeps.errors import QueueUnknown, UsageError
 
 FIELDS = (
-    "ArrayJobID", "ArrayTaskID", "JobID", "State", "Reason", "NodeList", "Account", "QOS", "Partition",
-    "Name",
+    "ArrayJobID", "ArrayTaskID", "JobID", "State", "Reason", "EndTime", "NodeList", "Account", "QOS",
+    "Partition", "Name",
 )  # fmt: skip
 """Columns asked of squeue. The name comes last: it may hold the separator, and even a newline."""
 
@@ -47,7 +48,11 @@ def ask_queue(timeout_s: float) -> Queue:
     """
     asked_at = time.time()
     columns = ",".join(f"{field}:|" for field in FIELDS)
-    shown = client(["squeue", "--me", "--noheader", "--states=all", "-O", columns], timeout_s)
+    shown = client(
+        ["squeue", "--me", "--noheader", "--all", "--states=all", "-O", columns],
+        timeout_s,
+        epoch_times(),
+    )
     lines = list(parse_queue(shown))
     return Queue(
         asked_at=asked_at,
@@ -62,11 +67,11 @@ def parse_queue(shown: str) -> Iterator[Job | Ended]:
         fields = line.split("|", len(FIELDS) - 1)
         if len(fields) < len(FIELDS) or not fields[0].strip().isdigit():
             continue
-        array_id, task, job_id, state, reason, nodes, *charged, name = map(str.strip, fields)
+        array_id, task, job_id, state, reason, at, nodes, *charged, name = map(str.strip, fields)
         name, is_array = name.removesuffix("|"), task != "N/A"
         indices = frozenset(parse_indices(task)) if is_array else None
         if state in ENDED_STATES:
-            yield ended(name, indices, state, reason=reason, nodes=nodes)
+            yield ended(array_id, name, indices, end=(state, reason, at, nodes))
             continue
         account, qos, partition = ("" if word in EMPTY else word for word in charged)
         yield Job(
@@ -80,13 +85,23 @@ def parse_queue(shown: str) -> Iterator[Job | Ended]:
         )
 
 
-def ended(name: str, indices: frozenset[int] | None, state: str, *, reason: str, nodes: str) -> Ended:
-    """Return how a job ended whose state is one of ENDED_STATES."""
+def ended(
+    job_id: str, name: str, indices: frozenset[int] | None, *, end: tuple[str, str, str, str]
+) -> Ended:
+    """Return how a job ended. `end`: its state, one of ENDED_STATES; reason; end time; nodes."""
+    state, reason, at, nodes = end
     outcome = ENDED_STATES[state]
     if outcome is Outcome.cancelled and reason in CANCELLED_BY_SLURM:
         outcome = None
     words = [state, "" if reason in EMPTY else reason, "" if nodes in EMPTY else f"on {nodes}"]
-    return Ended(name=name, indices=indices, outcome=outcome, reason=" ".join(filter(None, words)))
+    return Ended(
+        job_id=job_id,
+        name=name,
+        indices=indices,
+        outcome=outcome,
+        at=float(at) if at.isdigit() else math.inf,
+        reason=" ".join(filter(None, words)),
+    )
 
 
 def parse_indices(text: str) -> list[int]:
@@ -139,6 +154,11 @@ def clean_environment() -> dict[str, str]:
     leaking = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_", "SQUEUE_")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(leaking) or k == "SLURM_CONF"}
     return {**kept, "SLURM_BITSTR_LEN": "0"}
+
+
+def epoch_times() -> dict[str, str]:
+    """Return the environment in which Slurm's clients show times as seconds since 1970."""
+    return {**clean_environment(), "SLURM_TIME_FORMAT": "%s"}
 
 
 def known_names(option: str, timeout_s: float) -> list[str]:

@@ -19,6 +19,7 @@ from launcher.reconcile.plan import (
     Adopt,
     Cancel,
     GiveUp,
+    NoteCancelled,
     NoteEnded,
     NoteLeft,
     NoteUnlisted,
@@ -72,17 +73,29 @@ def apply(actions: Iterable[Action], site: Site) -> list[Job]:
                 has_room = has_room and _submit_what_fits(action, site, jobs)
             case Cancel():
                 site.executor.stop(action.job_id)
-            case Adopt():
-                log.info("adopted job %s of %s", action.job_id, action.submission)
-                _note(site, Act.adopted, action.submission, job_id=action.job_id)
-            case NoteUnlisted():
-                _note(site, Act.unlisted, action.submission, at=action.asked_at)
-            case GiveUp():
-                log.info("%s never became a job; its items are planned again", action.submission)
-                _note(site, Act.lost, action.submission)
-            case NoteEnded() | NoteLeft():
-                _note_ends(action, site)
+            case _:
+                _take_note(action, site)
     return jobs
+
+
+def _take_note(
+    action: Adopt | NoteUnlisted | GiveUp | NoteEnded | NoteLeft | NoteCancelled, site: Site
+) -> None:
+    """Put into the ledger what was found out."""
+    match action:
+        case NoteCancelled(keys=keys):
+            log.info("cancelled in the queue, until resume: %s", ", ".join(keys))
+            site.ledger.append(Line(time=time.time(), act=Act.cancelled, items=keys))
+        case Adopt():
+            log.info("adopted job %s of %s", action.job_id, action.submission)
+            _note(site, Act.adopted, action.submission, job_id=action.job_id)
+        case NoteUnlisted():
+            _note(site, Act.unlisted, action.submission, at=action.asked_at)
+        case GiveUp():
+            log.info("%s never became a job; its items are planned again", action.submission)
+            _note(site, Act.lost, action.submission)
+        case NoteEnded() | NoteLeft():
+            _note_ends(action, site)
 
 
 def _submit_what_fits(action: Submit, site: Site, jobs: list[Job]) -> bool:
@@ -159,7 +172,7 @@ def _submit(action: Submit, site: Site) -> Job | None:
 def _note_ends(action: NoteEnded | NoteLeft, site: Site) -> None:
     indices = action.indices if isinstance(action, NoteLeft) else ()
     act = Act.left if indices else Act.ended
-    ends = ends_of(site.root, action.submission, indices)
+    ends = ends_of(site.root, action.submission, indices, action.told)
     _note(site, act, action.submission, indices=indices, **ends)
 
 

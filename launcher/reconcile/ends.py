@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from launcher.machines.queue import Ended
 from launcher.records import lease, submission
+from launcher.records.lease import Attempt, Lease
+from launcher.records.outcome import Outcome
 from launcher.records.submission import Submission
 from sweeps.cost import setting_of
 from sweeps.folders import Root
@@ -14,25 +17,48 @@ from training.done import read_done
 REASON_LENGTH = 2000
 
 
-def ends_of(root: Root, name: str, indices: Sequence[int] = ()) -> dict[str, Any]:
-    """Return fields of a ledger line: how items of a submission ended, empty where none began.
+def ends_of(
+    root: Root, name: str, indices: Sequence[int] = (), told: Sequence[Ended | None] = ()
+) -> dict[str, Any]:
+    """Return fields of a ledger line: how items of a submission ended, empty where that is unknown.
 
     Args:
         root: where it lies.
         name: of the submission.
         indices: of the items; without them, all.
+        told: what the scheduler says of each of those, if it does.
     """
     given = submission.read(root.submission(name))
     chosen = indices or range(len(given.items))
     leases = [lease.newest(given.item_folder(index)) for index in chosen]
-    ends = [held.attempt if held else None for held in leases]
+    ends = [
+        end_of(name, held, line)
+        for held, line in zip(leases, told or [None] * len(leases), strict=True)
+    ]
     items = [given.items[index] for index in chosen]
     return {
-        "outcomes": tuple(end.outcome.value if end and end.outcome else "" for end in ends),
-        "reasons": tuple(end.reason[-REASON_LENGTH:] if end and given.score else "" for end in ends),
+        "outcomes": tuple(outcome.value if outcome else "" for outcome, _ in ends),
+        "reasons": tuple(reason[-REASON_LENGTH:] if given.score else "" for _, reason in ends),
         "hours": tuple(lease.charged_by(name, held) for held in leases),
         "rates": {item.key: rate for item in items if (rate := _rate(item, given, root))},
     }
+
+
+def end_of(name: str, held: Lease | None, told: Ended | None) -> tuple[Outcome | None, str]:
+    """Return how an item ended in a submission: as its own attempt says, else as the scheduler does.
+
+    Of a job that was cancelled before its supervisor learnt why, the scheduler knows more.
+    """
+    own = held.attempt if held and held.attempt.holder.submission == name else None
+    if told is not None and _says_more(told, own):
+        return told.outcome, told.reason
+    return (own.outcome, own.reason) if own else (None, "")
+
+
+def _says_more(told: Ended, own: Attempt | None) -> bool:
+    if own is None or own.outcome is None:
+        return True
+    return told.outcome is Outcome.cancelled and own.outcome is not Outcome.done
 
 
 def _rate(item: WorkItem, given: Submission, root: Root) -> Rate | None:

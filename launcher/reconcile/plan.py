@@ -7,6 +7,8 @@
 | … and so does one at least `settle_s` later                  | GiveUp      |
 | handed over, answered; the queue no longer lists it          | NoteEnded   |
 | … or lists it, but some items of it no longer                | NoteLeft    |
+| the queue tells that the user cancelled items of it         | NoteCancelled |
+| no answer, but the queue still tells how it ended            | Adopt, NoteEnded |
 | made on a machine that the user calls lost                   | GiveUp      |
 | anything, but the queue could not be asked, or elsewhere     | nothing     |
 
@@ -37,11 +39,12 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from conf.schema import PolicyConfig, ResourceConfig
-from launcher.machines.queue import Job, Queue
+from launcher.machines.queue import Ended, Job, Queue
 from launcher.reconcile.account import Costs, Purse
 from launcher.reconcile.observe import Observed
 from launcher.reconcile.scores import Scoring, pending, trainings_without_scorers
-from launcher.reconcile.state import State, live_jobs, segment_states
+from launcher.reconcile.state import State, cancelled_keys, live_jobs, segment_states
+from launcher.reconcile.told import Told
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from sweeps.expansion import Segment
 from sweeps.items import ScoreItem, TrainItem, WorkItem
@@ -91,17 +94,29 @@ class GiveUp:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoteEnded:
-    """A submission is over: none of its jobs is in the queue any more."""
+    """A submission is over: none of its jobs is in the queue any more.
+
+    `told`: what the scheduler says of each item, if it does; empty where it says nothing at all.
+    """
 
     submission: str
+    told: tuple[Ended | None, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoteLeft:
-    """Some items of a submission have left the queue, while others are still there."""
+    """Some items of a submission have left the queue, others have not. `told`: of those that left."""
 
     submission: str
     indices: tuple[int, ...]
+    told: tuple[Ended | None, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoteCancelled:
+    """The user has cancelled in the queue what trains or scores these segments and checkpoints."""
+
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +148,7 @@ class Submit:
         return replace(self, items=items, scores=tuple(item for item in kept if item.checkpoints))
 
 
-Action = Adopt | NoteUnlisted | GiveUp | NoteEnded | NoteLeft | Cancel | Submit
+Action = Adopt | NoteUnlisted | GiveUp | NoteEnded | NoteLeft | NoteCancelled | Cancel | Submit
 
 
 def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: int) -> list[Action]:
@@ -147,9 +162,9 @@ def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: i
     """
     if observed.queue is None:
         return []
-    settled = list(_settle(observed, observed.queue, policy))
+    settled = [*_note_cancelled(observed), *_settle(observed, observed.queue, policy)]
     over = {action.submission for action in settled if isinstance(action, (GiveUp, NoteEnded))}
-    unwanted = live_jobs(observed.history.cancelled, observed.history, observed.queue)
+    unwanted = live_jobs(cancelled_keys(observed), observed.history, observed.queue)
     states = segment_states(work.segments, observed, policy.fruitless_attempts, over)
     ready = _Ready(work, observed, policy, over, states)
     submissions = _that_fit(_submissions(ready, max_array_size), observed.room)
@@ -177,7 +192,13 @@ class _Room:
         return True
 
 
+def _note_cancelled(observed: Observed) -> Iterator[Action]:
+    if cancelled := Told(observed).cancelled() - observed.history.cancelled:
+        yield NoteCancelled(keys=tuple(sorted(cancelled)))
+
+
 def _settle(observed: Observed, queue: Queue, policy: PolicyConfig) -> Iterator[Action]:
+    told = Told(observed)
     listed: dict[str, list[Job]] = {}
     for job in queue.jobs:
         listed.setdefault(job.name, []).append(job)
@@ -186,14 +207,14 @@ def _settle(observed: Observed, queue: Queue, policy: PolicyConfig) -> Iterator[
             if record.where in policy.lost_machines and record.state is not SubmissionState.over:
                 yield GiveUp(submission=record.id)
         elif record.id in listed:
-            yield from _note_listed(record, listed[record.id])
-        elif record.state is SubmissionState.submitted:
-            yield NoteEnded(submission=record.id)
+            yield from _note_listed(record, listed[record.id], told)
+        elif record.state is SubmissionState.submitted or told.is_listed(record):
+            yield from _note_ended(record, told)
         elif record.state is SubmissionState.unresolved:
             yield from _settle_unlisted(record, queue, policy)
 
 
-def _note_listed(record: SubmissionRecord, jobs: Sequence[Job]) -> Iterator[Action]:
+def _note_listed(record: SubmissionRecord, jobs: Sequence[Job], told: Told) -> Iterator[Action]:
     if record.state is not SubmissionState.submitted:
         yield Adopt(submission=record.id, job_id=jobs[0].job_id.partition("_")[0])
     left = tuple(
@@ -202,7 +223,22 @@ def _note_listed(record: SubmissionRecord, jobs: Sequence[Job]) -> Iterator[Acti
         if index not in record.charged and not any(job.lists(index) for job in jobs)
     )
     if left:
-        yield NoteLeft(submission=record.id, indices=left)
+        yield NoteLeft(submission=record.id, indices=left, told=_lines(record, left, told))
+
+
+def _note_ended(record: SubmissionRecord, told: Told) -> Iterator[Action]:
+    """Yield that a submission is over; one that was unresolved became a job then."""
+    if record.state is SubmissionState.over:
+        return
+    if record.state is SubmissionState.unresolved:
+        yield Adopt(submission=record.id, job_id=told.job_id(record))
+    lines = _lines(record, range(len(record.items)), told)
+    yield NoteEnded(submission=record.id, told=lines)
+
+
+def _lines(record: SubmissionRecord, indices: Iterable[int], told: Told) -> tuple[Ended | None, ...]:
+    lines = tuple(told.of(record, index) for index in indices)
+    return lines if any(lines) else ()
 
 
 def _settle_unlisted(record: SubmissionRecord, queue: Queue, policy: PolicyConfig) -> Iterator[Action]:

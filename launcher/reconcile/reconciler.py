@@ -22,6 +22,7 @@ from launcher.reconcile.deliver import (
     failed_deliveries,
     last_words,
 )
+from launcher.reconcile.explain import explained
 from launcher.reconcile.lock import Lock
 from launcher.reconcile.observe import Observed, observe
 from launcher.reconcile.plan import Work, plan
@@ -31,6 +32,7 @@ from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.sweep import Sweep, wanted_of
 from launcher.records import quarantine
 from launcher.records.ledger import Ledger, SubmissionState
+from launcher.records.submission import output_path
 from launcher.text import plural
 from sweeps.cost import estimate
 from sweeps.expansion import owners_of
@@ -155,7 +157,11 @@ class Reconciler:
         observed = observe(self._sweep.root, segments, self._ledger.history, self._executor)
         if observed.queue is None:
             return observed
-        return replace(observed, room=self._executor.room(observed.queue))
+        observed = replace(observed, room=self._executor.room(observed.queue))
+        return explained(observed, self._executor.ends, self._has_output)
+
+    def _has_output(self, submission: str, index: int) -> bool:
+        return output_path(self._sweep.root.submission(submission), index).exists()
 
     def _wait(self) -> None:
         """Wait until another pass is worth while: locally, as soon as some process has ended."""

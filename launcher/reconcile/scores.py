@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from conf.schema import ResourceConfig
 from launcher.reconcile.observe import Observed
-from launcher.reconcile.state import State, score_failures, scores_in_hand, unscored
+from launcher.reconcile.state import State, cancelled_keys, score_failures, scores_in_hand, unscored
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from sweeps.items import CheckpointEvals, ScoreItem
 
@@ -48,9 +48,11 @@ class Scoring:
 
     def after(self, segments: Collection[str], observed: Observed) -> tuple[ScoreItem, ...]:
         """Return work items for all that trainings of some segments will leave to be scored."""
-        kept = [key for key in segments if key not in observed.history.cancelled]
+        cancelled = cancelled_keys(observed)
+        kept = [key for key in segments if key not in cancelled]
         foreseen = [task for key in kept for task in self.foreseen(key)]
-        return self.items(unscored(foreseen, observed), at_most=self.most_items)
+        wanted = [t for t in unscored(foreseen, observed) if t.checkpoint not in cancelled]
+        return self.items(wanted, at_most=self.most_items)
 
     def _item(self, tasks: Sequence[CheckpointEvals]) -> ScoreItem:
         names = {spec.dataset for task in tasks for spec in task.evals}
@@ -86,11 +88,12 @@ def pending(
     so that a job scores many; unless there are enough to fill a work item already.
     """
     now, later = scores_in_hand(observed, over)
-    failures = score_failures(observed)
+    failures, cancelled = score_failures(observed), cancelled_keys(observed)
     found = [
         task
         for task in unscored(scoring.wanted, observed)
         if task.checkpoint not in now
+        and task.checkpoint not in cancelled
         and failures.get(task.checkpoint, 0) < most_failures
         and states[task.segment][0] is not State.cancelled
     ]

@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 from launcher.machines.queue import Job, Queue
 from launcher.reconcile.observe import Observed, SegmentEvidence
+from launcher.reconcile.told import Told
 from launcher.records.budget import why_held
 from launcher.records.claims import num_failures
 from launcher.records.ledger import NEVER, History, Resumed, SubmissionRecord, SubmissionState
@@ -67,8 +68,7 @@ def live_items(observed: Observed, over: Container[str] = ()) -> dict[str, Liven
     """
     live: dict[str, Liveness] = {}
     for record, index, liveness in _alive(observed, over):
-        covered = record.checkpoints[index] if record.checkpoints else (record.items[index],)
-        live.update(dict.fromkeys(covered, liveness))
+        live.update(dict.fromkeys(record.covers(index), liveness))
     return live
 
 
@@ -167,6 +167,11 @@ def unscored(wanted: Iterable[CheckpointEvals], observed: Observed) -> list[Chec
     return [task for task in wanted if not pairs_of([task]) <= observed.scored]
 
 
+def cancelled_keys(observed: Observed) -> set[str]:
+    """Return the segments and checkpoints that the user does not want, until they resume them."""
+    return observed.history.cancelled | Told(observed).cancelled()
+
+
 def segment_states(
     segments: Mapping[str, Segment],
     observed: Observed,
@@ -175,9 +180,10 @@ def segment_states(
 ) -> dict[str, tuple[State, str]]:
     """Return state and reason of each segment; `over` as in `live_items`."""
     live, history = live_items(observed, over), observed.history
+    cancelled = cancelled_keys(observed)
     return {
         key: (State.cancelled, "")
-        if key in history.cancelled and key not in live and not observed.segments[key].is_done
+        if key in cancelled and key not in live and not observed.segments[key].is_done
         else _segment_state(
             observed.segments[key], live.get(key), most_fruitless, history.resumed.get(key, NEVER)
         )
@@ -210,6 +216,7 @@ def run_statuses(
         states=segment_states(segments, observed, most_fruitless),
         missing=missing,
         failures=score_failures(observed),
+        cancelled=cancelled_keys(observed),
         most_fruitless=most_fruitless,
     )
     return [known.status_of(run) for run in runs]
@@ -224,6 +231,7 @@ class _Known:
     states: Mapping[str, tuple[State, str]]
     missing: Mapping[str, list[str]]
     failures: Mapping[str, int]
+    cancelled: Container[str]
     most_fruitless: int
 
     def status_of(self, run: Run) -> RunStatus:
@@ -239,6 +247,8 @@ class _Known:
         if failed:
             why = _why_not_scored(failed[0], self.observed)
             return State.held, f"scoring failed {self.most_fruitless} times: {failed[0]}{why}"
+        if any(checkpoint in self.cancelled for checkpoint in missing):
+            return State.cancelled, "its scoring was cancelled in the queue"
         return (State.trained if missing else State.done), ""
 
     def _progress(self, run: Run) -> float:

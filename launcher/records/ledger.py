@@ -100,6 +100,10 @@ class SubmissionRecord:
     reasons: tuple[str, ...] = ()
     charged: dict[int, Hours] = field(default_factory=dict)
 
+    def covers(self, index: int) -> tuple[str, ...]:
+        """Return the segment that an item trains, or the checkpoints that it scores."""
+        return self.checkpoints[index] if self.checkpoints else (self.items[index],)
+
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
@@ -116,10 +120,10 @@ NEVER = Resumed()
 class History:
     """The ledger, read.
 
-    `submissions`: in order. `cancelled`: segments that the user does not want. `resumed`: of each
-    segment that the user asked to try again. `delivered`: what hooks said, the last one last.
-    `failures`: what those said that failed since the last resume. `rates`:
-    how fast segments were trained here, by key.
+    `submissions`: in order. `cancelled`: segments and checkpoints that the user does not want.
+    `resumed`: of each segment that the user asked to try again. `delivered`: what hooks said, the last
+    one last. `failures`: what those said that failed since the last resume. `rates`: how fast segments
+    were trained here, by key.
     """
 
     submissions: dict[str, SubmissionRecord] = field(default_factory=dict)
@@ -145,7 +149,7 @@ class History:
             case Act.cancelled:
                 self.cancelled.update(line.items)
             case Act.resumed:
-                self.cancelled.difference_update(line.items)
+                self.cancelled = {key for key in self.cancelled if segment_of(key) not in line.items}
                 for key, attempt in zip(line.items, line.attempts, strict=True):
                     self.resumed[key] = Resumed(line.time, attempt)
                 self.failures.clear()
@@ -170,6 +174,10 @@ class History:
                 record.state = SubmissionState.over
                 record.outcomes, record.reasons = line.outcomes, line.reasons
                 self._charge(record, line)
+
+    def was_resumed(self, key: str, since: float) -> bool:
+        """Return whether the user asked for a segment, or what belongs to it, after a moment."""
+        return self.resumed.get(segment_of(key), NEVER).time > since
 
     def _charge(self, record: SubmissionRecord, line: Line) -> None:
         indices = line.indices or tuple(range(len(line.hours)))
@@ -210,6 +218,11 @@ class Ledger:
         """End this launcher's part."""
         if self._file is not None:
             self._file.close()
+
+
+def segment_of(key: str) -> str:
+    """Return the segment that a checkpoint belongs to; of a segment, itself."""
+    return key.partition("@")[0]
 
 
 def read_history(folder: Path) -> History:

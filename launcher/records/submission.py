@@ -51,6 +51,11 @@ class Submission:
         return self.folder / f"{index}"
 
 
+def output_path(folder: Path, index: int) -> Path:
+    """Return the file to which the job of one item of a submission writes, from its start on."""
+    return folder / f"{index}.log"
+
+
 def new_id(root: Root, sweep: str, kind: str) -> str:
     """Return a fresh submission id; it begins with a mark of the root that it belongs to."""
     return f"{root_mark(root)}-{sweep}-{kind}-{secrets.token_hex(4)}"

@@ -44,13 +44,13 @@ def test_indices_that_are_cut_are_unknown_and_not_empty(text: str) -> None:
 def test_the_queue_is_read_past_other_peoples_names() -> None:
     shown = "\n".join(
         [
-            "12|N/A|12|RUNNING|None|n1|lab|normal|main|isogrid-a-train-1|",
-            "13|0-1,3%2|13|PENDING|(Nodes down, drained)||lab|few|main,gpu|isogrid-a-train-2|",
-            "13|2|15|RUNNING|None|n[1-2]|lab|few|main|isogrid-a-train-2|",
-            "16|N/A|16|RUNNING|None|n1|(null)|(null)|main|a|name with | bars|",
-            "17|N/A|17|PENDING|Priority||(null)|(null)|main|a name",
+            "12|N/A|12|RUNNING|None|1700000000|n1|lab|normal|main|isogrid-a-train-1|",
+            "13|0-1,3%2|13|PENDING|(Nodes, down)|1700000000||lab|few|main,gpu|isogrid-a-train-2|",
+            "13|2|15|RUNNING|None|1700000000|n[1-2]|lab|few|main|isogrid-a-train-2|",
+            "16|N/A|16|RUNNING|None|1700000000|n1|(null)|(null)|main|a|name with | bars|",
+            "17|N/A|17|PENDING|Priority|1700000000||(null)|(null)|main|a name",
             "with a newline|",
-            "19|N/A|19|REQUEUED|None||(null)|(null)|main|isogrid-a-train-4|",
+            "19|N/A|19|REQUEUED|None|1700000000||(null)|(null)|main|isogrid-a-train-4|",
             "",
         ]
     )
@@ -91,20 +91,27 @@ def test_the_queue_is_read_past_other_peoples_names() -> None:
 def test_the_queue_tells_for_a_while_how_jobs_ended(
     state: str, reason: str, nodes: str, outcome: Outcome | None, said: str
 ) -> None:
-    (line,) = parse_queue(f"18|0,3-4|18|{state}|{reason}|{nodes}|lab|few|main|isogrid-a-train-3|")
+    (line,) = parse_queue(
+        f"18|0,3-4|18|{state}|{reason}|1700000000|{nodes}|lab|few|main|isogrid-a-train-3|"
+    )
     assert line == Ended(
-        name="isogrid-a-train-3", indices=frozenset({0, 3, 4}), outcome=outcome, reason=said
+        job_id="18",
+        name="isogrid-a-train-3",
+        indices=frozenset({0, 3, 4}),
+        outcome=outcome,
+        at=1.7e9,
+        reason=said,
     )
 
 
 def test_accounting_tells_it_of_jobs_that_the_controller_has_forgotten() -> None:
     shown = "\n".join(
         [
-            "2|CANCELLED by 1000|None|None assigned|isogrid-a-train-1",
-            "12_[0,3-5]|CANCELLED by 0|JobHeldUser|None assigned|isogrid-a-train-2",
-            "12_1|FAILED|None|n1|isogrid-a-train-2",
-            "12_2|RUNNING|None|n1|isogrid-a-train-2",
-            "14|COMPLETED|None|n1|name | with bars",
+            "2|CANCELLED by 1000|None|1700000000|None assigned|isogrid-a-train-1",
+            "12_[0,3-5]|CANCELLED by 0|JobHeldUser|Unknown|None assigned|isogrid-a-train-2",
+            "12_1|FAILED|None|1700000000|n1|isogrid-a-train-2",
+            "12_2|RUNNING|None|Unknown|n1|isogrid-a-train-2",
+            "14|COMPLETED|None|1700000000|n1|name | with bars",
             "",
         ]
     )

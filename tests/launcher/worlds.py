@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from conf.schema import PolicyConfig, ResourceConfig, RunConfig
-from launcher.machines.queue import Job, Queue
+from launcher.machines.queue import Ended, Job, Queue
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.plan import Action, Work, plan
 from launcher.reconcile.scores import Scoring
@@ -83,6 +83,18 @@ def job(name: str, *indices: int, is_running: bool = True, job_id: str = "1") ->
     return Job(job_id=job_id, name=name, indices=frozenset(indices) or None, is_running=is_running)
 
 
+def ended(name: str, *indices: int, outcome: Outcome | None = Outcome.cancelled) -> Ended:
+    """Return what the queue tells for a while of a job, or tasks of an array."""
+    return Ended(
+        job_id="1",
+        name=name,
+        indices=frozenset(indices) or None,
+        outcome=outcome,
+        at=5.0,
+        reason="SAID",
+    )
+
+
 def lease(*outcomes: Outcome | None, samples: int = 64) -> Lease:
     """Return a lease whose attempts ended so, each as far as the others."""
     attempts = [
@@ -110,8 +122,12 @@ def observed(
     asked_at: float | None = 1000.0,
     **more: Any,
 ) -> Observed:
-    """Return a world in which the queue holds `jobs`; `asked_at` None: it could not be asked."""
-    queue = None if asked_at is None else Queue(asked_at=asked_at, jobs=jobs)
+    """Return a world in which the queue holds `jobs`; `asked_at` None: it could not be asked.
+
+    `ended`: jobs of which it still tells the end.
+    """
+    ended = more.pop("ended", ())
+    queue = None if asked_at is None else Queue(asked_at=asked_at, jobs=jobs, ended=ended)
     nothing = {key: SegmentEvidence() for key in expansion.segments}
     return Observed(
         where=HERE if queue else "",
