@@ -7,30 +7,35 @@ played of a supervisor are the rules of `launcher.jobs.acquire`.
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from conf.schema import PolicyConfig, ScheduleConfig, ScheduleName
-from launcher.machines.queue import Job, Queue
+from launcher.machines.queue import Ended, Queue
+from launcher.reconcile.ends import end_of
+from launcher.reconcile.explain import explained
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.plan import (
     Action,
     Adopt,
+    Cancel,
     GiveUp,
+    NoteCancelled,
     NoteEnded,
     NoteLeft,
     NoteUnlisted,
     Submit,
     plan,
 )
-from launcher.reconcile.state import State, score_failures, segment_states
+from launcher.reconcile.state import State, cancelled_keys, score_failures, segment_states
 from launcher.records import lease
 from launcher.records.lease import Holder, Lease
-from launcher.records.ledger import Act, History, Line, SubmissionState
+from launcher.records.ledger import Act, History, Line, SubmissionState, segment_of
 from launcher.records.outcome import Outcome
 from sweeps.cost import NO_HOURS
 from sweeps.items import CheckpointEvals, ScoreItem, TrainItem, WorkItem, pairs_of
 from tests.configs import EVAL, expansion_of, run_config
+from tests.launcher.simulated import Memory, Process, SimJob
 from tests.launcher.worlds import work
 
 POLICY = PolicyConfig(client_timeout_s=10.0, settle_s=30.0, fruitless_attempts=3, scores_per_item=2)
@@ -41,39 +46,6 @@ TRUNK = ScheduleConfig(name=ScheduleName.constant_cooldown, warmup="1 steps")
 SWEEP = expansion_of(run_config(), run_config(seed=1), run_config(schedule=TRUNK))
 WORK = work(SWEEP, has_scorers=True)
 TOTAL = {key: segment.end for key, segment in SWEEP.segments.items()}
-
-
-@dataclass(eq=False, kw_only=True)
-class Process:
-    """A supervisor: one item of a submission, started for the `restart`-th time."""
-
-    holder: Holder
-    item: WorkItem
-    waits_since: float | None = None
-    trains: bool = False
-    attempt: int = 0
-
-
-@dataclass(eq=False, kw_only=True)
-class SimJob:
-    """A job or array as the controller keeps it.
-
-    `filed_at`: when squeue begins to list it. `after`: the job whose end it waits for.
-    """
-
-    name: str
-    job_id: int
-    cluster: str
-    items: tuple[WorkItem, ...]
-    filed_at: float
-    after: str
-    restarts: dict[int, int] = field(default_factory=dict)
-    running: dict[int, Process] = field(default_factory=dict)
-    pending: set[int] = field(default_factory=set)
-
-    def alive(self) -> list[WorkItem]:
-        """Return the items that wait or run."""
-        return [self.items[index] for index in (*self.pending, *self.running)]
 
 
 class Launcher:
@@ -103,6 +75,10 @@ class World:
         self.hung_until = 0.0
         self.is_quiet = False
         self.num_sbatch = 0
+        self.memory = Memory()
+        self.stopping: list[tuple[str, str]] = []
+        self.most_jobs = self.chance.choice([None, 4, 8])
+        self.unwanted: dict[str, tuple[str, int]] = {}
 
     # --- what the launcher sees
 
@@ -115,19 +91,33 @@ class World:
             )
             for key in SWEEP.segments
         }
-        return Observed(
+        seen = Observed(
             where=cluster if queue else "",
             history=history,
             queue=queue,
             segments=evidence,
             scored=frozenset(self.scored),
+            room=self.room(cluster),
         )
+        return explained(seen, self.sacct, self.memory.has_output)
+
+    def room(self, cluster: str) -> int | None:
+        """Return how many more jobs the controller takes: it counts what it has filed."""
+        if self.most_jobs is None:
+            return None
+        filed = [job for job in self.jobs if job.cluster == cluster and job.filed_at <= self.now]
+        return max(0, self.most_jobs - sum(len(job.alive()) for job in filed))
+
+    def sacct(self, job_ids: list[str]) -> list[Ended] | None:
+        is_known = self.is_quiet or self.chance.random() < 0.5
+        return self.memory.accounting(job_ids) if is_known else None
 
     def squeue(self, cluster: str) -> Queue | None:
         if not self.is_quiet and (self.now < self.hung_until or self.chance.random() < 0.1):
             return None
         listed = [job for job in self.jobs if job.cluster == cluster and job.filed_at <= self.now]
-        return Queue(asked_at=self.now, jobs=tuple(line for job in listed for line in _lines(job)))
+        jobs = tuple(line for job in listed for line in job.lines())
+        return Queue(asked_at=self.now, jobs=jobs, ended=self.memory.shown(cluster, self.now))
 
     def history(self) -> History:
         history = History()
@@ -143,7 +133,28 @@ class World:
 
     def planned(self, cluster: str, history: History, queue: Queue | None) -> list[Action]:
         the_work = replace(WORK, scoring=replace(WORK.scoring, wanted=self.wanted()))
-        return plan(the_work, self.observed(cluster, history, queue), POLICY, max_array_size=2)
+        seen = self.observed(cluster, history, queue)
+        actions = plan(the_work, seen, POLICY, max_array_size=2)
+        self._check_plan(actions, seen)
+        return actions
+
+    def _check_plan(self, actions: list[Action], seen: Observed) -> None:
+        submits = [action for action in actions if isinstance(action, Submit)]
+        num_jobs = sum(len(submit.items) + len(submit.scores) for submit in submits)
+        assert seen.room is None or num_jobs <= seen.room, "more is submitted than there is room for"
+        told = {
+            (line.name, index)
+            for line in (seen.queue.ended if seen.queue else ())
+            if line.outcome is Outcome.cancelled
+            for index in (line.indices or [0])
+        }
+        cancelled = {
+            key
+            for key, (name, index) in self.unwanted.items()
+            if key in seen.history.cancelled or (name, index) in told
+        }
+        wrong = cancelled & {item.key for submit in submits for item in submit.items}
+        assert not wrong, f"the user cancelled {wrong}"
 
     # --- one pass of a launcher, step by step
 
@@ -171,18 +182,37 @@ class World:
         match action:
             case Submit():
                 yield from self._submit(action, cluster, history, me)
+            case NoteCancelled(keys=keys):
+                self._note(history, Act.cancelled, items=keys)
+            case Cancel(job_id=job_id):
+                self.stopping.append((job_id, cluster))
             case Adopt(submission=name, job_id=job_id):
                 self._note(history, Act.adopted, submission=name, job_id=job_id)
             case NoteUnlisted(submission=name, asked_at=at):
                 self._note(history, Act.unlisted, submission=name, time=at)
             case GiveUp(submission=name):
                 self._note(history, Act.lost, submission=name)
-            case NoteEnded(submission=name):
-                self._note(history, Act.ended, submission=name)
-            case NoteLeft(submission=name, indices=indices):
-                hours = (NO_HOURS,) * len(indices)
-                self._note(history, Act.left, submission=name, indices=indices, hours=hours)
+            case NoteEnded() | NoteLeft():
+                self._note_ends(action, history)
         yield
+
+    def _note_ends(self, action: NoteEnded | NoteLeft, history: History) -> None:
+        name = action.submission
+        items = history.submissions[name].items
+        indices = action.indices if isinstance(action, NoteLeft) else tuple(range(len(items)))
+        lines = action.told or [None] * len(indices)
+        ends = [
+            end_of(name, self.leases.get(items[index]), line)[0]
+            for index, line in zip(indices, lines, strict=True)
+        ]
+        self._note(
+            history,
+            Act.left if isinstance(action, NoteLeft) else Act.ended,
+            submission=name,
+            indices=indices if isinstance(action, NoteLeft) else (),
+            outcomes=tuple(end.value if end else "" for end in ends),
+            hours=(NO_HOURS,) * len(indices),
+        )
 
     def _submit(self, action: Submit, cluster: str, history: History, me: object) -> Iterator[None]:
         items = action.items
@@ -201,6 +231,10 @@ class World:
         yield
         self._check_lock(me)
         after = history.submissions[action.after].job_id if action.after else ""
+        room = self.room(cluster)
+        if room is not None and len(items) > room:
+            self._note(history, Act.deferred, submission=name)
+            return
         job = self._sbatch(name, items, cluster, after)
         yield
         if job is None:
@@ -264,6 +298,7 @@ class World:
                 if job.filed_at <= self.now and self.chance.random() < 0.5:
                     job.pending.discard(index)
                     job.running[index] = self._process(job, index)
+                    self.memory.start(job, index)
 
     def _process(self, job: SimJob, index: int) -> Process:
         holder = Holder(
@@ -273,12 +308,21 @@ class World:
         return Process(holder=holder, item=job.items[index])
 
     def step_processes(self) -> None:
+        while self.stopping:
+            self._scancel(*self.stopping.pop())
         for job in self.jobs:
             for index, process in list(job.running.items()):
                 if not self._step(process):
                     del job.running[index]
+                    self.memory.end(job, [index], self._outcome(process), self.now)
         self.jobs = [job for job in self.jobs if job.pending or job.running]
         self.ghosts = [ghost for ghost in self.ghosts if self._step(ghost)]
+
+    def _outcome(self, process: Process) -> Outcome | None:
+        """Return what Slurm says of a process that left: it failed, or nothing."""
+        held = self.leases.get(process.item.key)
+        is_own = held is not None and held.attempt.holder == process.holder
+        return Outcome.crashed if is_own and held and held.attempt.outcome is not Outcome.done else None
 
     def _step(self, process: Process) -> bool:
         """Let a supervisor do one thing; return whether it goes on."""
@@ -356,7 +400,7 @@ class World:
             case 1:
                 self._lose_node(requeues=False)
             case 2:
-                self.hung_until = self.now + self.chance.uniform(0, 100)
+                self.hung_until = max(self.hung_until, self.now + self.chance.uniform(0, 100))
             case 3:
                 self._split_brain()
             case _:
@@ -369,6 +413,8 @@ class World:
             if requeues:
                 job.restarts[index] = job.restarts.get(index, 0) + 1
                 job.pending.add(index)
+            else:
+                self.memory.end(job, [index], Outcome.node_failure, self.now)
 
     def _split_brain(self) -> None:
         """A node's daemon dies and its steps go on, while the job starts again elsewhere."""
@@ -379,8 +425,40 @@ class World:
             job.pending.add(index)
 
     def _cancel(self) -> None:
-        if self.jobs:
-            self.jobs.remove(self.chance.choice(self.jobs))
+        """Let the user cancel a job, or one task of an array that waits, which leaves no trace."""
+        filed = [job for job in self.jobs if job.filed_at <= self.now]
+        if not filed:
+            return
+        job = self.chance.choice(filed)
+        if len(job.pending) > 1 and self.chance.random() < 0.5:
+            index = self.chance.choice(sorted(job.pending))
+            job.pending.discard(index)
+            self._dislike(job, [index])
+            return
+        self.jobs.remove(job)
+        self.memory.end(job, job.pending, Outcome.cancelled, self.now)
+        for index in job.running:
+            self.memory.end(job, [index], Outcome.cancelled, self.now)
+        self._dislike(job, [*job.pending, *job.running])
+
+    def _scancel(self, job_id: str, cluster: str) -> None:
+        """Let a launcher end a job, or a task of an array."""
+        number, _, task = job_id.partition("_")
+        for job in [job for job in self.jobs if (str(job.job_id), job.cluster) == (number, cluster)]:
+            for index in [int(task)] if task else [*job.pending, *job.running]:
+                if job.running.pop(index, None):
+                    self.memory.end(job, [index], Outcome.cancelled, self.now)
+                job.pending.discard(index)
+
+    def _dislike(self, job: SimJob, indices: list[int]) -> None:
+        """Remember what the user has cancelled, unless it is alive elsewhere too, or was given up."""
+        alive = {item.key for other in self.jobs for item in other.alive()}
+        state = self.history().submissions[job.name].state
+        for index in indices:
+            item, key = job.items[index], job.items[index].key
+            is_training = isinstance(item, TrainItem)
+            if is_training and key not in alive and state is not SubmissionState.over:
+                self.unwanted[key] = (job.name, index)
 
     def _some_running(self) -> list[SimJob]:
         running = [job for job in self.jobs if job.running]
@@ -389,29 +467,23 @@ class World:
     # --- the end
 
     def release_held(self, cluster: str) -> None:
+        """Let the user resume all that is held or cancelled."""
         history = self.history()
         world = self.observed(cluster, history, self.squeue(cluster))
         states = segment_states(SWEEP.segments, world, POLICY.fruitless_attempts)
-        held = {key for key, (state, _) in states.items() if state is State.held}
+        held = {key for key, (state, _) in states.items() if state in (State.held, State.cancelled)}
         failures = score_failures(world).items()
-        held |= {c.partition("@")[0] for c, n in failures if n >= POLICY.fruitless_attempts}
+        held |= {segment_of(c) for c, n in failures if n >= POLICY.fruitless_attempts}
+        held |= {segment_of(key) for key in cancelled_keys(world)}
         if held:
-            attempts = tuple(self.leases[key].attempt.number for key in held)
+            known = [self.leases.get(key) for key in held]
+            attempts = tuple(one.attempt.number if one else 0 for one in known)
             self._note(history, Act.resumed, items=tuple(held), attempts=attempts)
+            self.unwanted = {k: v for k, v in self.unwanted.items() if k not in held}
 
     @property
     def is_complete(self) -> bool:
         return self.done == set(SWEEP.segments) and pairs_of(self.wanted()) <= self.scored
-
-
-def _lines(job: SimJob) -> Iterator[Job]:
-    is_array = len(job.items) > 1
-    if job.pending:
-        indices = frozenset(job.pending) if is_array else None
-        yield Job(job_id=str(job.job_id), name=job.name, indices=indices, is_running=False)
-    for index in job.running:
-        own = frozenset({index}) if is_array else None
-        yield Job(job_id=f"{job.job_id}_{index}", name=job.name, indices=own, is_running=True)
 
 
 def _checkpoints(item: ScoreItem) -> tuple[str, ...]:
