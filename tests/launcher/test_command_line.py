@@ -72,6 +72,10 @@ def test_the_plan_of_the_published_grid_in_json(root: Path) -> None:
     assert (plan["sweep"], plan["num_segments"], len(plan["runs"])) == ("full_grid", 29, 29)
     assert plan["gpu_hours"] == pytest.approx(1_058_318, rel=1e-3)
     assert plan["core_hours"] == pytest.approx(12 * plan["gpu_hours"], rel=1e-3)
+    assert plan["gpu_hours_low"] < plan["gpu_hours"] < plan["gpu_hours_high"]
+    assert (plan["longest_chain"], plan["price"], plan["shared_samples"]) == (14, None, 0)
+    assert plan["wall_hours"] == pytest.approx(319, abs=1)
+    assert plan["num_files_peak"] - plan["num_files"] == 29 * (25 - 7)
     assert plan["runs"][0].keys() >= RUN_KEYS
     assert plan["runs"][0]["data"] == "LAION-80M"
     assert plan["runs"][0]["samples_seen"] == 2_560_013_280

@@ -10,9 +10,11 @@ from sweeps.cost import (
     estimate,
     hourly_charge,
     most_hours,
+    num_jobs,
     num_nodes,
     ranks_per_node,
     setting_of,
+    total,
 )
 from sweeps.expansion import expand
 from sweeps.rates import Rate, Rates, Setting, published_rates
@@ -101,3 +103,27 @@ def test_ranks_are_laid_out_on_nodes_and_charged(
 
 def test_a_job_is_charged_no_more_than_its_time_limit() -> None:
     assert most_hours(ResourceConfig(num_ranks=8), GPU) == Hours(core=96, gpu=8)
+
+
+@pytest.mark.parametrize(
+    ("hours", "jobs"), [(0.0, 1), (0.9, 1), (0.91, 1), (0.92, 2), (9.0, 10), (319.0, 348)]
+)
+def test_a_training_is_chained_over_jobs_that_save_before_their_limit(hours: float, jobs: int) -> None:
+    assert GPU.time_min * 60 - GPU.signal_s == 3300
+    assert num_jobs(hours, GPU) == jobs
+
+
+def test_without_a_time_limit_or_time_to_train_there_is_no_chain() -> None:
+    assert num_jobs(1.0, ClusterConfig(name="c", kind=ClusterKind.local)) is None
+    assert num_jobs(1.0, ClusterConfig(name="c", kind=ClusterKind.slurm, time_min=5)) is None
+
+
+def test_a_total_has_the_range_of_its_parts_or_is_unknown() -> None:
+    parts = [estimated(2.0, 1.0, 4.0), estimated(1.0)]
+    hours = [320 / 3600, 640 / 3600]
+    found = total(parts, lambda known: known.wall_hours)
+    assert found is not None
+    assert (found.likely, found.low, found.high) == pytest.approx(
+        (sum(hours), hours[0] / 2 + hours[1], hours[0] * 2 + hours[1])
+    )
+    assert total([*parts, None], lambda known: known.wall_hours) is None
