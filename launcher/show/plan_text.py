@@ -16,11 +16,12 @@ NAME_WIDTH = 12
 def plan_text(preview: Preview, *, is_terminal: bool) -> str:
     """Return the preview as a table of runs, and lines of totals."""
     axes = axes_of(preview.statuses)
-    columns = ["state", *_columns(preview)]
+    has_gpus = _has_gpus(preview)
+    columns = ["state", *_columns(preview, has_gpus=has_gpus)]
     rows = [
         [*(status.run.labels.get(axis, "") for axis in axes), *(row[name] for name in columns)]
         for status in preview.statuses
-        for row in (_row(preview, status),)
+        for row in (_row(preview, status, has_gpus=has_gpus),)
     ]
     shown = table(
         [*axes, *columns],
@@ -32,9 +33,9 @@ def plan_text(preview: Preview, *, is_terminal: bool) -> str:
     return "\n".join([shown, "", _title(preview), *_totals(preview), *refusal])
 
 
-def _columns(preview: Preview) -> list[str]:
+def _columns(preview: Preview, *, has_gpus: bool) -> list[str]:
     """Return the columns that say something here."""
-    charge = "GPU-hours" if _has_gpus(preview) else "core-hours"
+    charge = "GPU-hours" if has_gpus else "core-hours"
     has_range = any(
         known.low_factor < known.high_factor for known in preview.estimates.values() if known
     )
@@ -42,8 +43,8 @@ def _columns(preview: Preview) -> list[str]:
     return ["ranks", "batch", charge, *optional, "duration"]
 
 
-def _row(preview: Preview, status: RunStatus) -> dict[str, str]:
-    run, has_gpus = status.run, _has_gpus(preview)
+def _row(preview: Preview, status: RunStatus, *, has_gpus: bool) -> dict[str, str]:
+    run = status.run
     hours = total(preview.left_of(run), lambda known: known.gpu_hours if has_gpus else known.core_hours)
     wall, jobs = preview.wall_hours_of(run), preview.num_jobs_of(run)
     return {
