@@ -261,6 +261,7 @@ class ClusterConfig:
     `beat_s`: a holder renews its lease so often; `stale_s`: a lease unchanged for so long may be
     taken over, if the queue agrees (network file systems hide changes for up to a minute).
     `price_per_gpu_hour`, in `currency`: what an hour of a GPU costs, used or not (null: not known).
+    `pass_from_jobs`: a job that ends launches its sweep again, where compute nodes may submit.
     """
 
     name: str
@@ -286,6 +287,12 @@ class ClusterConfig:
     stale_s: AboveZero = 180.0
     price_per_gpu_hour: NotNegative | None = None
     currency: str = "EUR"
+    pass_from_jobs: bool = False
+
+    @property
+    def allocates_whole_nodes(self) -> bool:
+        """Whether a job has its nodes to itself, and pays for all of them."""
+        return self.charged_cores_per_node is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -304,7 +311,8 @@ class PolicyConfig:
     """Patience and limits of the launcher and its supervisors; `_s` are seconds.
 
     `settle_s`: so far apart are two queue answers that give up an unresolved submission.
-    `lock_stale_s`: a lock of another host whose heartbeat is so old is dead. `stall_s`: a run without
+    `lock_stale_s`: a lock of another host whose heartbeat is so old is dead. `lock_wait_s`: so long a
+    launcher waits for another one to end. `stall_s`: a run without
     new samples for so long hangs. `fruitless_attempts`: held after so many attempts without new
     samples. `scores_per_item`: checkpoints scored by one work item. `poll_s`: between two passes of
     `watch`. `client_timeout_s`: for one call of a scheduler's command. `lost_machines`: gone for good,
@@ -314,6 +322,7 @@ class PolicyConfig:
 
     settle_s: NotNegative = 30.0
     lock_stale_s: AboveZero = 300.0
+    lock_wait_s: NotNegative = 0.0
     stall_s: AboveZero = 1800.0
     fruitless_attempts: Positive = 3
     scores_per_item: Positive = 32

@@ -1,4 +1,4 @@
-"""What training costs: how a layout lies on nodes, what of them is charged, and for how long.
+"""What training costs: what is charged for a layout (`sweeps.layout`), and for how long.
 
 How fast a layout trains is looked up in `sweeps.rates`. Where nothing was measured there is no
 estimate; a job's time limit then bounds what it may cost.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from conf.schema import ClusterConfig, ClusterKind, ResourceConfig
 from sweeps.expansion import Segment, micro_batch
+from sweeps.layout import gpus_per_node, items_per_job, num_nodes
 from sweeps.rates import Rates, Setting
 
 S_PER_HOUR = 3600
@@ -135,26 +136,22 @@ def num_jobs(wall_hours: float, cluster: ClusterConfig) -> int | None:
     return max(1, math.ceil(wall_hours / usable)) if usable > 0 else None
 
 
-def num_nodes(resources: ResourceConfig, cluster: ClusterConfig) -> int:
-    """Return how many nodes a layout takes on a cluster."""
-    return math.ceil(resources.num_ranks / ranks_per_node(resources, cluster))
+def hourly_charge(
+    resources: ResourceConfig, cluster: ClusterConfig, *, num_sharing: int | None = None
+) -> Hours:
+    """Return what an hour of a work item is charged: the one rule of charging.
 
+    Where nodes are allocated whole, it pays for all of them, or for its part of the one that it shares.
 
-def ranks_per_node(resources: ResourceConfig, cluster: ClusterConfig) -> int:
-    """Return how many ranks share a node: as configured, else one a GPU, else all of them."""
-    configured = resources.ranks_per_node or cluster.ranks_per_node
-    most = configured or cluster.gpus_per_node or resources.num_ranks
-    return min(most, resources.num_ranks)
-
-
-def hourly_charge(resources: ResourceConfig, cluster: ClusterConfig) -> Hours:
-    """Return what an hour of a layout is charged: the one rule of charging.
-
-    Jobs hold all GPUs of their nodes, and all their cores where a cluster does not share nodes.
+    Args:
+        resources: its layout.
+        cluster: where it runs.
+        num_sharing: work items in its job; as many as there is room for, if it is not given.
     """
-    nodes = num_nodes(resources, cluster)
-    whole = cluster.charged_cores_per_node
-    return Hours(
+    nodes, whole = num_nodes(resources, cluster), cluster.charged_cores_per_node
+    part = 1 / (num_sharing or items_per_job(resources, cluster))
+    held = Hours(
         core=resources.num_cores if whole is None else nodes * whole,
-        gpu=nodes * cluster.gpus_per_node,
+        gpu=nodes * gpus_per_node(resources, cluster),
     )
+    return held * part

@@ -15,14 +15,14 @@ from pathlib import Path
 from conf.schema import ClusterConfig, ResourceConfig
 from launcher.doctor.findings import Finding, Subject, ok, problem, warning
 from launcher.doctor.folder import probe_folder
-from launcher.machines.batch import code_lines, cores_per_task, environment_lines, named_options
+from launcher.machines.batch import code_lines, environment_lines, named_options
 from launcher.machines.slurm_client import client
 from launcher.provenance import snapshot
 from launcher.text import plural
 from sweeps import durable
-from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.errors import QueueUnknown
 from sweeps.folders import Root
+from sweeps.layout import cores_per_rank, gpus_per_node, num_nodes, ranks_per_node
 
 SUBJECT, FINDINGS, SCRIPT, LOG = "subject.json", "findings.json", "job.sh", "job.log"
 TIME_MIN = 5
@@ -150,13 +150,12 @@ def _one_node(cluster: ClusterConfig) -> ResourceConfig:
 
 
 def _options(cluster: ClusterConfig, layout: ResourceConfig, time_min: int) -> list[str]:
-    tasks = ranks_per_node(layout, cluster)
     options = {
         "nodes": num_nodes(layout, cluster),
-        "ntasks_per_node": tasks,
-        "cpus_per_task": cores_per_task(cluster, tasks, layout.threads_per_rank + layout.num_workers),
+        "ntasks_per_node": ranks_per_node(layout, cluster),
+        "cpus_per_task": cores_per_rank(layout, cluster),
         "time": time_min,
         **cluster.sbatch,
-        **named_options(cluster),
+        **named_options(cluster, gpus_per_node(layout, cluster)),
     }
     return [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]

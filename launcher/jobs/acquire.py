@@ -89,7 +89,7 @@ def holder_state(
     if (holder.submission, holder.index) == (me.submission, me.index):
         return HolderState.silent if holder.restart < me.restart else HolderState.alive
     try:
-        listed = ask_queue(policy.client_timeout_s).job_of(holder.submission, holder.index)
+        listed = ask_queue(policy.client_timeout_s).job_of(holder.submission, holder.task)
     except QueueUnknown:
         return HolderState.unknown
     return HolderState.alive if listed else HolderState.silent

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from conf.schema import ClusterConfig, ClusterKind, ResourceConfig
 from launcher.machines.slurm_client import hosts
-from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.folders import CHECKOUT
+from sweeps.layout import num_nodes, ranks_per_node
 
 LOOPBACK = "127.0.0.1"
 FIRST_PORT, LAST_PORT = 20_000, 30_000
@@ -62,12 +62,16 @@ class Ranks:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Crew:
-    """What the processes of an attempt are to do: `python -m module order`, all writing to `log`."""
+    """What the processes of an attempt are to do: `python -m module order`, all writing to `log`.
+
+    `shares_node`: other work items have their parts of the job's only node.
+    """
 
     module: str
     order: Path
     log: Path
     resources: ResourceConfig
+    shares_node: bool = False
 
 
 def start(crew: Crew, cluster: ClusterConfig, *, timeout_s: float) -> Ranks:
@@ -78,7 +82,7 @@ def start(crew: Crew, cluster: ClusterConfig, *, timeout_s: float) -> Ranks:
         cluster: local, or the Slurm cluster in one of whose jobs this process is.
         timeout_s: for Slurm's client commands.
     """
-    if cluster.kind is ClusterKind.local:
+    if cluster.kind is ClusterKind.local or crew.shares_node:
         return _start_local(crew)
     return _start_srun(crew, cluster, timeout_s=timeout_s)
 

@@ -5,14 +5,18 @@ from types import FrameType
 
 from launcher.records.outcome import Outcome
 
+STOP_SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
+
 
 class StopRequest:
     """Remembers the signal that asked; made once in a process, before anything that takes long."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
+        for number in STOP_SIGNALS:
             signal.signal(number, self._note)
+        # Who starts this process may have them wait until it listens.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     @property
     def outcome(self) -> Outcome:

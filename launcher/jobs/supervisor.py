@@ -1,83 +1,48 @@
-"""A job: `python -m launcher.jobs.supervisor SUBMISSION` executes one work item of a submission.
+"""A supervisor executes one work item: it carries it through its attempts.
 
-Plain Python, no torch, on the job's first node; under Slurm it is the batch process itself. It takes
-the item's lease, has attempts made of it (`launcher.jobs.watch`) as long as that may help, and as its
-last act puts a job that ran out of time back into the queue. It never says "done": the marker does.
+Plain Python, no torch, on the job's first node, in the job's own process or, where several items share
+a job, in one of its own: `python -m launcher.jobs.supervisor SUBMISSION INDEX`. It takes the item's
+lease and has attempts made of it (`launcher.jobs.watch`) as long as that may help. What becomes of the
+job is left to the job. It never says "done": the marker does.
 """
 
 import argparse
 import logging
-import os
 import sys
-from enum import Enum
 from pathlib import Path
 
-from conf.schema import ClusterKind
-from launcher.jobs.allocation import own_allocation
+from launcher.jobs.departure import Departure
 from launcher.jobs.ending import Ending
 from launcher.jobs.stop import StopRequest
 from launcher.jobs.suspects import blame_nodes
 from launcher.jobs.tenure import Tenure
 from launcher.jobs.watch import Watch
-from launcher.machines import slurm_client
 from launcher.records import submission
 from launcher.records.budget import why_held
 from launcher.records.orders import OrderPaths, forget_old_attempts, num_done
 from launcher.records.outcome import Outcome, Remedy
 from launcher.records.submission import Submission
-from sweeps.errors import QueueUnknown, Superseded
+from sweeps.errors import Superseded
 from sweeps.items import TrainItem
 from sweeps.logs import configure_logging
 from training.done import done_path
+from training.leash import die_with_parent
 
 log = logging.getLogger(__name__)
 
 DONE = Ending(outcome=Outcome.done, reason="")
 
 
-class Departure(Enum):
-    """How a supervisor leaves its item, for whoever decides what becomes of the job.
-
-    `settled`: it is done, or in other hands. `stopped`: saved on request. `out_of_time`: saved before
-    the time limit; the job should go back into the queue. `elsewhere`: a node of this job fails; the
-    next attempt needs another job. `gave_up`: no more attempts in this job.
-    """
-
-    settled = "settled"
-    stopped = "stopped"
-    out_of_time = "out_of_time"
-    elsewhere = "elsewhere"
-    gave_up = "gave_up"
-
-    @property
-    def exit_status(self) -> int:
-        """The status with which a job of this item alone ends."""
-        return int(self in (Departure.elsewhere, Departure.gave_up))
-
-
 def main() -> int:
-    """Execute one work item; return the job's exit status."""
+    """Supervise one of several items that share a job; return a `Departure`."""
     parser = argparse.ArgumentParser(prog="python -m launcher.jobs.supervisor", description=__doc__)
     parser.add_argument("submission", type=Path)
+    parser.add_argument("index", type=int)
     arguments = parser.parse_args()
     stop = StopRequest()
+    die_with_parent()
     configure_logging()
-    given = submission.read(arguments.submission)
-    index = int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))
-    departure = Supervisor(given, index, stop).run()
-    if departure is Departure.out_of_time:
-        requeue(given)
-    return departure.exit_status
-
-
-def requeue(given: Submission) -> None:
-    """Put this job back into the queue, where it is Slurm's: the last act of this process."""
-    if given.cluster.kind is not ClusterKind.slurm:
-        return
-    try:
-        slurm_client.requeue(own_allocation().job_id, given.policy.client_timeout_s)
-    except QueueUnknown as error:
-        log.warning("not requeued (%s): the next launch continues", error)
+    return Supervisor(submission.read(arguments.submission), arguments.index, stop).run()
 
 
 class Supervisor:
@@ -95,6 +60,9 @@ class Supervisor:
         if self._is_trained():
             log.info("%s is done already", self._item.key)
             return Departure.settled
+        if self._cancel_mark.exists():
+            log.info("%s is cancelled", self._item.key)
+            return Departure.stopped
         try:
             if not self._tenure.begin():
                 log.info("%s is in other hands; leaving", self._item.key)
@@ -143,6 +111,10 @@ class Supervisor:
 
     def _is_trained(self) -> bool:
         return isinstance(self._item, TrainItem) and done_path(self._folder).exists()
+
+    @property
+    def _cancel_mark(self) -> Path:
+        return submission.cancel_mark(self._submission.folder, self._index)
 
     def _num_done(self) -> int:
         return num_done(self._item, OrderPaths.of(self._folder, self._tenure.attempt.number))

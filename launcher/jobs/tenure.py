@@ -27,6 +27,7 @@ class Tenure:
     def __init__(self, given: Submission, index: int) -> None:
         self._submission, self._index = given, index
         self._item = given.items[index]
+        self._task = index // given.pack
         self._folder = given.item_folder(index)
         self._lease: Lease | None = None
 
@@ -115,7 +116,8 @@ class Tenure:
         if before is not None and before.attempt.outcome is None:
             last = closed(before.attempt, self._submission, self._item.key, (own.job_id, own.restart))
             before = replace(before, attempt=last)
-        charge = hourly_charge(self._item.resources, self._submission.cluster)
+        num_sharing = len(self._submission.indices(self._task))
+        charge = hourly_charge(self._item.resources, self._submission.cluster, num_sharing=num_sharing)
         return lease.successor(
             before, self._holder(), now=time.time(), cores=charge.core, gpus=charge.gpu
         )
@@ -126,6 +128,7 @@ class Tenure:
             where=self._submission.where,
             submission=self._submission.id,
             index=self._index,
+            task=self._task,
             job_id=allocation.job_id,
             restart=allocation.restart,
             nodes=allocation.nodes,

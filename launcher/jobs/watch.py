@@ -10,6 +10,7 @@ from launcher.jobs.ranks import Crew, Ranks, start
 from launcher.jobs.stop import StopRequest
 from launcher.jobs.tenure import Tenure
 from launcher.machines import slurm_client
+from launcher.records import submission
 from launcher.records.orders import OrderPaths, num_done, write_order
 from launcher.records.outcome import Outcome
 from launcher.records.submission import Submission
@@ -50,6 +51,7 @@ class Watch:
             order=self._paths.order,
             log=self._paths.log,
             resources=self._item.resources,
+            shares_node=self._submission.pack > 1,
         )
         for _ in range(MOST_PORTS):
             ending = self._start_and_watch(crew)
@@ -81,6 +83,8 @@ class Watch:
                 progress_at = time.monotonic()
             if time.monotonic() - beat_at >= self._submission.cluster.beat_s:
                 beat_at = time.monotonic()
+                if self._is_cancelled_alone:
+                    self._stop.signal = signal.SIGTERM
                 self._tenure.beat_if_possible(self._num_done())
                 if self._tenure.attempt.samples > samples:
                     samples, progress_at = self._tenure.attempt.samples, beat_at
@@ -100,7 +104,10 @@ class Watch:
             return
         holder, timeout_s = self._tenure.attempt.holder, self._submission.policy.client_timeout_s
         try:
-            self._asked = slurm_client.why_told_to_end(holder.job_id, holder.restart, timeout_s)
+            if self._is_cancelled_alone:
+                self._asked = Outcome.cancelled
+            else:
+                self._asked = slurm_client.why_told_to_end(holder.job_id, holder.restart, timeout_s)
         except QueueUnknown as error:
             log.warning("it is unknown who ended this job: %s", error)
         if self._asked is Outcome.cancelled:
@@ -122,6 +129,11 @@ class Watch:
         if isinstance(self._item, TrainItem):
             return done_path(self._folder).exists()
         return codes == [RankExit.finished]
+
+    @property
+    def _is_cancelled_alone(self) -> bool:
+        """Whether the user cancelled this item, though not those that share its job."""
+        return submission.cancel_mark(self._submission.folder, self._index).exists()
 
     def _num_done(self) -> int:
         return num_done(self._item, self._paths)

@@ -7,22 +7,18 @@ from typing import Any
 from conf.schema import ClusterConfig
 
 
-def named_options(cluster: ClusterConfig) -> dict[str, Any]:
-    """Return the options that a cluster leaves to Slurm's defaults where it does not set them."""
+def named_options(cluster: ClusterConfig, num_gpus: int) -> dict[str, Any]:
+    """Return the options that a cluster leaves to Slurm's defaults where it does not set them.
+
+    `num_gpus`: of each node.
+    """
     options = {
         "account": cluster.account,
         "partition": cluster.partition,
         "qos": cluster.qos,
-        "gpus_per_node": cluster.gpus_per_node or None,
+        "gpus_per_node": num_gpus or None,
     }
     return {name: value for name, value in options.items() if value is not None}
-
-
-def cores_per_task(cluster: ClusterConfig, tasks: int, needed: int) -> int:
-    """Return all cores of a node divided among its tasks where they are known, else what is needed."""
-    if cluster.cores_per_node is None:
-        return needed
-    return max(needed, cluster.cores_per_node // tasks)
 
 
 def environment_lines(cluster: ClusterConfig) -> list[str]:

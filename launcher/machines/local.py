@@ -21,7 +21,7 @@ from launcher.machines.queue import Job, Queue
 from launcher.records.submission import Submission, output_path, read
 from sweeps.errors import DamagedFile
 
-MODULE = "launcher.jobs.supervisor"
+MODULE = "launcher.jobs.job"
 
 
 class LocalExecutor:

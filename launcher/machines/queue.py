@@ -26,9 +26,9 @@ class Job:
         """How many jobs a limit takes it for: each array task is one."""
         return 1 if self.indices is None else len(self.indices)
 
-    def lists(self, index: int) -> bool:
-        """Return whether item `index` of the submission is alive in this line."""
-        return _lists(self.indices, index)
+    def lists(self, task: int) -> bool:
+        """Return whether the job with array index `task` is alive in this line."""
+        return _lists(self.indices, task)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,9 +47,9 @@ class Ended:
     at: float = math.inf
     reason: str = ""
 
-    def lists(self, index: int) -> bool:
-        """Return whether item `index` of the submission ended in this line."""
-        return _lists(self.indices, index)
+    def lists(self, task: int) -> bool:
+        """Return whether the job with array index `task` ended in this line."""
+        return _lists(self.indices, task)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,11 +63,11 @@ class Queue:
     jobs: tuple[Job, ...]
     ended: tuple[Ended, ...] = ()
 
-    def job_of(self, submission: str, index: int) -> Job | None:
-        """Return the line in which an item is alive; a running one before a pending one."""
-        found = [job for job in self.jobs if job.name == submission and job.lists(index)]
+    def job_of(self, submission: str, task: int) -> Job | None:
+        """Return the line in which a job is alive; a running one before a pending one."""
+        found = [job for job in self.jobs if job.name == submission and job.lists(task)]
         return max(found, key=lambda job: job.is_running, default=None)
 
 
-def _lists(indices: frozenset[int] | None, index: int) -> bool:
-    return index == 0 if indices is None else index in indices
+def _lists(indices: frozenset[int] | None, task: int) -> bool:
+    return task == 0 if indices is None else task in indices

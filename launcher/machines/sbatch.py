@@ -21,11 +21,11 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor as SubmititExecutor
 
 from conf.schema import ClusterConfig
-from launcher.machines.batch import code_lines, cores_per_task, environment_lines, named_options
+from launcher.machines.batch import code_lines, environment_lines, named_options
 from launcher.machines.slurm_client import clean_environment, known_names
 from launcher.records.submission import Submission
-from sweeps.cost import num_nodes, ranks_per_node
 from sweeps.errors import QueueUnknown, SubmissionDeferred, SubmissionRefused
+from sweeps.layout import cores_per_rank, gpus_per_node, num_nodes, ranks_per_node
 
 REFUSALS = (
     "Access/permission denied", "Invalid account", "Invalid feature specification",
@@ -101,26 +101,24 @@ def _executor(submission: Submission, avoided: Collection[str]) -> _Executor:
     executor.timeout_s = submission.policy.client_timeout_s
     # Through AutoExecutor the None would be dropped, and the script would ask for a wckey.
     executor.update_parameters(wckey=None, **_parameters(submission, avoided))
-    if len(submission.items) > 1:
-        executor.parameters["map_count"] = len(submission.items)
+    if submission.num_jobs > 1:
+        executor.parameters["map_count"] = submission.num_jobs
     return executor
 
 
 def _command(submission: Submission) -> str:
-    words = [sys.executable, "-m", "launcher.jobs.supervisor", str(submission.folder)]
+    words = [sys.executable, "-m", "launcher.jobs.job", str(submission.folder)]
     return f"exec {shlex.join(words)}"
 
 
 def _parameters(submission: Submission, avoided: Collection[str]) -> dict[str, Any]:
     cluster, resources = submission.cluster, submission.items[0].resources
-    tasks = ranks_per_node(resources, cluster)
-    cores = resources.threads_per_rank + resources.num_workers
-    output = submission.folder / ("%a.log" if len(submission.items) > 1 else "0.log")
+    output = submission.folder / ("%a.log" if submission.num_jobs > 1 else "0.log")
     return {
         "job_name": submission.id,
         "nodes": num_nodes(resources, cluster),
-        "ntasks_per_node": tasks,
-        "cpus_per_task": cores_per_task(cluster, tasks, cores),
+        "ntasks_per_node": ranks_per_node(resources, cluster) * submission.pack,
+        "cpus_per_task": cores_per_rank(resources, cluster),
         "time": cluster.time_min,
         "use_srun": False,
         "stderr_to_stdout": True,
@@ -134,7 +132,7 @@ def _parameters(submission: Submission, avoided: Collection[str]) -> dict[str, A
             **cluster.sbatch,
             **_exclusion(cluster, avoided),
         },
-        **named_options(cluster),
+        **named_options(cluster, gpus_per_node(resources, cluster)),
     }
 
 

@@ -25,6 +25,7 @@ from launcher.reconcile.plan import (
     NoteUnlisted,
     Submit,
 )
+from launcher.reconcile.unwanted import Unwanted
 from launcher.records import submission
 from launcher.records.ledger import Act, Ledger, Line
 from launcher.records.submission import Submission
@@ -35,6 +36,7 @@ from sweeps.expansion import Segment
 from sweeps.folders import Root
 from sweeps.identity import differing_fields
 from sweeps.items import ScoreItem, TrainItem
+from sweeps.layout import items_per_job
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +45,13 @@ log = logging.getLogger(__name__)
 class Site:
     """Where actions are carried out, and on whose behalf.
 
-    `code` returns the code that jobs run, and copies it when it is first called.
+    `words`: what was typed to launch the sweep. `code` returns the code that jobs run, and copies it
+    when it is first called.
     """
 
     root: Root
     sweep: str
+    words: tuple[str, ...]
     cluster: ClusterConfig
     policy: PolicyConfig
     executor: Executor
@@ -72,7 +76,7 @@ def apply(actions: Iterable[Action], site: Site) -> list[Job]:
             case Submit():
                 has_room = has_room and _submit_what_fits(action, site, jobs)
             case Cancel():
-                site.executor.stop(action.job_id)
+                end(action.unwanted, site.root, site.executor)
             case _:
                 _take_note(action, site)
     return jobs
@@ -120,6 +124,14 @@ def _submit_what_fits(action: Submit, site: Site, jobs: list[Job]) -> bool:
     return _submit_what_fits(Submit(items=action.scores, after=job.name), site, jobs)
 
 
+def end(unwanted: Unwanted, root: Root, executor: Executor) -> None:
+    """End a job, or tell the supervisors of some of its items to leave."""
+    if not unwanted.items:
+        executor.stop(unwanted.job_id)
+    for index in unwanted.items:
+        submission.cancel_mark(root.submission(unwanted.submission), index).touch()
+
+
 def _submit(action: Submit, site: Site) -> Job | None:
     train = tuple(item for item in action.items if isinstance(item, TrainItem))
     score = tuple(item for item in action.items if isinstance(item, ScoreItem))
@@ -136,7 +148,9 @@ def _submit(action: Submit, site: Site) -> Job | None:
         commit=code.commit,
         train=train,
         score=score,
+        pack=items_per_job(action.items[0].resources, site.cluster),
         after_job=known[action.after].job_id if action.after else "",
+        words=site.words,
     )
     for item in train:
         freeze_segment(site.root, item.segment)
@@ -150,6 +164,7 @@ def _submit(action: Submit, site: Site) -> Job | None:
         where=given.where,
         items=tuple(item.key for item in given.items),
         checkpoints=tuple(tuple(c.checkpoint for c in item.checkpoints) for item in score),
+        pack=given.pack,
         after=action.after,
     )
     site.lock.check()
@@ -165,7 +180,7 @@ def _submit(action: Submit, site: Site) -> Job | None:
         return None
     _note(site, Act.submitted, given.id, job_id=job_id)
     log.info("job %s: %s", job_id, describe(given))
-    indices = frozenset(range(len(given.items))) if len(given.items) > 1 else None
+    indices = frozenset(range(given.num_jobs)) if given.num_jobs > 1 else None
     return Job(job_id=job_id, name=given.id, indices=indices, is_running=False)
 
 

@@ -54,11 +54,11 @@ def _never_started(observed: Observed, outputs: Outputs) -> Iterator[Ended]:
     told = Told(observed)
     for record, index in told.leaving():
         is_missing = told.is_listed(record) and not told.is_listed(record, index)
-        if is_missing and not outputs(record.id, index):
+        if is_missing and not outputs(record.id, record.task_of(index)):
             yield Ended(
                 job_id=record.job_id,
                 name=record.id,
-                indices=frozenset({index}),
+                indices=frozenset({record.task_of(index)}),
                 outcome=Outcome.cancelled,
                 reason=NEVER_STARTED,
             )

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.machines.executor import executor_for
+from launcher.reconcile.apply import end
 from launcher.reconcile.deliver import failed_deliveries
-from launcher.reconcile.state import RunStatus, State, live_jobs
+from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.sweep import Sweep, current_statuses
+from launcher.reconcile.unwanted import unwanted_jobs
 from launcher.records import lease
 from launcher.records.ledger import Act, History, Ledger, Line
 from sweeps import frozen
@@ -95,9 +97,13 @@ def cancel(sweep: Sweep) -> list[Stance]:
 def _end(keys: Collection[str], history: History, sweep: Sweep) -> None:
     """End the jobs that work on some segments, as far as the scheduler can be asked now."""
     executor = executor_for(sweep.launch.cluster, sweep.launch.policy, sweep.root)
+
+    def is_done(key: str) -> bool:
+        return done_path(sweep.root.segment(key)).exists()
+
     try:
-        for job_id in live_jobs(keys, history, executor.queue()):
-            executor.stop(job_id)
+        for unwanted in unwanted_jobs(keys, history, executor.queue(), is_done):
+            end(unwanted, sweep.root, executor)
     except QueueUnknown as error:
         log.warning("%s; the cancel is noted, and the next launch ends what is alive", error)
 

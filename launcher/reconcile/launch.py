@@ -14,9 +14,9 @@ from launcher.reconcile.refuse import refuse_impossible
 from launcher.reconcile.standing import Standing, with_exact_charges
 from launcher.reconcile.sweep import Sweep
 from launcher.records.ledger import Ledger
-from sweeps.cost import num_nodes
 from sweeps.errors import UsageError
 from sweeps.folders import make_folders
+from sweeps.layout import num_nodes
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def launch(asked: Asked, *, until_complete: bool) -> Launched:
     make_folders(sweep.root)
     changed = f" with {', '.join(asked.overrides)}" if asked.overrides else ""
     log.info("sweep %s%s on %s, root %s", sweep.name, changed, where, sweep.root.path)
-    with _reconciler(sweep, executor) as reconciler:
+    with _reconciler(asked, executor) as reconciler:
         keep(asked)
         prepare.generate_missing(sweep.root, sweep.expansion)
         standing = reconciler.passes() if until_complete else reconciler.make_pass()
@@ -79,10 +79,11 @@ def _most_nodes(sweep: Sweep) -> int:
 
 
 @contextlib.contextmanager
-def _reconciler(sweep: Sweep, executor: Executor) -> Iterator[Reconciler]:
-    with locked(sweep.root.path, sweep.launch.policy.lock_stale_s) as lock:
+def _reconciler(asked: Asked, executor: Executor) -> Iterator[Reconciler]:
+    sweep, policy = asked.sweep, asked.sweep.launch.policy
+    with locked(sweep.root.path, policy.lock_stale_s, policy.lock_wait_s) as lock:
         ledger = Ledger(sweep.root.ledger)
         try:
-            yield Reconciler(sweep, executor, ledger, lock)
+            yield Reconciler(sweep, executor, ledger, lock, words=asked.arguments)
         finally:
             ledger.close()

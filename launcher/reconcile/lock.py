@@ -19,6 +19,7 @@ from sweeps.errors import LauncherBusy
 NAME = "lock"
 BEATS_PER_STALENESS = 5
 KEPT = 2
+POLL_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,13 +50,13 @@ class Lock:
 
 
 @contextlib.contextmanager
-def locked(root: Path, stale_s: float) -> Iterator[Lock]:
+def locked(root: Path, stale_s: float, wait_s: float = 0.0) -> Iterator[Lock]:
     """Hold the root's lock.
 
     Raises:
-        LauncherBusy: another launcher holds it.
+        LauncherBusy: another launcher holds it, and still does after `wait_s`.
     """
-    number, me = _take(root, stale_s)
+    number, me = _take_in_time(root, stale_s, wait_s)
     lock = Lock(root, number)
     over = threading.Event()
     heart = threading.Thread(target=_beat, args=(root, number, me, stale_s, over), daemon=True)
@@ -69,6 +70,17 @@ def locked(root: Path, stale_s: float) -> Iterator[Lock]:
         durable.replace(_path(root, number), durable.encode(replace(me, is_released=True)))
         for old in range(max(1, number - 2 * KEPT), number - KEPT + 1):
             _path(root, old).unlink(missing_ok=True)
+
+
+def _take_in_time(root: Path, stale_s: float, wait_s: float) -> tuple[int, LockHolder]:
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return _take(root, stale_s)
+        except LauncherBusy:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(POLL_S)
 
 
 def _take(root: Path, stale_s: float) -> tuple[int, LockHolder]:

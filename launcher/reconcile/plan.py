@@ -38,16 +38,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from conf.schema import PolicyConfig, ResourceConfig
+from conf.schema import ClusterConfig, PolicyConfig, ResourceConfig
 from launcher.machines.queue import Ended, Job, Queue
 from launcher.reconcile.account import Costs, Purse
 from launcher.reconcile.observe import Observed
 from launcher.reconcile.scores import Scoring, pending, trainings_without_scorers
-from launcher.reconcile.state import State, cancelled_keys, live_jobs, segment_states
+from launcher.reconcile.state import State, cancelled_keys, segment_states
 from launcher.reconcile.told import Told
+from launcher.reconcile.unwanted import Unwanted, unwanted_jobs
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from sweeps.expansion import Segment
 from sweeps.items import ScoreItem, TrainItem, WorkItem
+from sweeps.layout import items_per_job
 
 ItemT = TypeVar("ItemT", TrainItem, ScoreItem)
 
@@ -59,13 +61,14 @@ SBATCH_MARGIN_S = 10.0
 class Work:
     """All that a sweep is made of: trainings, the most expensive first, and the scores wanted.
 
-    `segments`: of the trainings, by key. `costs`: what trainings cost, and the budget (None: there is
-    none).
+    `segments`: of the trainings, by key. `cluster`: decides how many items share a job. `costs`: what
+    trainings cost, and the budget (None: there is none).
     """
 
     segments: Mapping[str, Segment]
     train: Sequence[TrainItem]
     scoring: Scoring
+    cluster: ClusterConfig
     costs: Costs | None = None
 
 
@@ -121,9 +124,9 @@ class NoteCancelled:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cancel:
-    """A job works on what the user has cancelled."""
+    """A job, or some of the items that share it, work on what the user has cancelled."""
 
-    job_id: str
+    unwanted: Unwanted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,21 +161,26 @@ def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: i
         work: what the sweep is made of.
         observed: what is.
         policy: patience and limits.
-        max_array_size: items of one submission.
+        max_array_size: jobs of one submission.
     """
     if observed.queue is None:
         return []
     settled = [*_note_cancelled(observed), *_settle(observed, observed.queue, policy)]
     over = {action.submission for action in settled if isinstance(action, (GiveUp, NoteEnded))}
-    unwanted = live_jobs(cancelled_keys(observed), observed.history, observed.queue)
+    unwanted = unwanted_jobs(
+        cancelled_keys(observed),
+        observed.history,
+        observed.queue,
+        lambda key: key in observed.segments and observed.segments[key].is_done,
+    )
     states = segment_states(work.segments, observed, policy.fruitless_attempts, over)
     ready = _Ready(work, observed, policy, over, states)
-    submissions = _that_fit(_submissions(ready, max_array_size), observed.room)
+    submissions = _that_fit(_submissions(ready, max_array_size), observed.room, work.cluster)
     return [*settled, *map(_cancel, unwanted), *submissions]
 
 
-def _cancel(job_id: str) -> Cancel:
-    return Cancel(job_id=job_id)
+def _cancel(unwanted: Unwanted) -> Cancel:
+    return Cancel(unwanted=unwanted)
 
 
 class _Room:
@@ -220,7 +228,7 @@ def _note_listed(record: SubmissionRecord, jobs: Sequence[Job], told: Told) -> I
     left = tuple(
         index
         for index in range(len(record.items))
-        if index not in record.charged and not any(job.lists(index) for job in jobs)
+        if index not in record.charged and not any(job.lists(record.task_of(index)) for job in jobs)
     )
     if left:
         yield NoteLeft(submission=record.id, indices=left, told=_lines(record, left, told))
@@ -255,20 +263,17 @@ def _submissions(ready: "_Ready", max_array_size: int) -> Iterator[Submit]:
     purse = Purse(ready.work.costs, ready.observed, ready.over)
     train = list(_taken(ready.trainings(), room, purse))
     for group in _by_shape(train):
-        for items in _split(group, max_array_size):
-            yield Submit(items=items, scores=ready.scores_after([item.key for item in items]))
+        for action in ready.submissions(group, max_array_size):
+            yield replace(action, scores=ready.scores_after([item.key for item in action.items]))
     yield from ready.late_scorers()
     scores = list(_taken(ready.scorings(), room, purse))
-    yield from (Submit(items=items) for items in _split(scores, max_array_size))
+    yield from ready.submissions(scores, max_array_size)
 
 
-def _split(items: Sequence[WorkItem], size: int) -> Iterator[tuple[WorkItem, ...]]:
-    for first in range(0, len(items), size):
-        yield tuple(items[first : first + size])
-
-
-def _that_fit(submissions: Iterable[Submit], room: int | None) -> Iterator[Submit]:
-    """Yield submissions until their items, each a job to the scheduler, fill the room there is.
+def _that_fit(
+    submissions: Iterable[Submit], room: int | None, cluster: ClusterConfig
+) -> Iterator[Submit]:
+    """Yield submissions until their jobs fill the room there is.
 
     Scorers that do not fit are handed over when their trainings are over.
     """
@@ -276,11 +281,19 @@ def _that_fit(submissions: Iterable[Submit], room: int | None) -> Iterator[Submi
         if room is None:
             yield submit
         elif room > 0:
-            fitting = submit.of(submit.items[:room])
-            room -= len(fitting.items)
-            fitting = replace(fitting, scores=fitting.scores[:room])
-            room -= len(fitting.scores)
-            yield fitting
+            fitting = submit.of(submit.items[: room * _per_job(submit.items, cluster)])
+            room -= _num_jobs(fitting.items, cluster)
+            scores = fitting.scores[: room * _per_job(fitting.scores, cluster)]
+            room -= _num_jobs(scores, cluster)
+            yield replace(fitting, scores=scores)
+
+
+def _per_job(items: Sequence[WorkItem], cluster: ClusterConfig) -> int:
+    return items_per_job(items[0].resources, cluster) if items else 1
+
+
+def _num_jobs(items: Sequence[WorkItem], cluster: ClusterConfig) -> int:
+    return -(-len(items) // _per_job(items, cluster))
 
 
 def _taken(items: Iterable[ItemT], room: _Room, purse: Purse) -> Iterator[ItemT]:
@@ -308,6 +321,12 @@ class _Ready:
             if self.states[item.key][0] is State.waiting
             and (item.segment.parent is None or self.observed.segments[item.segment.parent].is_done)
         ]
+
+    def submissions(self, items: Sequence[WorkItem], max_array_size: int) -> Iterator[Submit]:
+        """Yield what hands over items of one shape."""
+        size = max_array_size * _per_job(items, self.work.cluster)
+        for first in range(0, len(items), size):
+            yield Submit(items=tuple(items[first : first + size]))
 
     def scores_after(self, segments: Collection[str]) -> tuple[ScoreItem, ...]:
         """Return what is to be scored when trainings of some segments are over."""

@@ -37,6 +37,7 @@ from launcher.text import plural
 from sweeps.cost import estimate
 from sweeps.expansion import owners_of
 from sweeps.items import CheckpointEvals, TrainItem
+from sweeps.layout import items_per_job
 from sweeps.rates import Rates, published_rates
 
 log = logging.getLogger(__name__)
@@ -45,13 +46,23 @@ LOCAL_PASS_S = 5.0
 LOCAL_POLL_S = 0.25
 STOP_PATIENCE_S = 60.0
 COMPACT_FILES = 200
+SCORER = ResourceConfig()
+"""The layout of a scoring process."""
 ACTIVE = {State.running, State.queued, State.waiting, State.trained}
 
 
 class Reconciler:
     """Makes passes over one sweep. Whoever makes one holds the root's lock."""
 
-    def __init__(self, sweep: Sweep, executor: Executor, ledger: Ledger, lock: Lock) -> None:
+    def __init__(
+        self,
+        sweep: Sweep,
+        executor: Executor,
+        ledger: Ledger,
+        lock: Lock,
+        *,
+        words: tuple[str, ...],
+    ) -> None:
         self._sweep, self._executor, self._ledger = sweep, executor, ledger
         self._train = _train_items(sweep)
         self._event_of = checkpoint_event(sweep.root, sweep.expansion)
@@ -60,6 +71,7 @@ class Reconciler:
         self._site = Site(
             root=sweep.root,
             sweep=sweep.name,
+            words=words,
             cluster=sweep.launch.cluster,
             policy=sweep.launch.policy,
             executor=executor,
@@ -160,8 +172,8 @@ class Reconciler:
         observed = replace(observed, room=self._executor.room(observed.queue))
         return explained(observed, self._executor.ends, self._has_output)
 
-    def _has_output(self, submission: str, index: int) -> bool:
-        return output_path(self._sweep.root.submission(submission), index).exists()
+    def _has_output(self, submission: str, task: int) -> bool:
+        return output_path(self._sweep.root.submission(submission), task).exists()
 
     def _wait(self) -> None:
         """Wait until another pass is worth while: locally, as soon as some process has ended."""
@@ -184,12 +196,17 @@ class Reconciler:
             wanted=wanted,
             foreseen=self._foreseen,
             datasets={n: self._sweep.root.absolute(d.path) for n, d in datasets.items()},
-            resources=ResourceConfig(),
+            resources=SCORER,
             per_item=self._sweep.launch.policy.scores_per_item,
-            most_items=self._executor.max_array_size,
+            pack=items_per_job(SCORER, self._sweep.launch.cluster),
+            most_jobs=self._executor.max_array_size,
         )
         return Work(
-            segments=self._sweep.expansion.segments, train=self._train, scoring=scoring, costs=costs
+            segments=self._sweep.expansion.segments,
+            train=self._train,
+            scoring=scoring,
+            cluster=self._sweep.launch.cluster,
+            costs=costs,
         )
 
     def _foreseen(self, key: str) -> list[CheckpointEvals]:

@@ -26,7 +26,7 @@ class Scoring:
 
     `wanted`: of checkpoints that exist. `foreseen`: by segment, of all checkpoints that it will have;
     nothing where jobs cannot wait for each other. `datasets`: folder of each test set. `per_item`:
-    checkpoints of one work item. `most_items`: of one submission.
+    checkpoints of one work item. `pack`: work items that share a job. `most_jobs`: of one submission.
     """
 
     wanted: Sequence[CheckpointEvals]
@@ -34,15 +34,19 @@ class Scoring:
     datasets: Mapping[str, str]
     resources: ResourceConfig
     per_item: int
-    most_items: int
+    pack: int
+    most_jobs: int
 
     def items(
         self, tasks: Sequence[CheckpointEvals], *, at_most: int | None = None
     ) -> tuple[ScoreItem, ...]:
-        """Return work items that score some checkpoints, each about as many as the others."""
+        """Return work items that score some checkpoints, each about as many as the others.
+
+        A job that several can share is shared, though fewer might do.
+        """
         if not tasks:
             return ()
-        num_items = math.ceil(len(tasks) / self.per_item)
+        num_items = max(math.ceil(len(tasks) / self.per_item), min(len(tasks), self.pack))
         size = math.ceil(len(tasks) / min(num_items, at_most or num_items))
         return tuple(self._item(tasks[first : first + size]) for first in range(0, len(tasks), size))
 
@@ -52,7 +56,7 @@ class Scoring:
         kept = [key for key in segments if key not in cancelled]
         foreseen = [task for key in kept for task in self.foreseen(key)]
         wanted = [t for t in unscored(foreseen, observed) if t.checkpoint not in cancelled]
-        return self.items(wanted, at_most=self.most_items)
+        return self.items(wanted, at_most=self.most_jobs * self.pack)
 
     def _item(self, tasks: Sequence[CheckpointEvals]) -> ScoreItem:
         names = {spec.dataset for task in tasks for spec in task.evals}

@@ -1,11 +1,11 @@
 """States, derived from evidence and never stored: of work items, of checkpoints' scores, of runs."""
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import zip_longest
 
-from launcher.machines.queue import Job, Queue
+from launcher.machines.queue import Job
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.told import Told
 from launcher.records.budget import why_held
@@ -97,31 +97,12 @@ def _alive(
             continue
         is_known = observed.queue is not None and record.where == observed.where
         for index in range(len(record.items)):
-            found = [job for job in listed.get(record.id, []) if job.lists(index)]
+            found = [job for job in listed.get(record.id, []) if job.lists(record.task_of(index))]
             if found:
                 is_running = any(job.is_running for job in found)
                 yield record, index, Liveness.running if is_running else Liveness.queued
             elif not (is_known and (record.id in listed or record.state is SubmissionState.submitted)):
                 yield record, index, Liveness.unknown
-
-
-def live_jobs(keys: Collection[str], history: History, queue: Queue) -> list[str]:
-    """Return the ids of the jobs, or array tasks, that train or score nothing but some segments."""
-    wanted = set(keys)
-    return [
-        job.job_id if job.indices is None else f"{job.job_id.partition('_')[0]}_{index}"
-        for job in queue.jobs
-        if (record := history.submissions.get(job.name))
-        for index in range(len(record.items))
-        if job.lists(index) and _segments_of(record, index) <= wanted
-    ]
-
-
-def _segments_of(record: SubmissionRecord, index: int) -> set[str]:
-    """Return the segments that an item trains or scores."""
-    if not record.checkpoints:
-        return {record.items[index]}
-    return {checkpoint.partition("@")[0] for checkpoint in record.checkpoints[index]}
 
 
 def hold_reason(evidence: SegmentEvidence, most_fruitless: int, resumed: Resumed = NEVER) -> str | None:

@@ -31,7 +31,7 @@ class Told:
     def of(self, record: SubmissionRecord, index: int) -> Ended | None:
         """Return how an item ended, or None where nothing is told."""
         for line in self._ended.get(record.id, []):
-            if line.lists(index):
+            if line.lists(record.task_of(index)):
                 return line
         return None
 
@@ -44,7 +44,9 @@ class Told:
         ended, alive = self._ended.get(record.id, []), self._alive.get(record.id, [])
         if index is None:
             return bool(ended or alive)
-        return any(line.lists(index) for line in ended) or any(job.lists(index) for job in alive)
+        return any(line.lists(record.task_of(index)) for line in ended) or any(
+            job.lists(record.task_of(index)) for job in alive
+        )
 
     def cancelled(self) -> set[str]:
         """Return the segments and checkpoints that were cancelled since they were last resumed.
@@ -69,7 +71,9 @@ class Told:
                 continue
             alive = self._alive.get(record.id, [])
             for index in range(len(record.items)):
-                if index not in record.charged and not any(job.lists(index) for job in alive):
+                if index not in record.charged and not any(
+                    job.lists(record.task_of(index)) for job in alive
+                ):
                     yield record, index
 
     @cached_property
@@ -81,6 +85,6 @@ class Told:
             for name, jobs in self._alive.items()
             if (record := submissions.get(name))
             for index in range(len(record.items))
-            if any(job.lists(index) for job in jobs)
+            if any(job.lists(record.task_of(index)) for job in jobs)
             for key in record.covers(index)
         }

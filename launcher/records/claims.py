@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from evaluation.claims import Claim, Scorer
 from launcher.records.ledger import NEVER, History, SubmissionState
-from launcher.records.outcome import Outcome
+from launcher.records.outcome import ON_REQUEST
 
-ON_REQUEST = {Outcome.stopped.value, Outcome.time_limit.value}
+STOPPED = {outcome.value for outcome in ON_REQUEST}
 
 
 def num_failures(claim: Claim, history: History) -> int:
@@ -51,4 +51,4 @@ def _is_over(claim: Claim, history: History) -> bool:
 def _was_stopped(claim: Claim, history: History) -> bool:
     outcomes = history.submissions[claim.scorer.submission].outcomes
     index = claim.scorer.index
-    return index < len(outcomes) and outcomes[index] in ON_REQUEST
+    return index < len(outcomes) and outcomes[index] in STOPPED

@@ -20,7 +20,7 @@ NAME = "lease"
 class Holder:
     """Who holds a lease: item `index` of a submission, in a job's `restart`-th start, as a process.
 
-    `nodes`: all that the job was given, as Slurm writes them.
+    `task`: the job's array index. `nodes`: all that the job was given, as Slurm writes them.
     """
 
     where: str
@@ -32,6 +32,7 @@ class Holder:
     pid: int
     pid_start: int
     nodes: str = ""
+    task: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,8 +41,8 @@ class Act(Enum):
 class Line:
     """One line. Which fields mean something depends on the act.
 
-    `items`: keys, in order. `after`: the submission after whose end this one starts.
-    `indices`: of the items that have left the queue; without them, all.
+    `items`: keys, in order; `pack` of them share a job. `after`: the submission after whose end this
+    one starts. `indices`: of the items that have left the queue; without them, all.
     Of each of those `outcomes`, `reasons`: of its last attempt, empty where none began; `hours`: what
     all its attempts were charged. `rates`: how fast segments were trained that were finished, by key.
     `attempts`: of each item that is resumed, the last one that was made.
@@ -56,6 +56,7 @@ class Line:
     job_id: str = ""
     items: tuple[str, ...] = ()
     checkpoints: tuple[tuple[str, ...], ...] = ()
+    pack: int = 1
     after: str = ""
     outcomes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
@@ -80,9 +81,10 @@ class SubmissionState(Enum):
 class SubmissionRecord:
     """What the ledger knows of one submission.
 
-    `checkpoints`: of each item that scores. `after`: the submission after whose end it starts.
-    `unlisted_at`: when a good queue answer first lacked it. `outcomes`, `reasons`: how its items ended
-    and why, once it is over. `charged`: for items by index, once they have left the queue.
+    `checkpoints`: of each item that scores. `pack`: items in a row that share a job. `after`: the
+    submission after whose end it starts. `unlisted_at`: when a good queue answer first lacked it.
+    `outcomes`, `reasons`: how its items ended and why, once it is over. `charged`: for items by index,
+    once they have left the queue.
     """
 
     id: str
@@ -91,6 +93,7 @@ class SubmissionRecord:
     items: tuple[str, ...]
     checkpoints: tuple[tuple[str, ...], ...]
     since: float
+    pack: int = 1
     after: str = ""
     state: SubmissionState = SubmissionState.unresolved
     job_id: str = ""
@@ -103,6 +106,10 @@ class SubmissionRecord:
     def covers(self, index: int) -> tuple[str, ...]:
         """Return the segment that an item trains, or the checkpoints that it scores."""
         return self.checkpoints[index] if self.checkpoints else (self.items[index],)
+
+    def task_of(self, index: int) -> int:
+        """Return the array index of the job that carries an item."""
+        return index // self.pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,7 @@ class History:
                     items=line.items,
                     checkpoints=line.checkpoints,
                     since=line.time,
+                    pack=line.pack,
                     after=line.after,
                 )
             case Act.cancelled:
@@ -251,9 +259,12 @@ def _note_lines(history: History, path: Path, start: int) -> int:
     return start + len(whole)
 
 
+DEFAULTS = {field.name: field.default for field in fields(Line)}
+
+
 def _without_empty(line: Line) -> dict[str, object]:
     values = ((field.name, getattr(line, field.name)) for field in fields(line))
-    return {name: value for name, value in values if value}
+    return {name: value for name, value in values if value and value != DEFAULTS[name]}
 
 
 def _new_file(folder: Path) -> tuple[int, BinaryIO]:

@@ -67,6 +67,7 @@ def write_order(given: Submission, index: int, paths: OrderPaths) -> str:
         durable.replace(paths.order, durable.encode(train))
         return "training.rank"
     scorer = Scorer(submission=given.id, index=index, attempt=attempt)
+    item = _with_neighbours(given, index)
     score = ScoreOrder(
         item=item,
         root=root.path,
@@ -78,6 +79,18 @@ def write_order(given: Submission, index: int, paths: OrderPaths) -> str:
     )
     durable.replace(paths.order, durable.encode(score))
     return "evaluation.worker"
+
+
+def _with_neighbours(given: Submission, index: int) -> ScoreItem:
+    """Return a scoring item, and after it what shares its job: whoever is through helps the others."""
+    own = given.indices(index // given.pack)
+    around = [*own[own.index(index) :], *own[: own.index(index)]]
+    items = [given.score[neighbour] for neighbour in around]
+    return ScoreItem(
+        resources=items[0].resources,
+        checkpoints=tuple(task for item in items for task in item.checkpoints),
+        datasets={name: path for item in items for name, path in item.datasets.items()},
+    )
 
 
 def _followable(given: Submission, item: ScoreItem, scorer: Scorer) -> tuple[Claim, ...]:

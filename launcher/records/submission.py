@@ -14,11 +14,12 @@ from sweeps.items import ScoreItem, TrainItem, WorkItem
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submission:
-    """Items of one kind and one resource shape; the job's array index counts along them.
+    """Items of one kind and one resource shape; array indices count along them.
 
     `id` is the Slurm job name. `where` names the cluster that was asked. `code` is the folder of the
     code that its jobs run, a copy of `checkout`; `commit` is that of the code.
-    `after_job`: id of a job, if this one starts when that one has ended, however it did.
+    `pack`: so many items in a row share a job, on one node. `after_job`: id of the job that must be
+    over, however it ended, before this one starts. `words`: what was typed to launch the sweep.
     """
 
     id: str
@@ -31,7 +32,18 @@ class Submission:
     commit: str
     train: tuple[TrainItem, ...] = ()
     score: tuple[ScoreItem, ...] = ()
+    pack: int = 1
     after_job: str = ""
+    words: tuple[str, ...] = ()
+
+    @property
+    def num_jobs(self) -> int:
+        """How many jobs it is: the size of the array, if it is one."""
+        return -(-len(self.items) // self.pack)
+
+    def indices(self, task: int) -> range:
+        """Return the indices of the items in the job with array index `task`."""
+        return range(task * self.pack, min((task + 1) * self.pack, len(self.items)))
 
     @property
     def items(self) -> tuple[WorkItem, ...]:
@@ -51,9 +63,14 @@ class Submission:
         return self.folder / f"{index}"
 
 
-def output_path(folder: Path, index: int) -> Path:
-    """Return the file to which the job of one item of a submission writes, from its start on."""
-    return folder / f"{index}.log"
+def output_path(folder: Path, task: int) -> Path:
+    """Return the file to which the job with array index `task` writes, from its start on."""
+    return folder / f"{task}.log"
+
+
+def cancel_mark(folder: Path, index: int) -> Path:
+    """Return the file in a submission's folder that says that the user cancelled an item alone."""
+    return folder / f"cancelled-{index}"
 
 
 def new_id(root: Root, sweep: str, kind: str) -> str:

@@ -184,8 +184,8 @@ class World:
                 yield from self._submit(action, cluster, history, me)
             case NoteCancelled(keys=keys):
                 self._note(history, Act.cancelled, items=keys)
-            case Cancel(job_id=job_id):
-                self.stopping.append((job_id, cluster))
+            case Cancel(unwanted=unwanted):
+                self.stopping.append((unwanted.job_id, cluster))
             case Adopt(submission=name, job_id=job_id):
                 self._note(history, Act.adopted, submission=name, job_id=job_id)
             case NoteUnlisted(submission=name, asked_at=at):
@@ -360,7 +360,7 @@ class World:
         if (holder.submission, holder.index) == (me.submission, me.index):
             return holder.restart < me.restart
         queue = self.squeue(me.where)
-        return queue is not None and queue.job_of(holder.submission, holder.index) is None
+        return queue is not None and queue.job_of(holder.submission, holder.task) is None
 
     def _take(self, process: Process, key: str, held: Lease | None) -> bool:
         rivals = [p for p in self._processes() if p.trains and p.item.key == key]

@@ -19,7 +19,7 @@ from tests.commands import start
 from training.done import read_done
 from training.metrics import metrics_path, read_moments
 
-SUPERVISOR, RANK, SCORER = "launcher.jobs.supervisor", "training.rank", "evaluation.worker"
+SUPERVISOR, RANK, SCORER = "launcher.jobs.job", "training.rank", "evaluation.worker"
 
 
 def processes(root: Path, module: str) -> list[psutil.Process]:

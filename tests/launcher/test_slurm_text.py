@@ -184,7 +184,9 @@ def preset(name: str) -> Submission:
     return submission(launch.cluster, ResourceConfig(num_ranks=16), 3)
 
 
+PACKED = replace(preset("juwels_booster"), train=submission(OWN, ResourceConfig(), 6).train, pack=4)
 SCRIPTS = {
+    "juwels_booster_packed": replace(PACKED, after_job="12"),
     "own_single": submission(OWN, ResourceConfig(), 1),
     **{name: preset(name) for name in PRESETS},
 }

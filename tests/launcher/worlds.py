@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from conf.schema import PolicyConfig, ResourceConfig, RunConfig
+from conf.schema import ClusterConfig, ClusterKind, PolicyConfig, ResourceConfig, RunConfig
 from launcher.machines.queue import Ended, Job, Queue
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.plan import Action, Work, plan
@@ -13,8 +13,10 @@ from launcher.records.ledger import Act, History, Line
 from launcher.records.outcome import Outcome
 from sweeps.expansion import Expansion
 from sweeps.items import CheckpointEvals, TrainItem
+from sweeps.layout import items_per_job
 from tests.configs import EVAL, expansion_of, run_config
 
+SHARED = ClusterConfig(name="shared", kind=ClusterKind.slurm)
 HERE = "slurm@here"
 POLICY = PolicyConfig(client_timeout_s=60.0, settle_s=30.0, fruitless_attempts=3, scores_per_item=2)
 HOLDER = Holder(
@@ -28,7 +30,11 @@ def runs(count: int = 2) -> Expansion:
 
 
 def work(
-    expansion: Expansion, wanted: Iterable[CheckpointEvals] = (), *, has_scorers: bool = False
+    expansion: Expansion,
+    wanted: Iterable[CheckpointEvals] = (),
+    *,
+    has_scorers: bool = False,
+    cluster: ClusterConfig = SHARED,
 ) -> Work:
     """Return all that a sweep is made of; with scorers, its trainings bring them."""
     foreseen = {k: asked_of(k, *s.milestones) for k, s in expansion.segments.items() if has_scorers}
@@ -50,8 +56,10 @@ def work(
             datasets={"shapes": "/shapes"},
             resources=ResourceConfig(),
             per_item=POLICY.scores_per_item,
-            most_items=100,
+            pack=items_per_job(ResourceConfig(), cluster),
+            most_jobs=100,
         ),
+        cluster=cluster,
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from launcher.records.ledger import read_history
 from sweeps.folders import Root
-from tests.commands import TINY, run, wait_for
+from tests.commands import OWN_CONF, TINY, run, wait_for
 from tests.launcher.processes import SCORER, expected_scores, processes, refute_difference, scores_of
 from tests.slurm.cluster import SlurmCluster
 from tests.training.segments import expansion_of
@@ -32,6 +32,17 @@ def test_one_launch_trains_and_scores_everything(
     assert "nothing to do: every run is done" in again.stdout
     known = list(read_history(Root(root).ledger).submissions.values())
     assert [bool(record.checkpoints) for record in known] == [False, True] * 2
+
+
+def test_a_sweep_whose_jobs_may_launch_goes_on_to_its_report_alone(
+    cluster: SlurmCluster, root: Path
+) -> None:
+    trunk = (OWN_CONF, "sweep=trunk", *SWEEP[len(TINY) :], "cluster.pass_from_jobs=true")
+    assert run("launcher", *trunk, root=root, env=cluster.env).returncode == 0
+    wait_for((root / "reports/trunk/law.html").exists, "the report", timeout_s=400)
+    scores = scores_of(root)
+    assert set(scores) == expected_scores(expansion_of("sweep=trunk"))
+    assert set(scores.values()) == {1}
 
 
 def test_a_scorer_that_is_killed_and_starts_again_scores_everything_once(

@@ -11,8 +11,6 @@ from sweeps.cost import (
     hourly_charge,
     most_hours,
     num_jobs,
-    num_nodes,
-    ranks_per_node,
     setting_of,
     total,
 )
@@ -58,8 +56,8 @@ def test_the_published_grid_costs_what_it_cost() -> None:
 
 def test_an_estimate_has_the_range_of_what_was_measured() -> None:
     assert estimated(2.0, 1.0, 4.0) == Estimate(
-        gpu_hours=4 * 320 / 3600,
-        core_hours=48 * 320 / 3600,
+        gpu_hours=320 / 3600,
+        core_hours=12 * 320 / 3600,
         wall_hours=320 / 3600,
         low_factor=0.5,
         high_factor=2.0,
@@ -84,21 +82,27 @@ def test_gpus_without_a_name_are_not_taken_for_cores() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resources", "cluster", "nodes", "tasks", "charge"),
+    ("resources", "cluster", "charge"),
     [
-        (ResourceConfig(num_ranks=1), GPU, 1, 1, Hours(core=48, gpu=4)),
-        (ResourceConfig(num_ranks=6), GPU, 2, 4, Hours(core=96, gpu=8)),
-        (ResourceConfig(num_ranks=4, ranks_per_node=2), GPU, 2, 2, Hours(core=96, gpu=8)),
-        (ResourceConfig(num_ranks=4), SHARED, 1, 4, Hours(core=4)),
-        (ResourceConfig(num_ranks=4, num_workers=2), SHARED, 1, 4, Hours(core=12)),
+        (ResourceConfig(num_ranks=1), GPU, Hours(core=12, gpu=1)),
+        (ResourceConfig(num_ranks=3), GPU, Hours(core=48, gpu=4)),
+        (ResourceConfig(num_ranks=6), GPU, Hours(core=96, gpu=8)),
+        (ResourceConfig(num_ranks=4, ranks_per_node=2), GPU, Hours(core=96, gpu=8)),
+        (ResourceConfig(num_ranks=4), SHARED, Hours(core=4)),
+        (ResourceConfig(num_ranks=4, num_workers=2), SHARED, Hours(core=12)),
     ],
 )
-def test_ranks_are_laid_out_on_nodes_and_charged(
-    resources: ResourceConfig, cluster: ClusterConfig, nodes: int, tasks: int, charge: Hours
+def test_an_hour_is_charged_by_nodes_or_parts_of_one_or_by_cores(
+    resources: ResourceConfig, cluster: ClusterConfig, charge: Hours
 ) -> None:
-    assert num_nodes(resources, cluster) == nodes
-    assert ranks_per_node(resources, cluster) == tasks
     assert hourly_charge(resources, cluster) == charge
+
+
+@pytest.mark.parametrize("num_sharing", [1, 3, 4])
+def test_what_shares_a_node_pays_for_all_of_it(num_sharing: int) -> None:
+    one = hourly_charge(ResourceConfig(), GPU, num_sharing=num_sharing)
+    assert one.core * num_sharing == pytest.approx(48)
+    assert one.gpu * num_sharing == pytest.approx(4)
 
 
 def test_a_job_is_charged_no_more_than_its_time_limit() -> None:

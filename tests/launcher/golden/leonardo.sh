@@ -24,4 +24,4 @@ cd '/roots/my root/code/c0ffee' || exit
 
 # command
 export SUBMITIT_EXECUTOR=slurm
-exec /venv/bin/python -m launcher.jobs.supervisor '/roots/my root/submissions/isogrid-abc-sweep-train-1'
+exec /venv/bin/python -m launcher.jobs.job '/roots/my root/submissions/isogrid-abc-sweep-train-1'

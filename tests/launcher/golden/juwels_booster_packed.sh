@@ -1,0 +1,31 @@
+#!/bin/bash
+
+# Parameters
+#SBATCH --array=0-1%2
+#SBATCH --cpus-per-task=24
+#SBATCH --dependency=afterany:12
+#SBATCH --gpus-per-node=4
+#SBATCH --job-name=isogrid-abc-sweep-train-1
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=4
+#SBATCH --open-mode=append
+#SBATCH --output='/roots/my root/submissions/isogrid-abc-sweep-train-1/%a.log'
+#SBATCH --partition=booster
+#SBATCH --requeue
+#SBATCH --signal=B:USR1@600
+#SBATCH --time=1440
+
+# setup
+trap '' USR1
+export CUDA_VISIBLE_DEVICES=0,1,2,3
+export GLOO_SOCKET_IFNAME=ib0
+export HF_DATASETS_OFFLINE=1
+export NCCL_SOCKET_IFNAME=ib0
+export TRANSFORMERS_OFFLINE=1
+export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
+unset PYTHONSAFEPATH
+cd '/roots/my root/code/c0ffee' || exit
+
+# command
+export SUBMITIT_EXECUTOR=slurm
+exec /venv/bin/python -m launcher.jobs.job '/roots/my root/submissions/isogrid-abc-sweep-train-1'
