@@ -30,7 +30,7 @@ def play(seed: int) -> None:
                 world.release_held(CLUSTERS[0])
     for me in launchers.values():
         world.die(me)
-    world.is_quiet, world.hung_until = True, 0.0
+    world.is_quiet, world.now = True, max(world.now, world.hung_until)
     end_in_peace(world)
 
 
