@@ -20,6 +20,9 @@ PATIENCE_S = 300.0
 TINY = (OWN_CONF, "sweep=tiny")
 """The sweep of two runs that most tests of whole sweeps play."""
 
+HERE = (*TINY, "cluster.cores_per_node=64")
+"""The same on this machine, with room beside what other tests run at the time."""
+
 
 def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return an environment in which `root` is the root."""

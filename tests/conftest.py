@@ -17,7 +17,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.commands import TINY, run, wait_for
+from tests.commands import HERE, run, wait_for
 from tests.slurm.cluster import (
     ACCOUNTING_DAEMONS,
     INSTALL,
@@ -116,7 +116,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root in which the tiny sweep ran to its end on this machine."""
 
     def make(folder: Path) -> None:
-        done = run("launcher", *TINY, root=folder / "root")
+        done = run("launcher", *HERE, root=folder / "root")
         assert done.returncode == 0, done.stderr
 
     return made_once(tmp_path_factory, "undisturbed", make) / "root"

@@ -7,7 +7,7 @@ import pytest
 
 from launcher.records import lease, submission
 from sweeps.folders import Root
-from tests.commands import TINY, run, start, wait_for
+from tests.commands import HERE, TINY, run, start, wait_for
 from tests.launcher.checkouts import copy_of_this
 from tests.launcher.processes import RANK, processes, scores_of
 from tests.slurm.cluster import SlurmCluster
@@ -60,7 +60,7 @@ def test_a_job_that_waits_runs_what_was_submitted(
 
 def test_what_starts_again_on_this_machine_runs_what_was_submitted(root: Path, tmp_path: Path) -> None:
     checkout = copy_of_this(tmp_path / "checkout")
-    words = (*TINY, "samples_seen=7680", "resources.num_ranks=1", "cluster.cores_per_node=64")
+    words = (*HERE, "samples_seen=7680", "resources.num_ranks=1")
     launcher = start("launcher", *words, root=root, checkout=checkout)
     wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step", timeout_s=120)
     break_what_jobs_run(checkout)

@@ -13,8 +13,8 @@ from launcher.records import lease
 from launcher.records.outcome import Outcome
 from sweeps import frozen
 from sweeps.folders import CHECKOUT, Root
+from tests.commands import HERE as SWEEP
 from tests.commands import OWN_CONF, PATIENCE_S, environment, gated_by, run, start, wait_for
-from tests.commands import TINY as SWEEP
 from tests.launcher.processes import (
     RANK,
     SUPERVISOR,
