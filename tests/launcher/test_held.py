@@ -8,9 +8,9 @@ import pytest
 from launcher.records import lease
 from launcher.records.outcome import Outcome
 from sweeps.folders import Root
-from tests.commands import TINY, run
+from tests.commands import HERE, run
 
-ONE = (*TINY, "samples_seen=2560", "resources.num_ranks=1")
+ONE = (*HERE, "samples_seen=2560", "resources.num_ranks=1")
 
 pytestmark = pytest.mark.slow
 
