@@ -2,13 +2,15 @@
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from launcher.records import lease
+from launcher.records import quarantine
 from launcher.records.outcome import Outcome
+from sweeps.folders import Root
 from tests.commands import TINY, run, wait_for
 from tests.launcher.processes import (
     RANK,
@@ -73,17 +75,25 @@ def test_a_power_cut_of_the_batch_host_quarantines_it_and_loses_only_what_was_no
     assert f"{node} of slurm@lab" in run("launcher", "status", *LONG, root=root).stdout
 
 
-def test_a_run_avoids_a_node_in_quarantine(cluster: SlurmCluster, root: Path, lost: list[str]) -> None:
-    folder = saving(root, *LONG, "cluster.sbatch={no-requeue: ''}", cluster=cluster)
-    node = cluster.client("squeue", "--me", "--noheader", "-o", "%N").strip()
-    cluster.cut_power(node)
-    lost.append(node)
-    cluster.client("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-    finish(root, *LONG, cluster=cluster)
-    assert outcomes_of(folder)[-1] is Outcome.done
-    known = lease.newest(folder)
-    assert known is not None
-    assert known.attempt.holder.nodes != node
+def test_what_is_submitted_avoids_a_node_in_quarantine(cluster: SlurmCluster, root: Path) -> None:
+    root.mkdir()
+    now = time.time()
+    entry = quarantine.Entry(
+        where="slurm@lab",
+        node="n2",
+        reason="its power was cut",
+        items=("an item",),
+        is_certain=True,
+        since=now,
+        until=now + 3600,
+    )
+    quarantine.put(Root(root).quarantine, entry)
+    held_back = (*LONG, "+cluster.sbatch.begin=now+1hour")
+    assert run("launcher", *held_back, root=root, env=cluster.env).returncode == 0
+    shown = cluster.client("scontrol", "show", "job", "--oneliner").splitlines()
+    avoided = [line for line in shown if "JobState=PENDING" in line]
+    assert len(avoided) == 2
+    assert all("ExcNodeList=n2 " in line for line in avoided)
 
 
 def test_a_daemon_that_dies_under_its_steps_doubles_nothing(
