@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evaluation.rows import KEY, Key, Row
+from evaluation.rows import Row
 from sweeps import durable
 
 BASE_SCHEMA = pa.schema(
@@ -51,10 +51,3 @@ def write(path: Path, table: pa.Table) -> None:
 def read(path: Path) -> pa.Table:
     """Return the table in a Parquet file."""
     return pq.read_table(path)
-
-
-def read_keys(path: Path) -> Iterable[Key]:
-    """Return the key of each row in a Parquet file. `pq.read_table` would import pandas."""
-    with pq.ParquetFile(path) as file:
-        table = file.read(columns=list(KEY))
-    return zip(*(table.column(name).to_pylist() for name in KEY), strict=True)

@@ -2,6 +2,7 @@
 
     results/inbox/<2 hex>/<name>.jsonl    rows of one scoring attempt, written once
     results/parts/<uuid>.parquet          rows taken from the inbox
+    results/parts/<uuid>.keys.json        which rows these are (`evaluation.keys`)
     results/manifests/<n>.json            which parts hold, and which inbox files they already contain
 
 Any number of writers, compactors and readers may work at once and be killed at any time. A writer
@@ -16,13 +17,14 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from evaluation.keys import Block, blocks_of, keys_in
 from evaluation.rows import Key, Row, key_of
 from sweeps import durable
 
@@ -58,7 +60,7 @@ def read_table(results: Path) -> "pa.Table":
 
 
 def read_keys(results: Path) -> set[Key]:
-    """Return the key of every row. No pandas; and no Arrow while all rows lie in the inbox."""
+    """Return the key of every row. Neither pandas nor Arrow is needed."""
     return KeyReader(results).refresh()
 
 
@@ -81,9 +83,8 @@ class KeyReader:
             self.keys.update(key_of(row) for row in _inbox_rows(self._results, [name]))
             self._read.add(name)
         for part in set(manifest.parts) - self._read:
-            from evaluation import arrow
-
-            self.keys.update(arrow.read_keys(self._results / "parts" / part))
+            content = (self._results / "parts" / _keys_name(part)).read_bytes()
+            self.keys.update(keys_in(durable.decode(content, tuple[Block, ...])))
             self._read.add(part)
 
 
@@ -98,14 +99,12 @@ def compact(results: Path) -> int:
     fresh = sorted(set(inbox) - set(manifest.consumed))
     if not fresh:
         return 0
-    from evaluation import arrow
-
-    part = f"{uuid.uuid4().hex}.parquet"
-    arrow.write(results / "parts" / part, arrow.table_of(_inbox_rows(results, fresh)))
+    part = _write_part(results / "parts", list(_inbox_rows(results, fresh)))
     still_there = tuple(name for name in manifest.consumed if (results / "inbox" / name).exists())
     following = Manifest(parts=(*manifest.parts, part), consumed=(*still_there, *fresh))
     if not _publish(results, number + 1, following):
-        (results / "parts" / part).unlink()
+        for name in (part, _keys_name(part)):
+            (results / "parts" / name).unlink()
         return 0
     _collect_garbage(results, number + 1, following)
     return len(fresh)
@@ -122,6 +121,20 @@ def _read_once(results: Path) -> "pa.Table":
     fresh, manifest = _holding(results)
     parts = [arrow.read(results / "parts" / part) for part in manifest.parts]
     return arrow.joined([*parts, arrow.table_of(_inbox_rows(results, fresh))])
+
+
+def _write_part(parts: Path, rows: Sequence[Row]) -> str:
+    """Write rows as a part that no manifest names yet; return its name."""
+    from evaluation import arrow
+
+    part = f"{uuid.uuid4().hex}.parquet"
+    arrow.write(parts / part, arrow.table_of(rows))
+    durable.replace(parts / _keys_name(part), durable.encode(blocks_of(map(key_of, rows))))
+    return part
+
+
+def _keys_name(part: str) -> str:
+    return part.replace(".parquet", ".keys.json")
 
 
 def _holding(results: Path) -> tuple[list[str], Manifest]:
@@ -189,6 +202,7 @@ def _collect_garbage(results: Path, number: int, manifest: Manifest) -> None:
         if int(path.stem) <= number - KEPT_MANIFESTS:
             path.unlink(missing_ok=True)
     oldest = time.time() - GARBAGE_AGE_S
+    named = {name for part in manifest.parts for name in (part, _keys_name(part))}
     for path in [*(results / "parts").iterdir(), *(results / "inbox").glob("*/.*")]:
-        if path.name not in manifest.parts and path.stat().st_mtime < oldest:
+        if path.name not in named and path.stat().st_mtime < oldest:
             path.unlink(missing_ok=True)

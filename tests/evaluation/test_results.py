@@ -101,14 +101,15 @@ def test_bad_arguments_are_one_line(words: list[str], message: str, root: Path) 
     assert not root.exists()
 
 
-def test_the_launcher_reads_the_table_without_pandas(launched: Path) -> None:
+def test_the_launcher_asks_what_is_scored_without_arrow(launched: Path) -> None:
+    store.compact(Root(launched).results)
     code = f"""
 import sys
 from pathlib import Path
 from evaluation.results import scored_pairs
 from sweeps.folders import Root
 assert len(scored_pairs(Root(Path({str(launched)!r})))) == 4
-print(sorted({{"pandas", "torch"}} & set(sys.modules)))
+print(sorted({{"pandas", "torch", "pyarrow", "numpy"}} & set(sys.modules)))
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True

@@ -6,11 +6,11 @@ import random
 import time
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evaluation import store
+from evaluation.rows import KEY, Key
 from tests.evaluation.rows import row
 
 
@@ -35,6 +35,20 @@ def test_rows_are_read_from_inbox_and_parts_alike(tmp_path: Path) -> None:
     assert table.column("loss").to_pylist() == [None, None, 2.0]
 
 
+def test_the_keys_of_parts_and_inbox_are_those_of_the_rows(tmp_path: Path) -> None:
+    for number, evals in enumerate((["a"], ["a", "b"], ["b"], ["a", "b"])):
+        store.append(tmp_path, f"{number}", [row(checkpoint=f"{number}", eval=name) for name in evals])
+        if number < 3:
+            store.compact(tmp_path)
+    assert store.read_keys(tmp_path) == _keys_of_rows(tmp_path)
+    assert len(store.read_keys(tmp_path)) == 6
+
+
+def _keys_of_rows(results: Path) -> set[Key]:
+    table = store.read_table(results)
+    return set(zip(*(table.column(name).to_pylist() for name in KEY), strict=True))
+
+
 def test_what_a_manifest_contains_is_read_once_and_deleted_later(tmp_path: Path) -> None:
     store.append(tmp_path, "a", [row(checkpoint="a")])
     store.compact(tmp_path)
@@ -55,12 +69,14 @@ def test_old_manifests_and_garbage_are_cleared(tmp_path: Path) -> None:
     for number in range(store.KEPT_MANIFESTS + 5):
         store.append(tmp_path, f"{number}", [row(checkpoint=f"{number:02d}")])
         store.compact(tmp_path)
-    orphan = tmp_path / "parts" / "orphan.parquet"
-    pq.write_table(store.read_table(tmp_path), orphan)
-    os.utime(orphan, (1, 1))
+    orphans = [tmp_path / "parts" / f"orphan.{kind}" for kind in ("parquet", "keys.json")]
+    for path in [*orphans, *(tmp_path / "parts").iterdir()]:
+        path.touch()
+        os.utime(path, (1, 1))
     store.append(tmp_path, "last", [row(checkpoint="99")])
     store.compact(tmp_path)
-    assert not orphan.exists()
+    assert not any(path.exists() for path in orphans)
+    assert store.read_keys(tmp_path) == _keys_of_rows(tmp_path)
     assert len(list((tmp_path / "manifests").iterdir())) == store.KEPT_MANIFESTS
     assert len(checkpoints(tmp_path)) == store.KEPT_MANIFESTS + 6
 
@@ -78,6 +94,7 @@ def test_any_order_of_acts_keeps_every_row_once(tmp_path_factory: "object", acts
             written = [*dict.fromkeys([*written, name])]
             store.append(results, name, [row(checkpoint=name)])
     assert sorted(set(checkpoints(results))) == sorted(written)
+    assert store.read_keys(results) == _keys_of_rows(results)
 
 
 def _write(results: Path, writer: int, acknowledged: Path) -> None:
@@ -125,3 +142,4 @@ def _check(results: Path, known: set[str]) -> None:
     found = checkpoints(results)
     assert known <= set(found)
     assert len(found) == 2 * len(set(found))
+    assert known <= {checkpoint for checkpoint, *_ in store.read_keys(results)}
