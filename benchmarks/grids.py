@@ -17,8 +17,8 @@ from sweeps.cost import Hours
 from sweeps.expansion import Expansion, Run, Segment, expand
 from sweeps.folders import Root, make_folders
 from sweeps.items import checkpoint_id
+from training.data.generate import MADE_WITH
 from training.done import DoneMarker, done_path
-from training.generate import MADE_WITH
 from training.saved import weights_path
 
 WHERE = "slurm@lab"

@@ -84,7 +84,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderConfig:
-    """Parameters of the sample order (see `training.order`).
+    """Parameters of the sample order (see `training.data.order`).
 
     `num_lanes` null: the largest power of two up to 64 that divides the global batch.
     """

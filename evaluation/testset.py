@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from evaluation.layout import is_test_set, shard_paths
 from sweeps.errors import DataError
-from training.images import Pixels, decode, eval_pixels
-from training.loader import IMAGE_EXTENSIONS
-from training.shards import Sample, ShardReader, make_index
+from training.data.images import Pixels, decode, eval_pixels
+from training.data.loader import IMAGE_EXTENSIONS
+from training.data.shards import Sample, ShardReader, make_index
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the shards of `tiny`."""
     from tests.training.segments import expansion_of  # torch, which most tests do without
-    from training.generate import Generation, generate
+    from training.data.generate import Generation, generate
 
     def make(folder: Path) -> None:
         generator = expansion_of("sweep=tiny").runs[0].config.data.generator

@@ -7,7 +7,7 @@ import msgspec
 
 from sweeps import durable
 from sweeps.errors import IsogridError
-from training.generate import Generation, generate
+from training.data.generate import Generation, generate
 
 
 def main() -> int:

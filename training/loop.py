@@ -22,20 +22,20 @@ from sweeps.expansion import Segment
 from training import checkpoint
 from training.checkpoint import Layout, Position, Tensors
 from training.clock import Clock, Wish
+from training.data.images import MEAN, STD
+from training.data.loader import Batch, StepDataset, batches
+from training.data.patterns import existing_shards
+from training.data.shards import open_index
 from training.distributed import World, average_gradients, first_decides, wait_for_first
 from training.done import DoneMarker, done_path
-from training.images import MEAN, STD
-from training.loader import Batch, StepDataset, batches
 from training.metrics import MetricsWriter, continue_metrics
 from training.model import image_size
 from training.optimizer import clamp_logit_scale, clip_gradients, make_optimizer, set_learning_rate
 from training.orders import TrainOrder
-from training.patterns import existing_shards
 from training.procedure import Procedure, make_procedure
 from training.progress import Progress
 from training.saved import state_path, weights_path
 from training.schedule import learning_rate
-from training.shards import open_index
 
 log = logging.getLogger(__name__)
 

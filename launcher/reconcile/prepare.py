@@ -12,8 +12,8 @@ from sweeps import durable
 from sweeps.errors import DataError
 from sweeps.expansion import Expansion, Run
 from sweeps.folders import CHECKOUT, Root
-from training.generate import Generation, made_with
-from training.patterns import expand_shards
+from training.data.generate import Generation, made_with
+from training.data.patterns import expand_shards
 
 log = logging.getLogger(__name__)
 

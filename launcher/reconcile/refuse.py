@@ -12,8 +12,8 @@ from sweeps.errors import DataError, UsageError, choices
 from sweeps.expansion import Expansion, Run
 from sweeps.folders import Root, refuse_unusable
 from sweeps.targets import refuse_missing_target
-from training.generate import made_with
-from training.patterns import existing_shards, expand_shards
+from training.data.generate import made_with
+from training.data.patterns import existing_shards, expand_shards
 
 UNSET = "???"
 

@@ -15,7 +15,7 @@ from sweeps.expansion import Expansion
 from sweeps.folders import Root, make_folders
 from sweeps.items import CheckpointEvals, ScoreItem
 from tests.training.segments import expansion_of, order_for, train
-from training.generate import Generation, generate
+from training.data.generate import Generation, generate
 from training.saved import weights_path
 
 

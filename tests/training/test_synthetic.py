@@ -9,8 +9,8 @@ import pytest
 import webdataset
 
 from sweeps.folders import CONF
-from training.generate import Generation, generate, made_with
-from training.shards import ShardReader, make_index
+from training.data.generate import Generation, generate, made_with
+from training.data.shards import ShardReader, make_index
 from training.synthetic import digits, shapes, vocabulary
 
 SHAPES = {

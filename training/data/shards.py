@@ -2,7 +2,8 @@
 
 A shard is a tar file in which consecutive members of one base name make a sample. An index notes
 where each sample begins and how long it is (8 bytes a sample), so that one `pread` brings any of
-them. Which sample is wanted is decided by `training.order`, pixels are left to `training.images`.
+them. Which sample is wanted is decided by `training.data.order`, pixels are left to
+`training.data.images`.
 """
 
 import io

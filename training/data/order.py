@@ -5,7 +5,7 @@ shards are permuted (or drawn with replacement) and laid end to end; that line i
 lanes, and lane l supplies the l-th part of every global batch. So a rank keeps to a few shards, and
 yet the global batch is the same set in the same order for any number of ranks. Inside a lane, windows
 of shards are interleaved in chunks of consecutive samples, and blocks of the result are permuted:
-reads stay nearly sequential, batches are mixed. Reading the samples is left to `training.shards`.
+reads stay nearly sequential, batches are mixed. Reading the samples is left to `training.data.shards`.
 
 All random choices are Philox counters (Salmon et al., SC 2011), keyed by the seed and by their use.
 """

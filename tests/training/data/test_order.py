@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from conf.schema import OrderConfig
 from sweeps.errors import DataError
-from training.order import SampleOrder, augmentation_uniforms, num_lanes_of
+from training.data.order import SampleOrder, augmentation_uniforms, num_lanes_of
 
 SIZES = np.array([70, 31, 100, 64, 55, 80])
 SMALL = OrderConfig(num_lanes=4, window_shards=2, chunk_samples=8, block_samples=32)

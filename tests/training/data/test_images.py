@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.images import crop_box, decode, eval_pixels, train_pixels
+from training.data.images import crop_box, decode, eval_pixels, train_pixels
 
 
 def picture(width: int, height: int) -> NDArray[np.uint8]:

@@ -9,8 +9,8 @@ import pytest
 import webdataset
 
 from sweeps.errors import DataError
-from training.patterns import existing_shards, expand_shards
-from training.shards import ShardReader, make_index, open_index
+from training.data.patterns import existing_shards, expand_shards
+from training.data.shards import ShardReader, make_index, open_index
 
 
 def write_shard(path: Path, members: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> Path:

@@ -14,11 +14,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from conf.schema import TrainConfig
 from sweeps.errors import DataError
+from training.data.images import Pixels, decode, train_pixels
+from training.data.order import SampleOrder, augmentation_uniforms
+from training.data.shards import Sample, ShardIndex, ShardReader
 from training.distributed import World
-from training.images import Pixels, decode, train_pixels
 from training.model import Tokenizer
-from training.order import SampleOrder, augmentation_uniforms
-from training.shards import Sample, ShardIndex, ShardReader
 
 IMAGE_EXTENSIONS = ("jpg", "jpeg", "png", "webp")
 CACHED_CAPTIONS = 65_536

@@ -1,0 +1,1 @@
+"""Data: shards, their index, the sample order, pixels, and batches of them."""
