@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from evaluation.testset import TestSet
 from sweeps.errors import NotFinite
-from training.loop import normalised
+from training.data.images import normalised
 from training.model import Tokenizer
 
 Features = NDArray[np.float32]

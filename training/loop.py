@@ -11,31 +11,28 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-import torch
-
-from conf.schema import Precision, TrainConfig
+from conf.schema import TrainConfig
 from sweeps import durable
 from sweeps.duration import steps_of
-from sweeps.errors import NotFinite, Superseded
+from sweeps.errors import Superseded
 from sweeps.expansion import Segment
 from training import checkpoint
 from training.checkpoint import Layout, Position, Tensors
 from training.clock import Clock, Wish
-from training.data.images import MEAN, STD
 from training.data.loader import Batch, StepDataset, batches
 from training.data.patterns import existing_shards
 from training.data.shards import open_index
-from training.distributed import World, average_gradients, first_decides, wait_for_first
+from training.distributed import World, first_decides, wait_for_first
 from training.done import DoneMarker, done_path
 from training.metrics import MetricsWriter, continue_metrics
 from training.model import image_size
-from training.optimizer import clamp_logit_scale, clip_gradients, make_optimizer, set_learning_rate
+from training.optimizer import make_optimizer
 from training.orders import TrainOrder
 from training.procedure import Procedure, make_procedure
 from training.progress import Progress
 from training.saved import state_path, weights_path
 from training.schedule import learning_rate
+from training.step import Stepper
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +65,7 @@ class _Trainer:
         self._procedure: Procedure = make_procedure(self._train.procedure, self._train.model)
         self._model = self._procedure.build(self._train.seed).to(world.device)
         self._optimizer = make_optimizer(self._model, self._train.optim)
+        self._stepper = Stepper(self._train, self._procedure, self._model, self._optimizer, world)
         self._position = self._restore()
         self._clock = Clock(order.stop_file, order.item.save_every_s)
 
@@ -80,10 +78,10 @@ class _Trainer:
         """Step until the end or a stop; the first rank also notes progress and saves."""
         first, last = self._position.steps, self._steps(self._segment.end)
         for step, batch in zip(range(first, last), self._batches(range(first, last)), strict=True):
-            losses, lr, norm = self._step(step, batch)
+            report = self._stepper.take(step, batch, self._learning_rate(step))
             self._advance(step + 1)
             if progress is not None:
-                progress.after_step(self.samples_seen, losses, lr, norm, self._model)
+                progress.after_step(self.samples_seen, report, self._model)
             own_wish = self._clock.wish() if self._world.is_first else Wish.go_on
             wish = Wish(first_decides(own_wish, self._world))
             self._save(wish, is_last=step + 1 == last)
@@ -148,35 +146,9 @@ class _Trainer:
             pin_memory=self._world.device.type == "cuda",
         )
 
-    def _step(self, step: int, batch: Batch) -> tuple[dict[str, torch.Tensor], float, float]:
-        """Take one optimiser step; return its losses, learning rate and gradient norm."""
+    def _learning_rate(self, step: int) -> float:
         stage_step = step - self._steps(self._segment.stage_start)
-        lr = learning_rate(self._train.schedule, self._train.optim.lr, stage_step)
-        set_learning_rate(self._optimizer, lr)
-        self._optimizer.zero_grad(set_to_none=True)
-        torch.manual_seed(_step_seed(self._train.seed, step, self._world.rank))
-        losses = self._backward(batch)
-        average_gradients(self._model.parameters(), self._world)
-        norm = clip_gradients(self._model, self._train.optim)
-        self._optimizer.step()
-        clamp_logit_scale(self._model)
-        return losses, lr, norm
-
-    def _backward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        device = self._world.device
-        images = normalised(batch.images.to(device, non_blocking=True))
-        tokens = batch.tokens.to(device, non_blocking=True)
-        bf16 = self._train.precision is Precision.bf16
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            losses = self._procedure.losses(self._model, images, tokens, self._world)
-        total = torch.stack(list(losses.values())).sum()
-        if not torch.isfinite(total):
-            raise NotFinite(
-                f"the loss is {float(total.detach())} after {self._position.samples_seen} samples; "
-                f"lower optim.lr or lengthen schedule.warmup"
-            )
-        total.backward()  # type: ignore[no-untyped-call]
-        return {name: loss.detach() for name, loss in losses.items()}
+        return learning_rate(self._train.schedule, self._train.optim.lr, stage_step)
 
     def _advance(self, steps: int) -> None:
         trained = steps * self._train.global_batch_size
@@ -234,15 +206,3 @@ class _Trainer:
 
     def _steps(self, samples: int) -> int:
         return steps_of(samples, self._train.global_batch_size)
-
-
-def normalised(images: torch.Tensor) -> torch.Tensor:
-    """Return uint8 images (n, side, side, 3) as fp32 (n, 3, side, side), CLIP's mean and std."""
-    mean = torch.tensor(MEAN, device=images.device) * 255
-    std = torch.tensor(STD, device=images.device) * 255
-    return ((images.float() - mean) / std).permute(0, 3, 1, 2).contiguous()
-
-
-def _step_seed(seed: int, step: int, rank: int) -> int:
-    """Return the seed of dropout and the like in one step of one rank."""
-    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])

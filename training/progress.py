@@ -6,6 +6,7 @@ import time
 import torch
 
 from training.metrics import MetricsWriter, Moment, Rate
+from training.step import StepReport
 
 METRICS_EVERY_S = 1.0
 
@@ -20,16 +21,9 @@ class Progress:
         self._steps = 0
         self._written = False
 
-    def after_step(
-        self,
-        samples: int,
-        losses: dict[str, torch.Tensor],
-        lr: float,
-        norm: float,
-        model: torch.nn.Module,
-    ) -> None:
+    def after_step(self, samples: int, report: StepReport, model: torch.nn.Module) -> None:
         """Count one step, and write a line if it is time."""
-        for name, loss in losses.items():
+        for name, loss in report.losses.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(loss)) + loss
         self._steps += 1
         if self._written and self._rate.elapsed() < METRICS_EVERY_S:
@@ -41,9 +35,9 @@ class Progress:
                 samples_seen=samples,
                 time=time.time(),
                 samples_per_s=self._rate.take(samples),
-                lr=lr,
+                lr=report.lr,
                 logit_scale=float(scale.detach()) if isinstance(scale, torch.Tensor) else None,
-                grad_norm=norm if math.isfinite(norm) else None,
+                grad_norm=report.grad_norm if math.isfinite(report.grad_norm) else None,
                 losses=means,
             )
         )

@@ -1,4 +1,4 @@
-"""Pixels: decode, crop, resize. Everything here is uint8; normalisation happens on the batch.
+"""Pixels: decode, crop, resize. All of it is uint8 but `normalised`, which is for whole batches.
 
 The geometry is open_clip's: bicubic, antialiased; a random crop of the area for training, the
 shorter side resized and the centre cut out for evaluation.
@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import simplejpeg
+import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
@@ -98,3 +99,10 @@ def eval_pixels(image: Pixels, size: int) -> Pixels:
         image = np.asarray(resized)
     left, top = round((width - size) / 2), round((height - size) / 2)
     return image[top : top + size, left : left + size]
+
+
+def normalised(images: torch.Tensor) -> torch.Tensor:
+    """Return uint8 images (n, side, side, 3) as fp32 (n, 3, side, side), CLIP's mean and std."""
+    mean = torch.tensor(MEAN, device=images.device) * 255
+    std = torch.tensor(STD, device=images.device) * 255
+    return ((images.float() - mean) / std).permute(0, 3, 1, 2).contiguous()
