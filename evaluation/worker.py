@@ -3,14 +3,17 @@
 import logging
 import sys
 
-import torch
+from training.collector import collector_at_rest
 
-from evaluation.orders import ScoreOrder
-from evaluation.scoring import score_all
-from sweeps import durable
-from sweeps.errors import ScoringFailed, UsageError
-from training.exits import RankExit
-from training.leash import take_order
+with collector_at_rest():
+    import torch
+
+    from evaluation.orders import ScoreOrder
+    from evaluation.scoring import score_all
+    from sweeps import durable
+    from sweeps.errors import ScoringFailed, UsageError
+    from training.exits import RankExit
+    from training.leash import take_order
 
 log = logging.getLogger(__name__)
 

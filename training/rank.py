@@ -6,16 +6,19 @@ Started by a supervisor, once a rank; its exit code is a `RankExit`.
 import logging
 import sys
 
-import torch
+from training.collector import collector_at_rest
 
-from sweeps import durable
-from sweeps.errors import IsogridError
-from training.distributed import join_world, leave_world
-from training.exits import RankExit, leave_verdict
-from training.leash import take_order
-from training.loop import train_segment
-from training.orders import TrainOrder
-from training.verdict import verdict_of
+with collector_at_rest():
+    import torch
+
+    from sweeps import durable
+    from sweeps.errors import IsogridError
+    from training.distributed import join_world, leave_world
+    from training.exits import RankExit, leave_verdict
+    from training.leash import take_order
+    from training.loop import train_segment
+    from training.orders import TrainOrder
+    from training.verdict import verdict_of
 
 log = logging.getLogger(__name__)
 
