@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from evaluation.testset import TestSet
 from sweeps.errors import NotFinite
-from training.data.images import normalised
+from training.data.normalize import Normalizer
 from training.model import Tokenizer
 
 Features = NDArray[np.float32]
@@ -22,6 +22,7 @@ class Encoder:
 
     def __init__(self, model: torch.nn.Module, tokenizer: Tokenizer, device: torch.device) -> None:
         self._model, self._tokenizer, self._device = model.eval(), tokenizer, device
+        self._normalize = Normalizer()
         self._images: dict[int, Features] = {}
 
     @property
@@ -48,7 +49,7 @@ class Encoder:
         parts = []
         for first in range(0, len(images), BATCH):
             batch = torch.from_numpy(images[first : first + BATCH]).to(self._device)
-            encoded = self._model.encode_image(normalised(batch), normalize=True)  # type: ignore[operator]
+            encoded = self._model.encode_image(self._normalize(batch), normalize=True)  # type: ignore[operator]
             parts.append(encoded.float().cpu().numpy())
         return _finite(np.concatenate(parts))
 

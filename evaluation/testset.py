@@ -66,7 +66,7 @@ def _pixels(folder: Path, number: int, sample: Sample, side: int) -> Pixels:
         raise DataError(f"{folder}, sample {number}: it has {sorted(sample)}, no image")
     try:
         return eval_pixels(decode(content), side)
-    except (OSError, SyntaxError, ValueError) as error:
+    except ValueError as error:
         raise DataError(f"{folder}, sample {number}: {error}") from error
 
 

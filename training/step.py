@@ -7,8 +7,8 @@ import torch
 
 from conf.schema import Precision, TrainConfig
 from sweeps.errors import NotFinite
-from training.data.images import normalised
 from training.data.loader import Batch
+from training.data.normalize import Normalizer
 from training.distributed import World, average_gradients
 from training.optimizer import clamp_logit_scale, clip_gradients, set_learning_rate
 from training.procedure import Procedure
@@ -36,6 +36,7 @@ class Stepper:
     ) -> None:
         self._train, self._procedure, self._world = train, procedure, world
         self._model, self._optimizer = model, optimizer
+        self._normalize = Normalizer()
 
     def take(self, step: int, batch: Batch, lr: float) -> StepReport:
         """Take optimiser step `step` of the run on this rank's batch with learning rate `lr`.
@@ -55,7 +56,7 @@ class Stepper:
 
     def _backward(self, step: int, batch: Batch) -> dict[str, torch.Tensor]:
         device = self._world.device
-        images = normalised(batch.images.to(device, non_blocking=True))
+        images = self._normalize(batch.images.to(device, non_blocking=True))
         tokens = batch.tokens.to(device, non_blocking=True)
         bf16 = self._train.precision is Precision.bf16
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):

@@ -82,7 +82,7 @@ class StepDataset(Dataset[Batch]):
             scale = self._train.data.crop_scale
             pixels = train_pixels(decode(content), self._side, scale, uniforms)
             return pixels, self._tokens(sample["txt"].decode())
-        except (OSError, SyntaxError, ValueError, DataError) as error:
+        except (ValueError, DataError) as error:
             raise DataError(f"{self._index.paths[shard]}, sample {number}: {error}") from error
 
 
