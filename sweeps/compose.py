@@ -5,7 +5,7 @@ Parsing and composing are Hydra's (`sweeps.hydra_api`), how a grid's points are 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from conf.schema import LaunchConfig, RunConfig, SweepConfig
 from sweeps.errors import UsageError
 from sweeps.grid import Cell, axes_of, cells_of, select
 from sweeps.typed import RUN_KEYS, typed
+from sweeps.words import plain_overrides
 
 if TYPE_CHECKING:
     from sweeps.hydra_api import Override
@@ -85,16 +86,18 @@ def variant(sweep: str, overrides: Sequence[str]) -> str:
     return f"{sweep}.{hashlib.sha256(repr(list(overrides)).encode()).hexdigest()[:6]}"
 
 
-def simple_overrides(arguments: Sequence[str]) -> dict[str, list[Any]]:
+def simple_overrides(arguments: Sequence[str]) -> Mapping[str, list[Any]]:
     """Return the values that overrides give each key, without composing anything.
 
     Raises:
         UsageError: an argument is no override, or no sweep is named.
     """
-    from sweeps import hydra_api
+    given: Mapping[str, list[Any]] | None = plain_overrides(arguments)
+    if given is None:
+        from sweeps import hydra_api
 
-    with hydra_api.errors():
-        given = {override.key: override.values for override in hydra_api.parse(arguments)}
+        with hydra_api.errors():
+            given = {override.key: override.values for override in hydra_api.parse(arguments)}
     if "sweep" not in given:
         raise UsageError(NO_SWEEP)
     return given

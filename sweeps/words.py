@@ -1,0 +1,30 @@
+"""Overrides in plain words, read without Hydra, whose import takes longer than many a command.
+
+Of a command line that has any other override nothing is read: that is left to `sweeps.hydra_api`.
+"""
+
+import re
+from collections.abc import Sequence
+
+KEY = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+WORD = r"(?:0|[1-9]\d*|(?!(?:null|true|false|nan|inf)\b(?![./:+-]))[A-Za-z_/][\w./:+-]*)"
+WORDS = rf"{WORD}(?:,{WORD})*"
+PLAIN = re.compile(rf"({KEY})=(?:({WORDS})|\[({WORDS})\])", re.ASCII | re.IGNORECASE)
+
+
+def plain_overrides(arguments: Sequence[str]) -> dict[str, list[str | int]] | None:
+    """Return the values that overrides give each key, as Hydra reads them.
+
+    An override is plain that gives a key one word, a comma list or a bracketed list of words, where a
+    word is a whole number or a text that begins with a letter, `_` or `/`, and needs no quotes.
+
+    Returns None where one is not.
+    """
+    found = [PLAIN.fullmatch(argument) for argument in arguments]
+    if None in found:
+        return None
+    return {match[1]: list(map(_value, (match[2] or match[3]).split(","))) for match in found if match}
+
+
+def _value(word: str) -> str | int:
+    return int(word) if word.isdigit() else word
