@@ -5,6 +5,8 @@ from pathlib import Path
 
 from sweeps import durable
 
+DONE = "done.json"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DoneMarker:
@@ -23,7 +25,7 @@ class DoneMarker:
 
 def done_path(folder: Path) -> Path:
     """Return the marker's file in a segment's folder."""
-    return folder / "done.json"
+    return folder / DONE
 
 
 def read_done(folder: Path) -> DoneMarker | None:

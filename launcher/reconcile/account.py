@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from conf.schema import BudgetConfig, ClusterConfig, ResourceConfig
-from launcher.reconcile.observe import Observed, SegmentEvidence
+from launcher.reconcile.observe import NOTHING_KNOWN, Observed
 from launcher.reconcile.state import live_items
 from launcher.records.lease import Lease, charged_by
 from launcher.records.ledger import History, SubmissionRecord, SubmissionState
@@ -19,7 +19,6 @@ from sweeps.expansion import Segment
 from sweeps.items import ScoreItem, TrainItem
 from sweeps.rates import Rates
 
-NOTHING_KNOWN = SegmentEvidence()
 NO_CAP = BudgetConfig()
 
 

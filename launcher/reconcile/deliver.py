@@ -37,7 +37,7 @@ def checkpoint_events(
 
 def checkpoint_event(root: Root, expansion: Expansion) -> Callable[[str, int], Event]:
     """Return what makes the event of a checkpoint, given its segment's key and its samples seen."""
-    suites = suites_of(expansion.runs)
+    suites, segments = suites_of(expansion.runs), root.segments
     evals = {key: _union(suite.evals for suite in of_key) for key, of_key in suites.items()}
 
     def event(key: str, samples: int) -> Event:
@@ -48,7 +48,7 @@ def checkpoint_event(root: Root, expansion: Expansion) -> Callable[[str, int], E
             sweep=expansion.sweep,
             segment=key,
             samples_seen=samples,
-            weights=weights_path(root.segment(key), samples),
+            weights=weights_path(segments / key, samples),
             evals=evals.get(key, ()),
         )
 

@@ -17,7 +17,7 @@ from launcher.records.ledger import History
 from sweeps.errors import QueueUnknown
 from sweeps.expansion import Segment
 from sweeps.folders import Root
-from training.done import done_path
+from training.done import DONE
 from training.saved import saved_among
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,9 @@ class SegmentEvidence:
     def samples(self) -> int:
         """As far as any attempt got."""
         return self.lease.attempt.samples if self.lease else 0
+
+
+NOTHING_KNOWN = SegmentEvidence()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,17 +94,16 @@ def observe_files(root: Root, segments: Iterable[Segment], history: History) -> 
 def read_segments(root: Root, segments: Iterable[Segment]) -> dict[str, SegmentEvidence]:
     """Return the evidence of each segment."""
     present = set(os.listdir(root.segments)) if root.segments.is_dir() else set()
+    above = str(root.segments)  # thousands of paths are put together faster as text
     return {
-        segment.key: _evidence(root.segment(segment.key))
-        if segment.key in present
-        else SegmentEvidence()
+        segment.key: _evidence(f"{above}/{segment.key}") if segment.key in present else NOTHING_KNOWN
         for segment in segments
     }
 
 
-def _evidence(folder: Path) -> SegmentEvidence:
+def _evidence(folder: str) -> SegmentEvidence:
     names = os.listdir(folder)
     milestones = frozenset(saved_among(names, "weights"))
-    if done_path(folder).name in names:
+    if DONE in names:
         return SegmentEvidence(is_done=True, milestones=milestones)
-    return SegmentEvidence(lease=lease.newest(folder), milestones=milestones)
+    return SegmentEvidence(lease=lease.newest(Path(folder)), milestones=milestones)
