@@ -1,15 +1,19 @@
 """Starts the command line (`launcher.commands`), and ends it quietly wherever it is interrupted."""
 
 import errno
+import gc
 import os
 import sys
 
 INTERRUPTED = 130
 OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
+"""Thousands of runs stay to the end, so looking for garbage among them more often only takes time."""
 
 
 def main() -> int:
     """Run one command; return its exit status."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
         from launcher import commands
 
