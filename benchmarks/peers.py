@@ -19,13 +19,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.environments import environment
 from benchmarks.grids import claim_data, expansion_of, leave_markers, write_grid
 from benchmarks.timing import Shims
 from sweeps.folders import CHECKOUT, Root
 from tests.slurm.cluster import running_cluster
 
 PLUGIN = ("hydra-submitit-launcher==1.2.0", f"submitit=={version('submitit')}")
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "isogrid" / "peers"
 PATIENCE_S = 900.0
 POLL_S = 0.5
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=200, help="a multiple of 100")
     jobs = parser.parse_args().jobs
-    python = _environment(CACHE)
+    python = environment("peers", PLUGIN)
     load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="isogrid-") as name, running_cluster() as cluster:
         bench = Peers(Path(name), cluster.env, jobs, python)
@@ -115,16 +115,6 @@ class Peers:
         done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{' '.join(words)}: {done.stderr[-2000:]}")
-
-
-def _environment(folder: Path) -> Path:
-    """Return the Python of a virtual environment that has the plug-in; make it if it is not there."""
-    python = folder / "bin" / "python"
-    if not (folder / "installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PLUGIN], check=True)
-        (folder / "installed").touch()
-    return python
 
 
 if __name__ == "__main__":
