@@ -108,7 +108,7 @@ class Purse:
     def __init__(self, costs: Costs | None, observed: Observed, over: Collection[str]) -> None:
         self._costs = costs if costs and costs.budget != NO_CAP else None
         self._observed = observed
-        self._score_price = _score_price(observed.history)
+        self._score_price = _score_price(observed.history) if self._costs else NO_HOURS
         self._account = account_of(self._costs, observed, over) if self._costs else None
 
     def admits(self, item: TrainItem | ScoreItem) -> bool:

@@ -12,9 +12,7 @@ from launcher.machines.executor import Executor
 from launcher.machines.queue import Job
 from launcher.provenance import environment
 from launcher.provenance.snapshot import Snapshot
-from launcher.reconcile.ends import ends_of
-from launcher.reconcile.lock import Lock
-from launcher.reconcile.plan import (
+from launcher.reconcile.actions import (
     Action,
     Adopt,
     Cancel,
@@ -25,6 +23,8 @@ from launcher.reconcile.plan import (
     NoteUnlisted,
     Submit,
 )
+from launcher.reconcile.ends import ends_of
+from launcher.reconcile.lock import Lock
 from launcher.reconcile.unwanted import Unwanted
 from launcher.records import submission
 from launcher.records.ledger import Act, Ledger, Line

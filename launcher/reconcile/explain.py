@@ -23,14 +23,14 @@ def explained(
         ends: asks accounting how jobs ended, given their ids.
         outputs: whether an item of a submission has opened its output.
     """
-    job_ids = sorted({record.job_id for record in _unexplained(observed)})
-    asked = _with_ends(observed, ends(job_ids) or () if job_ids else ())
-    return _with_ends(asked, _never_started(asked, outputs))
-
-
-def _unexplained(observed: Observed) -> Iterator[SubmissionRecord]:
-    """Yield the submissions of items that left without a word: nobody lists them, no attempt says."""
     told = Told(observed)
+    job_ids = sorted({record.job_id for record in _unexplained(observed, told)})
+    asked = _with_ends(observed, ends(job_ids) or () if job_ids else ())
+    return _with_ends(asked, _never_started(told if asked is observed else Told(asked), outputs))
+
+
+def _unexplained(observed: Observed, told: Told) -> Iterator[SubmissionRecord]:
+    """Yield the submissions of items that left without a word: nobody lists them, no attempt says."""
     for record, index in told.leaving():
         is_job = record.state is SubmissionState.submitted
         if (
@@ -49,9 +49,8 @@ def _says_how_it_ended(observed: Observed, record: SubmissionRecord, index: int)
     return attempt.holder.submission == record.id and attempt.outcome is not None
 
 
-def _never_started(observed: Observed, outputs: Outputs) -> Iterator[Ended]:
+def _never_started(told: Told, outputs: Outputs) -> Iterator[Ended]:
     """Yield the tasks that are missing in an array which is listed, and have no output."""
-    told = Told(observed)
     for record, index in told.leaving():
         is_missing = told.is_listed(record) and not told.is_listed(record, index)
         if is_missing and not outputs(record.id, record.task_of(index)):
@@ -65,6 +64,7 @@ def _never_started(observed: Observed, outputs: Outputs) -> Iterator[Ended]:
 
 
 def _with_ends(observed: Observed, ends: Iterable[Ended]) -> Observed:
-    if observed.queue is None:
+    more = tuple(ends)
+    if observed.queue is None or not more:
         return observed
-    return replace(observed, queue=replace(observed.queue, ended=(*observed.queue.ended, *ends)))
+    return replace(observed, queue=replace(observed.queue, ended=(*observed.queue.ended, *more)))

@@ -1,17 +1,5 @@
 """What is missing, and what to do about it. Pure: no clock, file, environment or process.
 
-| what is known of a submission                               | action      |
-|--------------------------------------------------------------|-------------|
-| handed over, no answer, or given up; the queue lists it      | Adopt       |
-| … a good answer, asked after sbatch had ended, lacks it      | NoteUnlisted |
-| … and so does one at least `settle_s` later                  | GiveUp      |
-| handed over, answered; the queue no longer lists it          | NoteEnded   |
-| … or lists it, but some items of it no longer                | NoteLeft    |
-| the queue tells that the user cancelled items of it         | NoteCancelled |
-| no answer, but the queue still tells how it ended            | Adopt, NoteEnded |
-| made on a machine that the user calls lost                   | GiveUp      |
-| anything, but the queue could not be asked, or elsewhere     | nothing     |
-
 | what is known of a work item                                 | action      |
 |--------------------------------------------------------------|-------------|
 | the queue could not be asked                                 | nothing     |
@@ -39,22 +27,19 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from conf.schema import ClusterConfig, PolicyConfig, ResourceConfig
-from launcher.machines.queue import Ended, Job, Queue
 from launcher.reconcile.account import Costs, Purse
+from launcher.reconcile.actions import Action, Cancel, GiveUp, NoteEnded, Submit
 from launcher.reconcile.observe import Observed
 from launcher.reconcile.scores import Scoring, pending, trainings_without_scorers
-from launcher.reconcile.state import State, cancelled_keys, segment_states
+from launcher.reconcile.settle import settle
+from launcher.reconcile.state import State, segment_states
 from launcher.reconcile.told import Told
-from launcher.reconcile.unwanted import Unwanted, unwanted_jobs
-from launcher.records.ledger import SubmissionRecord, SubmissionState
+from launcher.reconcile.unwanted import unwanted_jobs
 from sweeps.expansion import Segment
 from sweeps.items import ScoreItem, TrainItem, WorkItem
 from sweeps.layout import items_per_job
 
 ItemT = TypeVar("ItemT", TrainItem, ScoreItem)
-
-SBATCH_MARGIN_S = 10.0
-"""An sbatch has ended its client timeout after it began, its kill included, and some more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,88 +57,6 @@ class Work:
     costs: Costs | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Adopt:
-    """A job that the ledger did not know to exist, does."""
-
-    submission: str
-    job_id: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NoteUnlisted:
-    """A good answer lacks an unresolved submission, for the first time."""
-
-    submission: str
-    asked_at: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GiveUp:
-    """An unresolved submission never became a job."""
-
-    submission: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NoteEnded:
-    """A submission is over: none of its jobs is in the queue any more.
-
-    `told`: what the scheduler says of each item, if it does; empty where it says nothing at all.
-    """
-
-    submission: str
-    told: tuple[Ended | None, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NoteLeft:
-    """Some items of a submission have left the queue, others have not. `told`: of those that left."""
-
-    submission: str
-    indices: tuple[int, ...]
-    told: tuple[Ended | None, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NoteCancelled:
-    """The user has cancelled in the queue what trains or scores these segments and checkpoints."""
-
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cancel:
-    """A job, or some of the items that share it, work on what the user has cancelled."""
-
-    unwanted: Unwanted
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Submit:
-    """Hand over items of one kind and one resource shape.
-
-    `scores`: to be handed over after trainings, to start when they are over. `after`: the submission of
-    trainings whose end these items wait for.
-    """
-
-    items: tuple[WorkItem, ...]
-    scores: tuple[ScoreItem, ...] = ()
-    after: str = ""
-
-    def of(self, items: tuple[WorkItem, ...]) -> "Submit":
-        """Return the submission of some of these items, with the scorers of its own trainings."""
-        keys = {item.key for item in items}
-        kept = (
-            replace(item, checkpoints=tuple(c for c in item.checkpoints if c.segment in keys))
-            for item in self.scores
-        )
-        return replace(self, items=items, scores=tuple(item for item in kept if item.checkpoints))
-
-
-Action = Adopt | NoteUnlisted | GiveUp | NoteEnded | NoteLeft | NoteCancelled | Cancel | Submit
-
-
 def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: int) -> list[Action]:
     """Return what is to be done now.
 
@@ -165,22 +68,20 @@ def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: i
     """
     if observed.queue is None:
         return []
-    settled = [*_note_cancelled(observed), *_settle(observed, observed.queue, policy)]
+    told = Told(observed)
+    settled = list(settle(observed, observed.queue, policy, told))
+    cancelled = observed.history.cancelled | told.cancelled
     over = {action.submission for action in settled if isinstance(action, (GiveUp, NoteEnded))}
     unwanted = unwanted_jobs(
-        cancelled_keys(observed),
+        cancelled,
         observed.history,
         observed.queue,
         lambda key: key in observed.segments and observed.segments[key].is_done,
     )
-    states = segment_states(work.segments, observed, policy.fruitless_attempts, over)
-    ready = _Ready(work, observed, policy, over, states)
+    states = segment_states(work.segments, observed, policy.fruitless_attempts, cancelled, over)
+    ready = _Ready(work, observed, policy, over, cancelled, states)
     submissions = _that_fit(_submissions(ready, max_array_size), observed.room, work.cluster)
-    return [*settled, *map(_cancel, unwanted), *submissions]
-
-
-def _cancel(unwanted: Unwanted) -> Cancel:
-    return Cancel(unwanted=unwanted)
+    return [*settled, *(Cancel(unwanted=job) for job in unwanted), *submissions]
 
 
 class _Room:
@@ -198,64 +99,6 @@ class _Room:
             return False
         self._free -= item.resources.num_cores
         return True
-
-
-def _note_cancelled(observed: Observed) -> Iterator[Action]:
-    if cancelled := Told(observed).cancelled() - observed.history.cancelled:
-        yield NoteCancelled(keys=tuple(sorted(cancelled)))
-
-
-def _settle(observed: Observed, queue: Queue, policy: PolicyConfig) -> Iterator[Action]:
-    told = Told(observed)
-    listed: dict[str, list[Job]] = {}
-    for job in queue.jobs:
-        listed.setdefault(job.name, []).append(job)
-    for record in observed.history.submissions.values():
-        if record.where != observed.where:
-            if record.where in policy.lost_machines and record.state is not SubmissionState.over:
-                yield GiveUp(submission=record.id)
-        elif record.id in listed:
-            yield from _note_listed(record, listed[record.id], told)
-        elif record.state is SubmissionState.submitted or told.is_listed(record):
-            yield from _note_ended(record, told)
-        elif record.state is SubmissionState.unresolved:
-            yield from _settle_unlisted(record, queue, policy)
-
-
-def _note_listed(record: SubmissionRecord, jobs: Sequence[Job], told: Told) -> Iterator[Action]:
-    if record.state is not SubmissionState.submitted:
-        yield Adopt(submission=record.id, job_id=jobs[0].job_id.partition("_")[0])
-    left = tuple(
-        index
-        for index in range(len(record.items))
-        if index not in record.charged and not any(job.lists(record.task_of(index)) for job in jobs)
-    )
-    if left:
-        yield NoteLeft(submission=record.id, indices=left, told=_lines(record, left, told))
-
-
-def _note_ended(record: SubmissionRecord, told: Told) -> Iterator[Action]:
-    """Yield that a submission is over; one that was unresolved became a job then."""
-    if record.state is SubmissionState.over:
-        return
-    if record.state is SubmissionState.unresolved:
-        yield Adopt(submission=record.id, job_id=told.job_id(record))
-    lines = _lines(record, range(len(record.items)), told)
-    yield NoteEnded(submission=record.id, told=lines)
-
-
-def _lines(record: SubmissionRecord, indices: Iterable[int], told: Told) -> tuple[Ended | None, ...]:
-    lines = tuple(told.of(record, index) for index in indices)
-    return lines if any(lines) else ()
-
-
-def _settle_unlisted(record: SubmissionRecord, queue: Queue, policy: PolicyConfig) -> Iterator[Action]:
-    if queue.asked_at < record.since + policy.client_timeout_s + SBATCH_MARGIN_S:
-        return
-    if record.unlisted_at is None:
-        yield NoteUnlisted(submission=record.id, asked_at=queue.asked_at)
-    elif queue.asked_at >= record.unlisted_at + policy.settle_s:
-        yield GiveUp(submission=record.id)
 
 
 def _submissions(ready: "_Ready", max_array_size: int) -> Iterator[Submit]:
@@ -311,6 +154,7 @@ class _Ready:
     observed: Observed
     policy: PolicyConfig
     over: Collection[str]
+    cancelled: Collection[str]
     states: Mapping[str, tuple[State, str]]
 
     def trainings(self) -> list[TrainItem]:
@@ -330,7 +174,7 @@ class _Ready:
 
     def scores_after(self, segments: Collection[str]) -> tuple[ScoreItem, ...]:
         """Return what is to be scored when trainings of some segments are over."""
-        return self.work.scoring.after(segments, self.observed)
+        return self.work.scoring.after(segments, self.observed, self.cancelled)
 
     def late_scorers(self) -> Iterator[Submit]:
         """Yield the scorers that a launcher did not come to hand over after its trainings."""
@@ -346,6 +190,7 @@ class _Ready:
             self.states,
             most_failures=self.policy.fruitless_attempts,
             over=self.over,
+            cancelled=self.cancelled,
         )
         return self.work.scoring.items(tasks)
 

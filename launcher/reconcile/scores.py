@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from conf.schema import ResourceConfig
 from launcher.reconcile.observe import Observed
-from launcher.reconcile.state import State, cancelled_keys, score_failures, scores_in_hand, unscored
+from launcher.reconcile.state import State, score_failures, scores_in_hand, unscored
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from sweeps.items import CheckpointEvals, ScoreItem
 
@@ -50,9 +50,10 @@ class Scoring:
         size = math.ceil(len(tasks) / min(num_items, at_most or num_items))
         return tuple(self._item(tasks[first : first + size]) for first in range(0, len(tasks), size))
 
-    def after(self, segments: Collection[str], observed: Observed) -> tuple[ScoreItem, ...]:
+    def after(
+        self, segments: Collection[str], observed: Observed, cancelled: Collection[str]
+    ) -> tuple[ScoreItem, ...]:
         """Return work items for all that trainings of some segments will leave to be scored."""
-        cancelled = cancelled_keys(observed)
         kept = [key for key in segments if key not in cancelled]
         foreseen = [task for key in kept for task in self.foreseen(key)]
         wanted = [t for t in unscored(foreseen, observed) if t.checkpoint not in cancelled]
@@ -85,6 +86,7 @@ def pending(
     *,
     most_failures: int,
     over: Collection[str],
+    cancelled: Collection[str],
 ) -> list[CheckpointEvals]:
     """Return the checkpoints that are to be scored now.
 
@@ -92,7 +94,7 @@ def pending(
     so that a job scores many; unless there are enough to fill a work item already.
     """
     now, later = scores_in_hand(observed, over)
-    failures, cancelled = score_failures(observed), cancelled_keys(observed)
+    failures = score_failures(observed)
     found = [
         task
         for task in unscored(scoring.wanted, observed)

@@ -150,18 +150,26 @@ def unscored(wanted: Iterable[CheckpointEvals], observed: Observed) -> list[Chec
 
 def cancelled_keys(observed: Observed) -> set[str]:
     """Return the segments and checkpoints that the user does not want, until they resume them."""
-    return observed.history.cancelled | Told(observed).cancelled()
+    return observed.history.cancelled | Told(observed).cancelled
 
 
 def segment_states(
     segments: Mapping[str, Segment],
     observed: Observed,
     most_fruitless: int,
+    cancelled: Container[str],
     over: Container[str] = (),
 ) -> dict[str, tuple[State, str]]:
-    """Return state and reason of each segment; `over` as in `live_items`."""
+    """Return state and reason of each segment.
+
+    Args:
+        segments: by key.
+        observed: what is.
+        most_fruitless: attempts without new samples that are made of one.
+        cancelled: `cancelled_keys` of what is observed.
+        over: as in `live_items`.
+    """
     live, history = live_items(observed, over), observed.history
-    cancelled = cancelled_keys(observed)
     return {
         key: (State.cancelled, "")
         if key in cancelled and key not in live and not observed.segments[key].is_done
@@ -191,13 +199,14 @@ def run_statuses(
     missing: dict[str, list[str]] = {}
     for task in unscored(wanted, observed):
         missing.setdefault(task.segment, []).append(task.checkpoint)
+    cancelled = cancelled_keys(observed)
     known = _Known(
         segments=segments,
         observed=observed,
-        states=segment_states(segments, observed, most_fruitless),
+        states=segment_states(segments, observed, most_fruitless, cancelled),
         missing=missing,
         failures=score_failures(observed),
-        cancelled=cancelled_keys(observed),
+        cancelled=cancelled,
         most_fruitless=most_fruitless,
     )
     return [known.status_of(run) for run in runs]

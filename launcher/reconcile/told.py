@@ -6,7 +6,7 @@ is known by what it lacks, being in no line of an array that the scheduler still
 opened its output.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from launcher.machines.queue import Ended, Job
@@ -35,21 +35,26 @@ class Told:
                 return line
         return None
 
+    def alive(self, record: SubmissionRecord) -> Sequence[Job]:
+        """Return the lines of the queue in which jobs of a submission are alive."""
+        return self._alive.get(record.id, ())
+
     def job_id(self, record: SubmissionRecord) -> str:
         """Return the id of the job that a submission became."""
         return self._ended[record.id][0].job_id
 
     def is_listed(self, record: SubmissionRecord, index: int | None = None) -> bool:
         """Return whether any line, of what lives or has ended, lists a submission, or an item of it."""
-        ended, alive = self._ended.get(record.id, []), self._alive.get(record.id, [])
+        ended, alive = self._ended.get(record.id, ()), self.alive(record)
         if index is None:
             return bool(ended or alive)
         return any(line.lists(record.task_of(index)) for line in ended) or any(
             job.lists(record.task_of(index)) for job in alive
         )
 
+    @cached_property
     def cancelled(self) -> set[str]:
-        """Return the segments and checkpoints that were cancelled since they were last resumed.
+        """The segments and checkpoints that were cancelled since they were last resumed.
 
         Of those that another job has nothing is concluded: one of two copies was cancelled.
         """
@@ -69,7 +74,7 @@ class Told:
         for record in self._observed.history.submissions.values():
             if record.state is SubmissionState.over or record.where != self._observed.where:
                 continue
-            alive = self._alive.get(record.id, [])
+            alive = self.alive(record)
             for index in range(len(record.items)):
                 if index not in record.charged and not any(
                     job.lists(record.task_of(index)) for job in alive

@@ -12,10 +12,7 @@ from typing import Any
 
 from conf.schema import PolicyConfig, ScheduleConfig, ScheduleName
 from launcher.machines.queue import Ended, Queue
-from launcher.reconcile.ends import end_of
-from launcher.reconcile.explain import explained
-from launcher.reconcile.observe import Observed, SegmentEvidence
-from launcher.reconcile.plan import (
+from launcher.reconcile.actions import (
     Action,
     Adopt,
     Cancel,
@@ -25,8 +22,11 @@ from launcher.reconcile.plan import (
     NoteLeft,
     NoteUnlisted,
     Submit,
-    plan,
 )
+from launcher.reconcile.ends import end_of
+from launcher.reconcile.explain import explained
+from launcher.reconcile.observe import Observed, SegmentEvidence
+from launcher.reconcile.plan import plan
 from launcher.reconcile.state import State, cancelled_keys, score_failures, segment_states
 from launcher.records import lease
 from launcher.records.lease import Holder, Lease
@@ -468,17 +468,17 @@ class World:
 
     def release_held(self, cluster: str) -> None:
         """Let the user resume all that is held or cancelled."""
-        history = self.history()
-        world = self.observed(cluster, history, self.squeue(cluster))
-        states = segment_states(SWEEP.segments, world, POLICY.fruitless_attempts)
+        world = self.observed(cluster, self.history(), self.squeue(cluster))
+        unwanted = cancelled_keys(world)
+        states = segment_states(SWEEP.segments, world, POLICY.fruitless_attempts, unwanted)
         held = {key for key, (state, _) in states.items() if state in (State.held, State.cancelled)}
         failures = score_failures(world).items()
         held |= {segment_of(c) for c, n in failures if n >= POLICY.fruitless_attempts}
-        held |= {segment_of(key) for key in cancelled_keys(world)}
+        held |= {segment_of(key) for key in unwanted}
         if held:
             known = [self.leases.get(key) for key in held]
             attempts = tuple(one.attempt.number if one else 0 for one in known)
-            self._note(history, Act.resumed, items=tuple(held), attempts=attempts)
+            self._note(self.history(), Act.resumed, items=tuple(held), attempts=attempts)
             self.unwanted = {k: v for k, v in self.unwanted.items() if k not in held}
 
     @property

@@ -7,8 +7,8 @@ import pytest
 
 from conf.schema import BudgetConfig, ClusterConfig, ClusterKind, ResourceConfig
 from launcher.reconcile.account import Account, Costs, account_of
+from launcher.reconcile.actions import Submit
 from launcher.reconcile.observe import SegmentEvidence
-from launcher.reconcile.plan import Submit
 from launcher.records.lease import Lease
 from launcher.records.ledger import Act
 from launcher.records.outcome import Outcome

@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from launcher.reconcile.plan import Cancel
+from launcher.reconcile.actions import Cancel
 from tests.launcher.histories import CLUSTERS, Killed, Launcher, World
 
 NUM_HISTORIES = 10_000

@@ -8,8 +8,7 @@ import pytest
 from conf.schema import ResourceConfig, ScheduleConfig, ScheduleName
 from evaluation.claims import Claim, Scorer
 from launcher.machines.queue import Job
-from launcher.reconcile.observe import SegmentEvidence
-from launcher.reconcile.plan import (
+from launcher.reconcile.actions import (
     Action,
     Adopt,
     GiveUp,
@@ -18,6 +17,7 @@ from launcher.reconcile.plan import (
     NoteUnlisted,
     Submit,
 )
+from launcher.reconcile.observe import SegmentEvidence
 from launcher.records.lease import Lease
 from launcher.records.ledger import Act
 from launcher.records.outcome import Outcome

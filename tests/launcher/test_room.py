@@ -2,7 +2,7 @@
 
 import pytest
 
-from launcher.reconcile.plan import Action, Submit
+from launcher.reconcile.actions import Action, Submit
 from tests.launcher.worlds import observed, planned, runs, work
 
 FOUR = runs(4)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from launcher.machines.queue import Ended
+from launcher.reconcile.actions import Action, Adopt, NoteCancelled, NoteEnded, NoteLeft, Submit
 from launcher.reconcile.ends import end_of
 from launcher.reconcile.explain import NEVER_STARTED, explained
-from launcher.reconcile.observe import SegmentEvidence
-from launcher.reconcile.plan import Action, Adopt, NoteCancelled, NoteEnded, NoteLeft, Submit
+from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.state import State, cancelled_keys, segment_states
 from launcher.records.ledger import Act, History
 from launcher.records.outcome import Outcome
@@ -40,9 +40,11 @@ def keys(actions: list[Action]) -> list[list[str]]:
 
 def states(known: History, *told: Ended) -> list[State]:
     world = observed(TWO, known=known, ended=told)
-    return [
-        state for state, _ in segment_states(TWO.segments, world, POLICY.fruitless_attempts).values()
-    ]
+    return [state for state, _ in states_in(world).values()]
+
+
+def states_in(world: Observed) -> dict[str, tuple[State, str]]:
+    return segment_states(TWO.segments, world, POLICY.fruitless_attempts, cancelled_keys(world))
 
 
 def over(name: str) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def test_what_ended_otherwise_is_submitted_again(outcome: Outcome | None) -> Non
 
 def test_what_is_done_is_not_cancelled() -> None:
     world = observed(TWO, evidence={A: DONE}, known=history(*SUBMITTED), ended=(ended("s", 0, 1),))
-    assert segment_states(TWO.segments, world, 3)[A][0] is State.done
+    assert states_in(world)[A][0] is State.done
 
 
 def test_to_cancel_a_copy_of_what_is_alive_elsewhere_cancels_nothing() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 from conf.schema import ClusterConfig, ClusterKind, PolicyConfig, ResourceConfig, RunConfig
 from launcher.machines.queue import Ended, Job, Queue
+from launcher.reconcile.actions import Action
 from launcher.reconcile.observe import Observed, SegmentEvidence
-from launcher.reconcile.plan import Action, Work, plan
+from launcher.reconcile.plan import Work, plan
 from launcher.reconcile.scores import Scoring
 from launcher.records.lease import Attempt, Holder, Lease
 from launcher.records.ledger import Act, History, Line
