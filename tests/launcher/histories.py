@@ -66,6 +66,7 @@ class World:
         self.chance = random.Random(seed)
         self.now = 0.0
         self.lines: list[Line] = []
+        self.known = History()
         self.jobs: list[SimJob] = []
         self.ghosts: list[Process] = []
         self.leases: dict[str, Lease] = {}
@@ -120,10 +121,15 @@ class World:
         return Queue(asked_at=self.now, jobs=jobs, ended=self.memory.shown(cluster, self.now))
 
     def history(self) -> History:
-        history = History()
+        """Return the ledger, read; whoever has it sees what others write until `user_writes`."""
+        return self.known
+
+    def user_writes(self) -> History:
+        """Return the ledger, read anew, for a user to write into unseen by a launcher at work."""
+        self.known = History()
         for line in self.lines:
-            history.note(line)
-        return history
+            self.known.note(line)
+        return self.known
 
     def wanted(self) -> list[CheckpointEvals]:
         return [
@@ -283,6 +289,8 @@ class World:
         line = Line(**{"time": self.now, "act": act, **given})
         self.lines.append(line)
         history.note(line)
+        if history is not self.known:
+            self.known.note(line)
 
     def die(self, me: object) -> None:
         """End a launcher; another host's lock stands for a while."""
@@ -478,7 +486,7 @@ class World:
         if held:
             known = [self.leases.get(key) for key in held]
             attempts = tuple(one.attempt.number if one else 0 for one in known)
-            self._note(self.history(), Act.resumed, items=tuple(held), attempts=attempts)
+            self._note(self.user_writes(), Act.resumed, items=tuple(held), attempts=attempts)
             self.unwanted = {k: v for k, v in self.unwanted.items() if k not in held}
 
     @property
