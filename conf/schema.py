@@ -75,11 +75,22 @@ class OutputFormat(Enum):
 class ModelConfig:
     """A model by name, or with a model config of open_clip's JSON form spelled out.
 
-    In `config`, `text_cfg.tokenizer_kwargs.bpe_path` is relative to `conf/model/`.
+    In `config`, `text_cfg.tokenizer_kwargs.bpe_path` is relative to `conf/model/`. `image_size`, in
+    pixels, and `context_length`, in tokens, replace the model's own. `patch_dropout`: share of an
+    image's patches that training leaves out.
     """
 
     name: str
     config: dict[str, Any] | None = None
+    image_size: Positive | None = None
+    context_length: Positive | None = None
+    patch_dropout: Decay | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name, with what makes one step cost more or less than it does by its own config."""
+        sizes = {"px": self.image_size, "tokens": self.context_length, "dropped": self.patch_dropout}
+        return " ".join([self.name, *(f"{size:g}{unit}" for unit, size in sizes.items() if size)])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,6 +154,21 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StageConfig:
+    """A stretch of a run: so many `samples`, and what it changes of the run's config.
+
+    `model` may change `image_size`, `context_length` and `patch_dropout`: the positions of the weights
+    that come from the stage before are interpolated. AdamW begins anew, so warm up again.
+    """
+
+    samples: Positive
+    model: dict[str, Any] = field(default_factory=dict)
+    optim: dict[str, Any] = field(default_factory=dict)
+    schedule: dict[str, Any] = field(default_factory=dict)
+    global_batch_size: Positive | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StageSchedule:
     """Learning rate over one stage, in its own optimiser steps; `total_steps` null = no end."""
 
@@ -153,7 +179,10 @@ class StageSchedule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig:
-    """The science of one stage: all that its key hashes, besides where it starts and ends."""
+    """The science of one stage: all that its key hashes, besides where it starts and ends.
+
+    `fresh_optimizer`: of the state that it starts from it takes the weights only.
+    """
 
     model: ModelConfig
     data: DataConfig
@@ -163,6 +192,7 @@ class TrainConfig:
     global_batch_size: Positive
     precision: Precision = Precision.fp32
     seed: Seed = 0
+    fresh_optimizer: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,7 +259,8 @@ class EvalConfig:
 class RunConfig:
     """One training recipe, how it is laid out, and what its checkpoints are scored on.
 
-    `samples_seen`, or `epochs` and `samples_per_epoch` (of which it is the product).
+    `samples_seen`, or `epochs` and `samples_per_epoch` (of which it is the product), or `stages` (whose
+    samples it is the sum of).
     """
 
     model: ModelConfig
@@ -242,6 +273,7 @@ class RunConfig:
     samples_seen: Positive | None = None
     epochs: Positive | None = None
     samples_per_epoch: Positive | None = None
+    stages: tuple[StageConfig, ...] = ()
     precision: Precision = Precision.fp32
     seed: Seed = 0
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)

@@ -109,7 +109,7 @@ def estimate(
 def setting_of(segment: Segment, resources: ResourceConfig, cluster: ClusterConfig) -> Setting:
     """Return what decides how fast a segment trains."""
     return Setting(
-        model=segment.train.model.name,
+        model=segment.train.model.label,
         data=segment.train.data.name,
         gpu=cluster.gpu or (f"GPU of {cluster.name}" if cluster.gpus_per_node else None),
         batch_per_rank=micro_batch(segment.train.global_batch_size, resources),

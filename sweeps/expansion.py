@@ -10,10 +10,11 @@ from types import MappingProxyType
 
 from conf.schema import EvalConfig, ResourceConfig, RunConfig, TrainConfig
 from sweeps.checks import refuse_contradictions
+from sweeps.declared import samples_seen_of
 from sweeps.errors import UsageError
 from sweeps.grid import Cell, describe
 from sweeps.identity import Keys
-from sweeps.stages import milestones_of, samples_seen_of, stages_of
+from sweeps.stages import milestones_of, stages_of
 
 SHARED_SHAPE = "constant"
 
@@ -187,8 +188,9 @@ Path = list[tuple[str, str]]
 def _enter(stretches: dict[str, _Stretch], keys: Keys, cell: Cell, config: RunConfig) -> Path:
     """Note in `stretches` what one run needs of its stages; return its path through them."""
     try:
-        micro_batch_of(config)
         stages, milestones = stages_of(config), milestones_of(config)
+        for stage in stages:
+            micro_batch(stage.train.global_batch_size, config.resources)
         refuse_contradictions(config)
     except UsageError as error:
         raise UsageError(f"run {describe(cell.labels)}: {error}") from error

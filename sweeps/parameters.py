@@ -17,9 +17,24 @@ VOCABULARY, CONTEXT = 49408, 77
 def num_parameters(model: ModelConfig) -> int | None:
     """Return the parameters of both towers; None for a model that is neither spelled out nor known."""
     if model.config is not None:
-        return clip_parameters(model.config)
+        return clip_parameters(sized(model.config, model))
     millions = published_mparams().get(model.name)
     return None if millions is None else round(millions * 1e6)
+
+
+def sized(config: Mapping[str, Any], model: ModelConfig) -> dict[str, Any]:
+    """Return open_clip's model config with the sizes that `model` sets."""
+    image = {"image_size": model.image_size, "patch_dropout": model.patch_dropout}
+    text = {"context_length": model.context_length}
+    return {
+        **config,
+        "vision_cfg": {**config["vision_cfg"], **_given(image)},
+        "text_cfg": {**config["text_cfg"], **_given(text)},
+    }
+
+
+def _given(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if value is not None}
 
 
 @functools.cache

@@ -2,13 +2,16 @@
 
 A cosine run is one stage. A constant learning rate with a cooldown is two: a trunk, whose config does
 not know the horizon and is therefore shared by all horizons, and the cooldown that branches off it.
-How stages are cut into segments is left to `sweeps.expansion`.
+A run whose config declares `stages` has one of these, or both, for each (`sweeps.declared`). How
+stages are cut into segments is left to `sweeps.expansion`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from conf.schema import RunConfig, ScheduleName, StageSchedule, TrainConfig
-from sweeps.duration import duration_steps, steps_of
+from sweeps.declared import Part, parts_of, samples_seen_of
+from sweeps.duration import duration_steps
 from sweeps.errors import UsageError
 
 
@@ -21,46 +24,20 @@ class Stage:
     end: int
 
 
-def samples_seen_of(config: RunConfig) -> int:
-    """Return the run's declared number of samples.
-
-    Raises:
-        UsageError: it is not declared, or declared twice with different values.
-    """
-    product = None
-    if config.epochs is not None and config.samples_per_epoch is not None:
-        product = config.epochs * config.samples_per_epoch
-    declared = config.samples_seen if product is None else product
-    if declared is None:
-        raise UsageError("set samples_seen, or epochs and samples_per_epoch")
-    if config.samples_seen not in (None, declared):
-        raise UsageError(
-            f"samples_seen={config.samples_seen} is not epochs × samples_per_epoch = "
-            f"{config.epochs} × {config.samples_per_epoch} = {declared}; set one of the two"
-        )
-    return declared
-
-
 def stages_of(config: RunConfig) -> list[Stage]:
     """Return the stages of a run in order."""
-    samples = samples_seen_of(config)
-    match config.schedule.name:
-        case ScheduleName.cosine:
-            return [_cosine(config, samples)]
-        case ScheduleName.constant:
-            return [_trunk(config, samples)]
-        case ScheduleName.constant_cooldown:
-            return _trunk_and_cooldown(config, samples)
+    return [stage for part in parts_of(config) for stage in _stages(part)]
 
 
 def milestones_of(config: RunConfig) -> list[int]:
     """Return the samples seen at which a run's checkpoints are kept, the last being its end.
 
-    A milestone between two steps moves up to the later one.
+    A milestone between two steps moves up to the later one. Where a declared stage ends there is one.
     """
-    samples, batch = samples_seen_of(config), config.global_batch_size
-    snapped = {steps_of(m, batch) * batch for m in _declared_milestones(config, samples)}
-    return [*sorted(m for m in snapped if 0 < m < samples), samples]
+    samples = samples_seen_of(config)
+    wanted, parts = _declared_milestones(config, samples), parts_of(config)
+    snapped = {part.snapped(m) for part in parts for m in wanted if part.start < m <= part.end}
+    return sorted({*snapped, *(part.end for part in parts)})
 
 
 def _declared_milestones(config: RunConfig, samples: int) -> list[int]:
@@ -81,6 +58,24 @@ def _powers(first: int, factor: float, samples: int) -> list[int]:
     return found
 
 
+def _stages(part: Part) -> list[Stage]:
+    first, *others = _course(part)
+    if part.start == 0:
+        return [first, *others]
+    return [replace(first, train=replace(first.train, fresh_optimizer=True)), *others]
+
+
+def _course(part: Part) -> Iterator[Stage]:
+    """Yield the one or two stages that the learning rate makes of a part."""
+    match part.config.schedule.name:
+        case ScheduleName.cosine:
+            yield _cosine(part)
+        case ScheduleName.constant:
+            yield _trunk(part, part.end)
+        case ScheduleName.constant_cooldown:
+            yield from _trunk_and_cooldown(part)
+
+
 def _train(config: RunConfig, schedule: StageSchedule) -> TrainConfig:
     return TrainConfig(
         model=config.model,
@@ -94,32 +89,30 @@ def _train(config: RunConfig, schedule: StageSchedule) -> TrainConfig:
     )
 
 
-def _cosine(config: RunConfig, samples: int) -> Stage:
-    total = steps_of(samples, config.global_batch_size)
+def _cosine(part: Part) -> Stage:
+    config, total = part.config, part.num_steps
     schedule = StageSchedule(shape="cosine", warmup_steps=_warmup(config, total), total_steps=total)
-    return Stage(train=_train(config, schedule), start=0, end=samples)
+    return Stage(train=_train(config, schedule), start=part.start, end=part.end)
 
 
-def _trunk(config: RunConfig, end: int) -> Stage:
-    schedule = StageSchedule(shape="constant", warmup_steps=_warmup(config, None))
-    return Stage(train=_train(config, schedule), start=0, end=end)
+def _trunk(part: Part, end: int) -> Stage:
+    schedule = StageSchedule(shape="constant", warmup_steps=_warmup(part.config, None))
+    return Stage(train=_train(part.config, schedule), start=part.start, end=end)
 
 
-def _trunk_and_cooldown(config: RunConfig, samples: int) -> list[Stage]:
-    batch = config.global_batch_size
-    total = steps_of(samples, batch)
-    steps = duration_steps(config.schedule.cooldown, global_batch_size=batch, total_steps=total)
+def _trunk_and_cooldown(part: Part) -> Iterator[Stage]:
+    config, total = part.config, part.num_steps
+    batch, cooldown = config.global_batch_size, config.schedule.cooldown
+    steps = duration_steps(cooldown, global_batch_size=batch, total_steps=total)
     if not 0 < steps < total:
         raise UsageError(
-            f"schedule.cooldown={config.schedule.cooldown!r} is {steps} of the run's {total} steps; "
+            f"schedule.cooldown={cooldown!r} is {steps} of the run's {total} steps; "
             f"it must leave some for the trunk"
         )
-    branch = (total - steps) * batch
+    branch = part.start + (total - steps) * batch
     schedule = StageSchedule(shape=config.schedule.cooldown_shape.value, total_steps=steps)
-    return [
-        _trunk(config, branch),
-        Stage(train=_train(config, schedule), start=branch, end=samples),
-    ]
+    yield _trunk(part, branch)
+    yield Stage(train=_train(config, schedule), start=branch, end=part.end)
 
 
 def _warmup(config: RunConfig, total_steps: int | None) -> int:

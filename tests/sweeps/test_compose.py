@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from conf.schema import Precision, RunConfig, SweepConfig
 from sweeps import hydra_api
 from sweeps.compose import compose_request, compose_whole, simple_overrides
+from sweeps.declared import samples_seen_of
 from sweeps.errors import UsageError
 from sweeps.folders import CHECKOUT
 from sweeps.grid import Cell
 from sweeps.points import Composer
-from sweeps.stages import samples_seen_of
 from sweeps.typed import typed
 
 PUBLISHED = CHECKOUT.parent / "shared/data/openclip/trained_models_info.csv"

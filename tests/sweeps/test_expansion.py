@@ -3,10 +3,11 @@
 import pytest
 
 from conf.schema import CheckpointConfig, ResourceConfig, RunConfig, ScheduleConfig, ScheduleName
+from sweeps.declared import samples_seen_of
 from sweeps.errors import UsageError
 from sweeps.expansion import Expansion, cuts_of, expand, micro_batch_of
 from sweeps.grid import Cell
-from sweeps.stages import milestones_of, samples_seen_of, stages_of
+from sweeps.stages import milestones_of, stages_of
 from tests.configs import expansion_of, run_config
 
 
