@@ -141,13 +141,18 @@ def full_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Tens
 
 def load_full_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer, saved: Tensors) -> None:
     """Put the tensors of `full_state` back."""
-    load_weights(model, _under(saved, "model."))
+    load_weights(model, weights_of(saved))
     for name, parameter in model.named_parameters():
         kinds = {key.split(".")[1] for key in saved if key.startswith("optimizer.")}
         for kind in sorted(kinds):
             value = saved[f"optimizer.{kind}.{name}"]
             # The step counter stays on the CPU unless a fused kernel put it elsewhere.
             optimizer.state[parameter][kind] = value.to(parameter.device)
+
+
+def weights_of(saved: Tensors) -> Tensors:
+    """Return the weights among the tensors of `full_state`."""
+    return _under(saved, "model.")
 
 
 def weights(model: torch.nn.Module) -> Tensors:

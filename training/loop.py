@@ -25,7 +25,7 @@ from training.data.shards import open_index
 from training.distributed import World, first_decides, wait_for_first
 from training.done import DoneMarker, done_path
 from training.metrics import MetricsWriter, continue_metrics
-from training.model import image_size
+from training.model import fitted, image_size
 from training.optimizer import make_optimizer
 from training.orders import TrainOrder
 from training.procedure import Procedure, make_procedure
@@ -76,7 +76,7 @@ class _Trainer:
 
     def run(self, progress: Progress | None) -> bool:
         """Step until the end or a stop; the first rank also notes progress and saves."""
-        first, last = self._position.steps, self._steps(self._segment.end)
+        first, last = self._step_at(self._position.samples_seen), self._step_at(self._segment.end)
         for step, batch in zip(range(first, last), self._batches(range(first, last)), strict=True):
             report = self._stepper.take(step, batch, self._learning_rate(step))
             self._advance(step + 1)
@@ -102,13 +102,17 @@ class _Trainer:
                 key=self._segment.key,
                 samples_seen=self._segment.start,
                 samples_trained=self._segment.start,
-                steps=self._steps(self._segment.start),
+                steps=0,
                 train_s=0.0,
                 rank_s=0.0,
                 layout=here,
             )
         tensors, position = found
-        checkpoint.load_full_state(self._model, self._optimizer, tensors)
+        if self._train.fresh_optimizer and position.samples_seen == self._segment.stage_start:
+            weights = fitted(checkpoint.weights_of(tensors), self._model)
+            checkpoint.load_weights(self._model, weights)
+        else:
+            checkpoint.load_full_state(self._model, self._optimizer, tensors)
         if position.layout != here and self._world.is_first:
             log.warning(
                 "continues exactly in data, but not in bits: saved on %s, now on %s",
@@ -147,17 +151,18 @@ class _Trainer:
         )
 
     def _learning_rate(self, step: int) -> float:
-        stage_step = step - self._steps(self._segment.stage_start)
+        stage_step = step - self._step_at(self._segment.stage_start)
         return learning_rate(self._train.schedule, self._train.optim.lr, stage_step)
 
     def _advance(self, steps: int) -> None:
-        trained = steps * self._train.global_batch_size
+        batch, stage_start = self._train.global_batch_size, self._segment.stage_start
+        reached = stage_start + (steps - self._step_at(stage_start)) * batch
         seconds = self._clock.lap_s()
         self._position = replace(
             self._position,
-            steps=steps,
-            samples_trained=trained,
-            samples_seen=min(trained, self._segment.end),
+            steps=self._position.steps + 1,
+            samples_trained=self._position.samples_trained + batch,
+            samples_seen=min(reached, self._segment.end),
             train_s=self._position.train_s + seconds,
             rank_s=self._position.rank_s + seconds * self._world.size,
         )
@@ -204,5 +209,10 @@ class _Trainer:
         if durable.newest_generation(self._order.folder, "lease") > self._order.attempt:
             raise Superseded(f"a later attempt than {self._order.attempt} trains this segment")
 
-    def _steps(self, samples: int) -> int:
-        return steps_of(samples, self._train.global_batch_size)
+    def _step_at(self, samples: int) -> int:
+        """Return the step before which `samples` were seen, counted as if all had this stage's batch.
+
+        It names a place in the order of the data, which two stages so never share.
+        """
+        batch, stage_start = self._train.global_batch_size, self._segment.stage_start
+        return steps_of(stage_start, batch) + steps_of(samples - stage_start, batch)

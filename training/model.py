@@ -3,6 +3,7 @@
 import copy
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,11 +12,13 @@ import torch
 from conf.schema import ModelConfig
 from sweeps.errors import UsageError, choices
 from sweeps.folders import CONF
+from sweeps.parameters import sized
 from training.distributed import World
 from training.torchvision_remedy import import_torchvision
 
 import_torchvision()
 import open_clip  # noqa: E402  (needs torchvision)
+from open_clip.model import resize_pos_embed, resize_text_pos_embed  # noqa: E402
 
 
 class Tokenizer(Protocol):
@@ -30,15 +33,33 @@ def build_model(config: ModelConfig, *, seed: int) -> torch.nn.Module:
     """Return a freshly initialised model in fp32 on the CPU; equal seeds give equal weights."""
     _register(config)
     torch.manual_seed(seed)
-    model = open_clip.create_model(config.name, pretrained_text=False, load_weights=False)
+    model = open_clip.create_model(
+        config.name,
+        pretrained_text=False,
+        load_weights=False,
+        force_image_size=config.image_size,
+        force_context_length=config.context_length,
+        force_patch_dropout=config.patch_dropout,
+    )
     assert isinstance(model, torch.nn.Module)
     return model
+
+
+def fitted(weights: Mapping[str, torch.Tensor], model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return weights with their positions interpolated to the image size and context length of `model`.
+
+    As in open_clip: bicubic on the grid of an image's patches, linear along a text.
+    """
+    adapted = dict(weights)
+    resize_pos_embed(adapted, model)
+    resize_text_pos_embed(adapted, model)
+    return adapted
 
 
 def build_tokenizer(config: ModelConfig) -> Tokenizer:
     """Return the model's tokenizer."""
     _register(config)
-    tokenizer: Tokenizer = open_clip.get_tokenizer(config.name)
+    tokenizer: Tokenizer = open_clip.get_tokenizer(config.name, context_length=config.context_length)
     return tokenizer
 
 
@@ -66,8 +87,7 @@ def model_config(config: ModelConfig) -> dict[str, Any]:
     if found is None:
         names = open_clip.list_models()
         raise UsageError(f"open_clip has no model {config.name!r}. {choices(config.name, names)}")
-    assert isinstance(found, dict)
-    return found
+    return sized(found, config)
 
 
 def image_size(config: ModelConfig) -> int:
