@@ -31,7 +31,7 @@ def explained(
 
 def _unexplained(observed: Observed, told: Told) -> Iterator[SubmissionRecord]:
     """Yield the submissions of items that left without a word: nobody lists them, no attempt says."""
-    for record, index in told.leaving():
+    for record, index in told.leaving:
         is_job = record.state is SubmissionState.submitted
         if (
             is_job
@@ -51,7 +51,7 @@ def _says_how_it_ended(observed: Observed, record: SubmissionRecord, index: int)
 
 def _never_started(told: Told, outputs: Outputs) -> Iterator[Ended]:
     """Yield the tasks that are missing in an array which is listed, and have no output."""
-    for record, index in told.leaving():
+    for record, index in told.leaving:
         is_missing = told.is_listed(record) and not told.is_listed(record, index)
         if is_missing and not outputs(record.id, record.task_of(index)):
             yield Ended(

@@ -136,7 +136,8 @@ def score_failures(observed: Observed) -> dict[str, int]:
 def _crashed_scorers(history: History) -> Iterator[tuple[str, float]]:
     """Yield (checkpoint, time of submission) of all that scorers were given which crashed."""
     for record in history.submissions.values():
-        if record.state is not SubmissionState.over or not record.was_accepted:
+        is_over = record.state is SubmissionState.over and record.was_accepted
+        if not (record.checkpoints and is_over):
             continue
         for checkpoints, outcome in zip_longest(record.checkpoints, record.outcomes, fillvalue=""):
             if outcome not in TOLD_BY_CLAIMS:

@@ -61,7 +61,7 @@ class Told:
         history, segments = self._observed.history, self._observed.segments
         found = {
             key
-            for record, index in self.leaving()
+            for record, index in self.leaving
             if (line := self.of(record, index)) and line.outcome is Outcome.cancelled
             for key in record.covers(index)
             if not history.was_resumed(key, line.at)
@@ -69,8 +69,12 @@ class Told:
         done = {key for key in found if key in segments and segments[key].is_done}
         return found - done - self._at_work
 
-    def leaving(self) -> Iterator[tuple[SubmissionRecord, int]]:
-        """Yield the items that no live job lists any more, and of which the ledger has not noted it."""
+    @cached_property
+    def leaving(self) -> tuple[tuple[SubmissionRecord, int], ...]:
+        """The items that no live job lists any more, and of which the ledger has not noted it."""
+        return tuple(self._leaving())
+
+    def _leaving(self) -> Iterator[tuple[SubmissionRecord, int]]:
         for record in self._observed.history.submissions.values():
             if record.state is SubmissionState.over or record.where != self._observed.where:
                 continue
