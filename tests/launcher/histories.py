@@ -5,8 +5,9 @@ supervisors are played, one step at a time, so that anything may happen between 
 played of a supervisor are the rules of `launcher.jobs.acquire`.
 """
 
+import functools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +27,7 @@ from launcher.reconcile.actions import (
 from launcher.reconcile.ends import end_of
 from launcher.reconcile.explain import explained
 from launcher.reconcile.observe import Observed, SegmentEvidence
-from launcher.reconcile.plan import plan
+from launcher.reconcile.plan import Work, plan
 from launcher.reconcile.state import State, cancelled_keys, score_failures, segment_states
 from launcher.records import lease
 from launcher.records.lease import Holder, Lease
@@ -131,16 +132,9 @@ class World:
             self.known.note(line)
         return self.known
 
-    def wanted(self) -> list[CheckpointEvals]:
-        return [
-            CheckpointEvals(segment=key, samples_seen=TOTAL[key], evals=EVAL.evals)
-            for key in sorted(self.done)
-        ]
-
     def planned(self, cluster: str, history: History, queue: Queue | None) -> list[Action]:
-        the_work = replace(WORK, scoring=replace(WORK.scoring, wanted=self.wanted()))
         seen = self.observed(cluster, history, queue)
-        actions = plan(the_work, seen, POLICY, max_array_size=2)
+        actions = plan(work_left_by(frozenset(self.done)), seen, POLICY, max_array_size=2)
         self._check_plan(actions, seen)
         return actions
 
@@ -491,7 +485,20 @@ class World:
 
     @property
     def is_complete(self) -> bool:
-        return self.done == set(SWEEP.segments) and pairs_of(self.wanted()) <= self.scored
+        return self.done == set(SWEEP.segments) and pairs_of(wanted_of(self.done)) <= self.scored
+
+
+@functools.cache
+def work_left_by(done: frozenset[str]) -> Work:
+    """Return what the sweep is made of when some of its segments are trained."""
+    return replace(WORK, scoring=replace(WORK.scoring, wanted=wanted_of(done)))
+
+
+def wanted_of(done: Iterable[str]) -> list[CheckpointEvals]:
+    """Return the scores that are wanted of the segments that are trained."""
+    return [
+        CheckpointEvals(segment=key, samples_seen=TOTAL[key], evals=EVAL.evals) for key in sorted(done)
+    ]
 
 
 def _checkpoints(item: ScoreItem) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ NUM_HISTORIES = 10_000
 NUM_PARTS = 10
 NUM_MOMENTS = 40
 MOST_QUIET_MOMENTS = 120
+STEPS_OF_A_QUIET_MOMENT = 2
 
 
 def play(seed: int) -> None:
@@ -69,8 +70,9 @@ def end_in_peace(world: World) -> None:
             again = [action for action in planned if not isinstance(action, Cancel)]
             assert not (me.is_through and again), f"a second plan has more to do: {again}"
             world.release_held(cluster)
-        world.start_some()
-        world.step_processes()
+        for _ in range(STEPS_OF_A_QUIET_MOMENT):
+            world.start_some()
+            world.step_processes()
         if world.is_complete:
             return
     raise AssertionError("it never became complete")
