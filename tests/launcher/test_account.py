@@ -16,13 +16,16 @@ from sweeps.cost import NO_HOURS, Hours
 from sweeps.expansion import Expansion
 from sweeps.rates import Rate, Rates, Setting
 from tests.launcher.worlds import (
+    DONE,
+    TWO,
+    A,
+    B,
     asked_of,
     history,
     job,
     lease,
     observed,
     planned,
-    runs,
     submitted,
     submitting,
     work,
@@ -34,10 +37,6 @@ MEASURED = Rate(
     samples_per_s=640 / 3600,
 )
 """640 samples, which is what a run has, take a core for an hour."""
-
-TWO = runs(2)
-A, B = TWO.segments
-DONE = SegmentEvidence(is_done=True, milestones=frozenset({640}))
 
 
 def costs(expansion: Expansion = TWO, *rates: Rate, **budget: float) -> Costs:

@@ -11,6 +11,7 @@ from sweeps.expansion import Expansion
 from sweeps.items import CheckpointEvals, eval_id
 from tests.configs import EVAL, expansion_of, run_config
 from tests.launcher.worlds import (
+    DONE,
     POLICY,
     asked_of,
     history,
@@ -24,7 +25,6 @@ from tests.launcher.worlds import (
 
 ONE = runs(1)
 (A,) = ONE.segments
-DONE = SegmentEvidence(is_done=True, milestones=frozenset({640}))
 HANDED_OVER = history(submitting("s", A), submitted("s"))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from launcher.machines.queue import Ended
-from launcher.reconcile.actions import Action, Adopt, NoteCancelled, NoteEnded, NoteLeft, Submit
+from launcher.reconcile.actions import Adopt, NoteCancelled, NoteEnded, NoteLeft
 from launcher.reconcile.ends import end_of
 from launcher.reconcile.explain import NEVER_STARTED, explained
 from launcher.reconcile.observe import Observed, SegmentEvidence
@@ -14,28 +14,25 @@ from launcher.reconcile.state import State, cancelled_keys, segment_states
 from launcher.records.ledger import Act, History
 from launcher.records.outcome import Outcome
 from tests.launcher.worlds import (
+    DONE,
     POLICY,
+    TWO,
+    A,
+    B,
     asked_of,
     ended,
     history,
     job,
+    keys_of,
     lease,
     observed,
     planned,
-    runs,
     submitted,
     submitting,
     work,
 )
 
-TWO = runs(2)
-A, B = TWO.segments
-DONE = SegmentEvidence(is_done=True, milestones=frozenset({640}))
 SUBMITTED = (submitting("s", A, B), submitted("s"))
-
-
-def keys(actions: list[Action]) -> list[list[str]]:
-    return [[item.key for item in a.items] for a in actions if isinstance(a, Submit)]
 
 
 def states(known: History, *told: Ended) -> list[State]:
@@ -81,7 +78,7 @@ def test_a_task_that_the_user_cancels_is_not_submitted_again_while_others_live()
 def test_it_stays_cancelled_when_the_queue_has_forgotten_and_until_it_is_resumed() -> None:
     lines = (*SUBMITTED, cancelled(A), over("s"))
     assert states(history(*lines)) == [State.cancelled, State.waiting]
-    assert keys(planned(work(TWO), observed(TWO, known=history(*lines)))) == [[B]]
+    assert keys_of(planned(work(TWO), observed(TWO, known=history(*lines)))) == [[B]]
     assert states(history(*lines, resumed(A, at=9.0))) == [State.waiting, State.waiting]
 
 
@@ -94,7 +91,7 @@ def test_what_was_resumed_after_its_end_is_submitted_again(at: float, state: Sta
 @pytest.mark.parametrize("outcome", [Outcome.crashed, Outcome.node_failure, Outcome.preempted, None])
 def test_what_ended_otherwise_is_submitted_again(outcome: Outcome | None) -> None:
     world = observed(TWO, known=history(*SUBMITTED), ended=(ended("s", 0, 1, outcome=outcome),))
-    assert keys(planned(work(TWO), world)) == [[A, B]]
+    assert keys_of(planned(work(TWO), world)) == [[A, B]]
 
 
 def test_what_is_done_is_not_cancelled() -> None:
@@ -107,7 +104,7 @@ def test_to_cancel_a_copy_of_what_is_alive_elsewhere_cancels_nothing() -> None:
     world = observed(TWO, job("t", job_id="2"), known=known, ended=(ended("s", 0),))
     actions = planned(work(TWO), world)
     assert actions[0] == NoteEnded(submission="s", told=(ended("s", 0), None))
-    assert keys(actions) == [[B]]
+    assert keys_of(actions) == [[B]]
 
 
 def test_a_submission_without_an_answer_that_has_ended_was_a_job() -> None:
@@ -118,7 +115,7 @@ def test_a_submission_without_an_answer_that_has_ended_was_a_job() -> None:
         Adopt(submission="s", job_id="1"),
         NoteEnded(submission="s", told=(line, line)),
     )
-    assert keys([submit]) == [[A, B]]
+    assert keys_of([submit]) == [[A, B]]
 
 
 def test_checkpoints_whose_scorer_the_user_cancels_stay_unscored_until_resumed() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from conf.schema import ClusterConfig, ClusterKind, PolicyConfig, ResourceConfig, RunConfig
 from launcher.machines.queue import Ended, Job, Queue
-from launcher.reconcile.actions import Action
+from launcher.reconcile.actions import Action, Submit
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.plan import Work, plan
 from launcher.reconcile.scores import Scoring
@@ -28,6 +28,14 @@ HOLDER = Holder(
 def runs(count: int = 2) -> Expansion:
     """Return a sweep of independent runs."""
     return expansion_of(*(run_config(seed=seed) for seed in range(count)))
+
+
+TWO = runs(2)
+A, B = TWO.segments
+"""The sweep that most tests look at, and its segments."""
+
+DONE = SegmentEvidence(is_done=True, milestones=frozenset({640}))
+"""One of them that is trained."""
 
 
 def work(
@@ -151,3 +159,8 @@ def observed(
 def planned(the_work: Work, world: Observed, max_array_size: int = 100) -> list[Action]:
     """Return what is to be done."""
     return plan(the_work, world, POLICY, max_array_size)
+
+
+def keys_of(actions: Iterable[Action]) -> list[list[str]]:
+    """Return the work items of each submission in a plan."""
+    return [[item.key for item in a.items] for a in actions if isinstance(a, Submit)]
