@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from launcher.reconcile.state import State
-from tests.commands import OWN_CONF, run
+from tests.commands import CHECKOUT, OWN_CONF, run
 
 ONE = ("sweep=quickstart", "model=ViT-w32", "data=shapes-clean", "samples_seen=10240")
 RUN_KEYS = {"run_id", "state", "model", "data", "samples_seen", "progress"}
@@ -113,7 +113,8 @@ def test_help_and_the_composed_config_are_hydras(root: Path) -> None:
     assert shown.stdout.startswith(
         "usage: python -m launcher [launch|plan|status|watch|cancel|resume|logs]"
     )
-    assert "sweep: full_grid, quickstart" in shown.stdout
+    names = sorted(path.stem for path in (CHECKOUT / "conf" / "sweep").iterdir())
+    assert f"sweep: {', '.join(names)}" in shown.stdout
     composed = run("launcher", "plan", "sweep=quickstart", "optim.lr=0.5", "--cfg", "job", root=root)
     assert "lr: 0.5" in composed.stdout
     assert "name: quickstart" in composed.stdout
