@@ -1,5 +1,6 @@
 """The results table as people read it: one row a (checkpoint, eval, version), joined with runs."""
 
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,12 +49,13 @@ def load(root: str | Path, *, sweep: str | None = None, **where: Any) -> "pd.Dat
     return filtered(frame, where).sort_values(KEY, kind="stable").reset_index(drop=True)
 
 
-def scored_pairs(root: Root) -> set[tuple[str, str]]:
+def scored_pairs(root: Root) -> frozenset[tuple[str, str]]:
     """Return (checkpoint, eval) of all rows in the table, named as in work items. No pandas."""
-    return {
-        (checkpoint, eval_name(name, data, version))
+    named = functools.cache(eval_name)  # there are few evals, and many checkpoints
+    return frozenset(
+        (checkpoint, named(name, data, version))
         for checkpoint, name, data, version in store.read_keys(root.results)
-    }
+    )
 
 
 def _runs_frame(runs: Iterable[Run]) -> "pd.DataFrame":

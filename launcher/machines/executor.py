@@ -4,9 +4,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from conf.schema import ClusterConfig, ClusterKind, PolicyConfig
-from launcher.machines.local import LocalExecutor
 from launcher.machines.queue import Ended, Queue
-from launcher.machines.slurm import SlurmExecutor
 from launcher.records.submission import Submission
 from sweeps.folders import Root
 
@@ -73,7 +71,11 @@ class Executor(Protocol):
 
 
 def executor_for(cluster: ClusterConfig, policy: PolicyConfig, root: Root) -> Executor:
-    """Return the executor of a cluster, for work under a root."""
+    """Return the executor of a cluster, for work under a root; the other kind is not even imported."""
     if cluster.kind is ClusterKind.local:
+        from launcher.machines.local import LocalExecutor
+
         return LocalExecutor(cluster)
+    from launcher.machines.slurm import SlurmExecutor
+
     return SlurmExecutor(cluster, policy, root)

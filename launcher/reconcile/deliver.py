@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from conf.schema import EvalSpec, HookMoment
+from conf.schema import EvalConfig, EvalSpec, HookMoment
 from launcher.reconcile.hooks import Hook
 from launcher.reconcile.observe import SegmentEvidence
 from launcher.reconcile.state import RunStatus, State
@@ -37,8 +37,7 @@ def checkpoint_events(
 
 def checkpoint_event(root: Root, expansion: Expansion) -> Callable[[str, int], Event]:
     """Return what makes the event of a checkpoint, given its segment's key and its samples seen."""
-    suites, segments = suites_of(expansion.runs), root.segments
-    evals = {key: _union(suite.evals for suite in of_key) for key, of_key in suites.items()}
+    evals, segments = _evals_of(suites_of(expansion.runs)), root.segments
 
     def event(key: str, samples: int) -> Event:
         return Event(
@@ -140,8 +139,20 @@ def _why(error: BaseException) -> str:
     return ": ".join([type(error).__name__, str(error), *words])
 
 
-def _union(suites: Iterable[tuple[EvalSpec, ...]]) -> tuple[EvalSpec, ...]:
-    return tuple({eval_id(spec): spec for suite in suites for spec in suite}.values())
+def _evals_of(suites: Mapping[str, Sequence[EvalConfig]]) -> dict[str, tuple[EvalSpec, ...]]:
+    """Return the evals of each segment's suites, each once. Thousands of segments share the suites."""
+    unions: dict[tuple[int, ...], tuple[EvalSpec, ...]] = {}
+    found = {}
+    for key, of_key in suites.items():
+        which = tuple(map(id, of_key))
+        if which not in unions:
+            unions[which] = _union(of_key)
+        found[key] = unions[which]
+    return found
+
+
+def _union(suites: Iterable[EvalConfig]) -> tuple[EvalSpec, ...]:
+    return tuple({eval_id(spec): spec for suite in suites for spec in suite.evals}.values())
 
 
 def _completion(root: Root, expansion: Expansion) -> str:

@@ -86,7 +86,7 @@ def observe_files(root: Root, segments: Iterable[Segment], history: History) -> 
         history=history,
         queue=None,
         segments=read_segments(root, segments),
-        scored=frozenset(scored_pairs(root)),
+        scored=scored_pairs(root),
         claims=claims.newest(root.results),
     )
 
