@@ -107,20 +107,46 @@ class OrderConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DataConfig:
-    """Image-text pairs in WebDataset tar shards, as img2dataset writes them.
+class SubsetConfig:
+    """Those samples of a source whose uid is in a list.
 
-    `shards`: brace patterns, several joined by `::`; a relative one is under the root.
-    `generator`: `_target_` and arguments of a function that writes the shards where they are absent.
-    `resampled`: draw shards with replacement. `crop_scale`: range of the random crop's share of area.
+    `uids`: a sorted `.npy` of u8,u8 pairs, as DataComp has them; a relative one is under the root.
     """
 
     name: str
+    uids: str = field(metadata=NOT_IN_KEY)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceConfig:
+    """One source of a mixture; `weight` is proportional to its share of the samples trained."""
+
+    name: str
     shards: str = field(metadata=NOT_IN_KEY)
+    weight: AboveZero = 1.0
+    subset: SubsetConfig | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataConfig:
+    """Image-text pairs in WebDataset tar shards, as img2dataset writes them.
+
+    `shards`: brace patterns, several joined by `::`; a relative one is under the root. Or `sources`,
+    which are mixed by weight.
+    `generator`: `_target_` and arguments of a function that writes the shards where they are absent.
+    `resampled`: draw shards with replacement. `crop_scale`: range of the random crop's share of area.
+    `max_bad_fraction`: if more of the samples cannot be decoded, the run stops.
+    """
+
+    name: str
+    shards: str = field(default="", metadata=NOT_IN_KEY)
+    subset: SubsetConfig | None = None
+    sources: tuple[SourceConfig, ...] = ()
     generator: dict[str, Any] | None = None
     resampled: bool = False
     crop_scale: tuple[Share, Share] = (0.9, 1.0)
     order: OrderConfig = field(default_factory=OrderConfig)
+    max_bad_fraction: Share = field(default=0.01, metadata=NOT_IN_KEY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from evaluation.layout import is_test_set, shard_paths
 from sweeps.errors import DataError
-from training.data.images import Pixels, decode, eval_pixels
-from training.data.loader import IMAGE_EXTENSIONS
-from training.data.shards import Sample, ShardReader, make_index
+from training.data.contents import Sample, image_of
+from training.data.decode import Pixels, decode
+from training.data.images import eval_pixels
+from training.data.indexing import index_in_memory
+from training.data.reader import ShardReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +55,15 @@ def load_test_set(folder: Path, side: int) -> TestSet:
 def _samples(folder: Path) -> Iterator[Sample]:
     if not is_test_set(folder):
         raise DataError(f"no test set in {folder}: test/nshards.txt is missing")
-    index = make_index(shard_paths(folder))
+    index = index_in_memory(shard_paths(folder))
     reader = ShardReader(index)
-    for shard, size in enumerate(index.sizes.tolist()):
-        for number in range(size):
-            yield reader.read(shard, number)
+    for shard in range(index.num_shards):
+        yield from reader.samples(shard)
 
 
 def _pixels(folder: Path, number: int, sample: Sample, side: int) -> Pixels:
-    content = next((sample[e] for e in IMAGE_EXTENSIONS if e in sample), None)
-    if content is None:
-        raise DataError(f"{folder}, sample {number}: it has {sorted(sample)}, no image")
     try:
-        return eval_pixels(decode(content), side)
+        return eval_pixels(decode(image_of(sample)), side)
     except ValueError as error:
         raise DataError(f"{folder}, sample {number}: {error}") from error
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
-from conf.schema import RunConfig
+from conf.schema import DataConfig, RunConfig
 from sweeps.errors import UsageError, choices
+
+LEAST_WEIGHT = 1e-4
+"""Of a mixture's sources; `training.data.mixture` takes 2 / the least weight of samples at once."""
 
 
 def refuse_contradictions(config: RunConfig) -> None:
@@ -20,7 +23,23 @@ def _contradictions(config: RunConfig) -> Iterator[str]:
     low, high = config.data.crop_scale
     if not 0 < low <= high:
         yield f"data.crop_scale=[{low}, {high}]: the first is above 0 and no more than the second"
+    yield from _contradictions_of_sources(config.data)
     for spec in config.eval.evals:
         if spec.dataset not in config.eval.datasets:
             known = choices(spec.dataset, config.eval.datasets)
             yield f"eval.evals: {spec.name} is on the data set {spec.dataset!r}. {known}"
+
+
+def _contradictions_of_sources(data: DataConfig) -> Iterator[str]:
+    if not data.sources:
+        return
+    for field in ("shards", "subset", "generator"):
+        if getattr(data, field):
+            yield f"data.{field} and data.sources exclude each other"
+    total = sum(source.weight for source in data.sources)
+    for source in data.sources:
+        if source.weight < LEAST_WEIGHT * total:
+            yield f"data.sources: the weight of {source.name} is less than {LEAST_WEIGHT:g} of all"
+    names = [(source.name, source.subset and source.subset.name) for source in data.sources]
+    if len(set(names)) < len(names):
+        yield f"data.sources of {data.name}: two have the same name"

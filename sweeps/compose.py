@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from conf.schema import LaunchConfig, RunConfig, SweepConfig
+from conf.schema import DataConfig, LaunchConfig, RunConfig, SweepConfig
 from sweeps.errors import UsageError
 from sweeps.grid import Cell, axes_of, cells_of, select
 from sweeps.typed import RUN_KEYS, typed
@@ -77,6 +77,20 @@ def compose_launch(arguments: Sequence[str]) -> LaunchConfig:
         none = SweepConfig(name="(none)", blocks=())
         composer = Composer(none, hydra_api.parse(arguments))
         return typed(composer.base(), LaunchConfig, "this launch")
+
+
+def compose_data(arguments: Sequence[str]) -> DataConfig:
+    """Return the data set that overrides describe: `data=NAME`, and changes of it.
+
+    Raises:
+        UsageError: an override or a value is wrong.
+    """
+    from sweeps import hydra_api
+    from sweeps.plain import plain
+
+    with hydra_api.session():
+        lines = [override.line for override in hydra_api.parse(arguments)]
+        return typed(plain(hydra_api.compose(lines))["data"], DataConfig, "data")
 
 
 def variant(sweep: str, overrides: Sequence[str]) -> str:

@@ -35,6 +35,16 @@ def replace(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def move(old: Path, new: Path) -> None:
+    """Let a file that is on the disk take the place of `new`, in the same folder.
+
+    Raises:
+        FileNotFoundError: there is no `old`.
+    """
+    old.replace(new)
+    _sync_folder(new.parent)
+
+
 def publish(path: Path, content: bytes) -> bool:
     """Create `path` with `content`; return False, and change nothing, if it exists already."""
     temporary = _write_temporary(path, content)

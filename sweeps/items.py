@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from conf.schema import EvalSpec, ResourceConfig
 from sweeps.durable import encode
 from sweeps.expansion import Segment
+from sweeps.sources import SourceFiles
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainItem:
-    """Train a segment from the state of its parent to its end. `shards` is absolute."""
+    """Train a segment from the state of its parent to its end. `sources`: as its config lists them."""
 
     segment: Segment
-    shards: str
+    sources: tuple[SourceFiles, ...]
     resources: ResourceConfig
     save_every_s: float
 

@@ -20,8 +20,7 @@ from training import checkpoint
 from training.checkpoint import Layout, Position, Tensors
 from training.clock import Clock, Wish
 from training.data.loader import Batch, StepDataset, batches
-from training.data.patterns import existing_shards
-from training.data.shards import open_index
+from training.data.sources import opened, ready
 from training.distributed import World, first_decides, wait_for_first
 from training.done import DoneMarker, done_path
 from training.metrics import MetricsWriter, continue_metrics
@@ -135,10 +134,12 @@ class _Trainer:
 
     def _batches(self, steps: range) -> Iterator[Batch]:
         item = self._order.item
-        index = open_index(existing_shards(item.shards), self._order.index_cache)
+        if self._world.is_first:
+            ready(item.sources, self._order.index_folder)
+        wait_for_first(self._world)
         dataset = StepDataset(
             self._train,
-            index,
+            opened(item.sources, self._order.index_folder),
             self._procedure.tokenizer(),
             image_size(self._train.model),
             self._world,

@@ -10,15 +10,15 @@ from sweeps.items import TrainItem
 class TrainOrder:
     """What one attempt is told to do.
 
-    `folder`: of the segment. `parent_folder`: of the segment it starts from. `index_cache`: file of the
-    shard index. `attempt`: the lease's generation. When `stop_file` appears, save and leave. Who gives
-    up says why in `verdict_file`.
+    `folder`: of the segment. `parent_folder`: of the segment it starts from. `index_folder`: of the
+    indexes of shards. `attempt`: the lease's generation. When `stop_file` appears, save and leave. Who
+    gives up says why in `verdict_file`.
     """
 
     item: TrainItem
     folder: Path
     parent_folder: Path | None
-    index_cache: Path
+    index_folder: Path
     attempt: int
     stop_file: Path
     verdict_file: Path

@@ -39,6 +39,7 @@ from sweeps.expansion import owners_of
 from sweeps.items import CheckpointEvals, TrainItem
 from sweeps.layout import items_per_job
 from sweeps.rates import Rates, published_rates
+from sweeps.sources import source_files
 
 log = logging.getLogger(__name__)
 
@@ -242,7 +243,7 @@ def _train_items(sweep: Sweep) -> list[TrainItem]:
     items = [
         TrainItem(
             segment=segment,
-            shards=sweep.root.absolute(owners[key].config.data.shards),
+            sources=source_files(owners[key].config.data, sweep.root),
             resources=owners[key].config.resources,
             save_every_s=owners[key].config.checkpoints.save_every_s,
         )

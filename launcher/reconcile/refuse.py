@@ -4,18 +4,19 @@ import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
-from conf.schema import ClusterConfig, RunConfig
+from conf.schema import ClusterConfig, RunConfig, SourceConfig
 from evaluation.layout import is_test_set
 from launcher.reconcile.names import refuse_unsafe, refuse_unsafe_cluster, refuse_unsafe_root
 from launcher.reconcile.prepare import eval_datasets, generated_data
 from sweeps.errors import DataError, UsageError, choices
 from sweeps.expansion import Expansion, Run
 from sweeps.folders import Root, refuse_unusable
+from sweeps.sources import source_files, sources_of
 from sweeps.targets import refuse_missing_target
 from training.data.generate import made_with
 from training.data.patterns import existing_shards, expand_shards
 
-UNSET = "???"
+UNSET = ("", "???")
 
 
 def refuse_impossible(root: Root, expansion: Expansion, cluster: ClusterConfig) -> None:
@@ -45,6 +46,10 @@ def _refuse_unknown_names(configs: Iterable[RunConfig]) -> None:
     for config in configs:
         refuse_unsafe(config.model.name, "model.name")
         refuse_unsafe(config.data.name, "data.name")
+        for source in sources_of(config.data):
+            refuse_unsafe(source.name, "data.sources.name")
+            if source.subset is not None:
+                refuse_unsafe(source.subset.name, "data.subset.name")
         if config.model.config is None:
             models.add(config.model.name)
         targets[config.procedure._target_] = "procedure"
@@ -67,32 +72,40 @@ def _refuse_unknown_model(name: str) -> None:
 
 
 def _first_of_each_data(runs: Iterable[Run]) -> list[Run]:
-    return list({run.config.data.shards: run for run in reversed(list(runs))}.values())
+    first: dict[tuple[SourceConfig, ...], Run] = {}
+    for run in runs:
+        first.setdefault(sources_of(run.config.data), run)
+    return list(first.values())
 
 
 def _refuse_bad_pattern(root: Root, run: Run) -> None:
-    shards = run.config.data.shards
-    paths = [Path(name) for name in expand_shards(root.absolute(shards))]
-    if shards == UNSET:
-        return
-    if not paths or any(path.suffix != ".tar" for path in paths):
-        raise UsageError(f"data.shards={shards}: write tar files, like /data/{{00000..00099}}.tar")
-    if run.config.data.generator is not None and paths[0].parent in (root.path, *root.path.parents):
-        raise UsageError(f"data.shards={shards}: generated shards need a folder of their own")
+    for source in sources_of(run.config.data):
+        shards = source.shards
+        paths = [Path(name) for name in expand_shards(root.absolute(shards))]
+        if shards in UNSET:
+            continue
+        if not paths or any(path.suffix != ".tar" for path in paths):
+            raise UsageError(f"data.shards={shards}: write tar files, like /data/{{00000..00099}}.tar")
+        is_ours = paths[0].parent in (root.path, *root.path.parents)
+        if run.config.data.generator is not None and is_ours:
+            raise UsageError(f"data.shards={shards}: generated shards need a folder of their own")
 
 
 def _refuse_missing_shards(root: Root, run: Run) -> None:
     data = run.config.data
-    if data.shards == UNSET:
-        raise UsageError(
-            f"data.shards of {data.name} is not set: write it into conf/data/{run.data}.yaml, or pass "
-            f"data={run.data} data.shards='/path/{{00000..00099}}.tar'"
-        )
-    if data.generator is None:
-        try:
-            existing_shards(root.absolute(data.shards))
-        except DataError as error:
-            raise UsageError(f"{data.name}: {error}") from error
+    for source, files in zip(sources_of(data), source_files(data, root), strict=True):
+        if source.shards in UNSET:
+            raise UsageError(
+                f"data.shards of {source.name} is not set: write it into conf/data/{run.data}.yaml, or "
+                f"pass data={run.data} data.shards='/path/{{00000..00099}}.tar'"
+            )
+        if files.uids is not None and not Path(files.uids).is_file():
+            raise UsageError(f"{files.name}: there is no list of uids {files.uids}")
+        if data.generator is None:
+            try:
+                existing_shards(files.shards)
+            except DataError as error:
+                raise UsageError(f"{source.name}: {error}") from error
 
 
 def _refuse_missing_test_sets(root: Root, runs: Iterable[Run]) -> None:

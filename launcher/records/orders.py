@@ -59,7 +59,7 @@ def write_order(given: Submission, index: int, paths: OrderPaths) -> str:
             item=item,
             folder=root.segment(item.key),
             parent_folder=root.segment(parent) if parent else None,
-            index_cache=root.data / f"{item.segment.train.data.name}.index.npz",
+            index_folder=root.data,
             attempt=attempt,
             stop_file=paths.stop,
             verdict_file=paths.verdict,

@@ -15,6 +15,7 @@ from launcher.records.outcome import Outcome
 from sweeps.expansion import Expansion
 from sweeps.items import CheckpointEvals, TrainItem
 from sweeps.layout import items_per_job
+from sweeps.sources import SourceFiles
 from tests.configs import EVAL, expansion_of, run_config
 
 SHARED = ClusterConfig(name="shared", kind=ClusterKind.slurm)
@@ -53,7 +54,7 @@ def work(
         train=[
             TrainItem(
                 segment=segment,
-                shards="/d.tar",
+                sources=(SourceFiles(name="D", shards="/d.tar"),),
                 resources=configs[key].resources,
                 save_every_s=600.0,
             )

@@ -8,6 +8,7 @@ from conf.schema import ResourceConfig
 from sweeps.compose import compose_request
 from sweeps.expansion import Expansion, Segment, expand
 from sweeps.items import TrainItem
+from sweeps.sources import SourceFiles
 from tests.commands import OWN_CONF
 from training.distributed import World
 from training.done import DoneMarker, read_done
@@ -36,13 +37,13 @@ def order_for(
     return TrainOrder(
         item=TrainItem(
             segment=segment,
-            shards=f"{data}/tiny/{{00000..00002}}.tar",
+            sources=(SourceFiles(name="tiny", shards=f"{data}/tiny/{{00000..00002}}.tar"),),
             resources=resources or ResourceConfig(),
             save_every_s=save_every_s,
         ),
         folder=own,
         parent_folder=folder / segment.parent if segment.parent else None,
-        index_cache=data / "tiny.index.npz",
+        index_folder=data,
         attempt=attempt,
         stop_file=own / f"stop-{attempt}",
         verdict_file=own / f"verdict-{attempt}",

@@ -10,7 +10,8 @@ import webdataset
 
 from sweeps.folders import CONF
 from training.data.generate import Generation, generate, made_with
-from training.data.shards import ShardReader, make_index
+from training.data.indexing import index_in_memory
+from training.data.reader import ShardReader
 from training.synthetic import digits, shapes, vocabulary
 
 SHAPES = {
@@ -32,9 +33,9 @@ def made(folder: Path, **changed: Any) -> Path:
 
 
 def captions(folder: Path) -> list[bytes]:
-    reader = ShardReader(make_index(sorted(folder.glob("*.tar"))))
-    sizes = reader._index.sizes.tolist()
-    return [reader.read(shard, n)["txt"] for shard, size in enumerate(sizes) for n in range(size)]
+    index = index_in_memory(sorted(folder.glob("*.tar")))
+    reader = ShardReader(index)
+    return [sample["txt"] for shard in range(index.num_shards) for sample in reader.samples(shard)]
 
 
 @leaky

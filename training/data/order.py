@@ -5,51 +5,23 @@ shards are permuted (or drawn with replacement) and laid end to end; that line i
 lanes, and lane l supplies the l-th part of every global batch. So a rank keeps to a few shards, and
 yet the global batch is the same set in the same order for any number of ranks. Inside a lane, windows
 of shards are interleaved in chunks of consecutive samples, and blocks of the result are permuted:
-reads stay nearly sequential, batches are mixed. Reading the samples is left to `training.data.shards`.
-
-All random choices are Philox counters (Salmon et al., SC 2011), keyed by the seed and by their use.
+reads stay nearly sequential, batches are mixed. Of several sources each has its own passes and lanes,
+and `training.data.mixture` says whose turn it is. Reading is left to `training.data.reader`.
 """
 
 import functools
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.schema import OrderConfig
 from sweeps.errors import DataError
-
-Ints = NDArray[np.int64]
+from training.data.mixture import Mixture
+from training.data.streams import Ints, Use, random_stream
 
 MOST_LANES = 64
-UNIFORMS_PER_SAMPLE = 16
-
-
-class _Use(IntEnum):
-    """What a random stream is for; streams of different uses are independent."""
-
-    SHARDS = 1
-    CHUNKS = 2
-    BLOCKS = 3
-    AUGMENTATION = 4
-
-
-def random_stream(seed: int, use: int, *where: int) -> np.random.Generator:
-    """Return the random stream of one seed, use and place; equal arguments, equal stream."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, use, *where])))
-
-
-def augmentation_uniforms(seed: int, first: int, count: int) -> NDArray[np.float64]:
-    """Return uniform numbers in [0, 1) for `count` positions from `first`, shape (count, 16).
-
-    Those of a position depend on the seed and the position only, not on who asks for what else.
-    """
-    philox = np.random.Philox(np.random.SeedSequence([seed, _Use.AUGMENTATION]))
-    numbers_per_block = 4
-    philox.advance(first * UNIFORMS_PER_SAMPLE // numbers_per_block)
-    return np.random.Generator(philox).random((count, UNIFORMS_PER_SAMPLE))
 
 
 def num_lanes_of(config: OrderConfig, global_batch_size: int) -> int:
@@ -67,28 +39,45 @@ class _Window:
     samples: Ints
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where samples lie: source, shard of the source, sample of the shard; shape (positions,) each."""
+
+    sources: Ints
+    shards: Ints
+    samples: Ints
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        """Yield the place of each position."""
+        columns = (self.sources, self.shards, self.samples)
+        return zip(*(column.tolist() for column in columns), strict=True)
+
+
 class SampleOrder:
     """Answers which sample stands at a position.
 
     Args:
-        sizes: number of samples of each shard, shape (shards,).
+        sizes: for each source the number of samples of each of its shards, shape (shards,).
+        weights: of the sources.
         global_batch_size: samples of one step over all ranks.
         seed: the run's seed.
         config: lanes, windows, chunks and blocks.
         resampled: draw the shards of a pass with replacement.
+
+    Raises:
+        DataError: the lanes do not fit to the batch or the data.
     """
 
     def __init__(
         self,
-        sizes: Ints,
+        sizes: Sequence[Ints],
+        weights: Sequence[float],
         *,
         global_batch_size: int,
         seed: int,
         config: OrderConfig,
         resampled: bool,
     ) -> None:
-        self._sizes = np.asarray(sizes, dtype=np.int64)
-        self._seed, self._config, self._resampled = seed, config, resampled
         self._num_lanes = num_lanes_of(config, global_batch_size)
         if global_batch_size % self._num_lanes:
             raise DataError(
@@ -97,23 +86,79 @@ class SampleOrder:
             )
         self._rows_per_lane = global_batch_size // self._num_lanes
         self._global_batch_size = global_batch_size
-        self.samples_per_lane = int(self._sizes.sum()) // self._num_lanes
-        if not self.samples_per_lane:
-            raise DataError(f"{int(self._sizes.sum())} samples are too few for {self._num_lanes} lanes")
-        self._line = functools.lru_cache(maxsize=2)(self._make_line)
-        self._pieces = functools.lru_cache(maxsize=2 * self._num_lanes)(self._make_pieces)
-        self._window = functools.lru_cache(maxsize=4 * self._num_lanes)(self._make_window)
+        self._mixture = Mixture(weights, seed=seed, num_lanes=self._num_lanes)
+        self._sources = [
+            SourceOrder(
+                of_source, seed, number, config=config, num_lanes=self._num_lanes, resampled=resampled
+            )
+            for number, of_source in enumerate(sizes)
+        ]
 
-    def locate(self, positions: Ints) -> tuple[Ints, Ints]:
-        """Return (shard, sample inside the shard) of each position, both of shape (positions,)."""
+    def locate(self, positions: Ints) -> Places:
+        """Return the places of the samples at some positions."""
         step, row = np.divmod(positions, self._global_batch_size)
         lane, row_in_lane = np.divmod(row, self._rows_per_lane)
-        passes, offset = np.divmod(step * self._rows_per_lane + row_in_lane, self.samples_per_lane)
-        shards, samples = np.empty_like(positions), np.empty_like(positions)
-        for one_pass, one_lane in set(zip(passes.tolist(), lane.tolist(), strict=True)):
-            here = np.flatnonzero((passes == one_pass) & (lane == one_lane))
-            shards[here], samples[here] = self._locate(one_pass, one_lane, offset[here])
+        offsets = step * self._rows_per_lane + row_in_lane
+        places = Places(*(np.empty_like(positions) for _ in range(3)))
+        for one_lane in np.unique(lane).tolist():
+            here = np.flatnonzero(lane == one_lane)
+            self._locate(one_lane, offsets[here], here, places)
+        return places
+
+    def _locate(self, lane: int, offsets: Ints, where: Ints, places: Places) -> None:
+        """Write the places of offsets of a lane to `where` in `places`."""
+        sources, own = self._mixture.locate(lane, offsets)
+        places.sources[where] = sources
+        for source in np.unique(sources).tolist():
+            here = sources == source
+            found = self._sources[source].locate(lane, own[here])
+            places.shards[where[here]], places.samples[where[here]] = found
+
+
+class SourceOrder:
+    """Answers which sample of one source stands at an offset of one of its lanes.
+
+    Args:
+        sizes: number of samples of each shard, shape (shards,).
+        seed: the run's seed.
+        number: of the source, so that no two sources are shuffled alike.
+        config: windows, chunks and blocks.
+        num_lanes: lanes in which a pass is cut.
+        resampled: draw the shards of a pass with replacement.
+    """
+
+    def __init__(
+        self,
+        sizes: Ints,
+        seed: int,
+        number: int,
+        *,
+        config: OrderConfig,
+        num_lanes: int,
+        resampled: bool,
+    ) -> None:
+        self._sizes = np.asarray(sizes, dtype=np.int64)
+        self._seed, self._config, self._resampled = seed, config, resampled
+        self._where = (number,) if number else ()
+        self._total = int(self._sizes.sum())
+        self._samples_per_lane = self._total // num_lanes
+        if not self._samples_per_lane:
+            raise DataError(f"{self._total} samples are too few for {num_lanes} lanes")
+        self._line = functools.lru_cache(maxsize=2)(self._make_line)
+        self._pieces = functools.lru_cache(maxsize=2 * num_lanes)(self._make_pieces)
+        self._window = functools.lru_cache(maxsize=4 * num_lanes)(self._make_window)
+
+    def locate(self, lane: int, offsets: Ints) -> tuple[Ints, Ints]:
+        """Return (shard, sample inside the shard) of offsets of a lane, both of shape (offsets,)."""
+        passes, inside = np.divmod(offsets, self._samples_per_lane)
+        shards, samples = np.empty_like(offsets), np.empty_like(offsets)
+        for one_pass in np.unique(passes).tolist():
+            here = passes == one_pass
+            shards[here], samples[here] = self._locate(one_pass, lane, inside[here])
         return shards, samples
+
+    def _stream(self, use: Use, *where: int) -> np.random.Generator:
+        return random_stream(self._seed, use, *where, *self._where)
 
     def _locate(self, one_pass: int, lane: int, offsets: Ints) -> tuple[Ints, Ints]:
         starts = self._pieces(one_pass, lane)[3]
@@ -128,23 +173,27 @@ class SampleOrder:
 
     def _make_line(self, one_pass: int) -> tuple[Ints, Ints]:
         """Return the shards of a pass in order, and where each one starts on the line."""
-        stream = random_stream(self._seed, _Use.SHARDS, one_pass)
+        stream = self._stream(Use.SHARDS, one_pass)
         shards = self._drawn(stream) if self._resampled else stream.permutation(len(self._sizes))
         ends = np.cumsum(self._sizes[shards])
         return shards, ends - self._sizes[shards]
 
     def _drawn(self, stream: np.random.Generator) -> Ints:
         """Draw shards with replacement until they cover as many samples as the data has."""
-        total, drawn = int(self._sizes.sum()), np.empty(0, dtype=np.int64)
-        while self._sizes[drawn].sum() < total:
+        drawn = np.empty(0, dtype=np.int64)
+        while self._sizes[drawn].sum() < self._total:
             more = stream.integers(len(self._sizes), size=len(self._sizes))
             drawn = np.concatenate([drawn, more])
         return drawn
 
     def _make_pieces(self, one_pass: int, lane: int) -> tuple[Ints, Ints, Ints, Ints]:
         """Return the pieces of shards in a lane (shard, first sample, length) and window starts."""
-        shards, starts = self._line(one_pass)
-        low, high = lane * self.samples_per_lane, (lane + 1) * self.samples_per_lane
+        line, line_starts = self._line(one_pass)
+        low, high = lane * self._samples_per_lane, (lane + 1) * self._samples_per_lane
+        near = slice(
+            np.searchsorted(line_starts, low, side="right") - 1, np.searchsorted(line_starts, high)
+        )
+        shards, starts = line[near], line_starts[near]
         first = np.maximum(low - starts, 0)
         lengths = np.minimum(high - starts, self._sizes[shards]) - first
         here = np.flatnonzero(lengths > 0)
@@ -158,12 +207,12 @@ class SampleOrder:
         piece, sample = _interleave(
             lengths[here],
             self._config.chunk_samples,
-            random_stream(self._seed, _Use.CHUNKS, one_pass, lane, index),
+            self._stream(Use.CHUNKS, one_pass, lane, index),
         )
         mixed = _permute_blocks(
             len(piece),
             self._config.block_samples,
-            random_stream(self._seed, _Use.BLOCKS, one_pass, lane, index),
+            self._stream(Use.BLOCKS, one_pass, lane, index),
         )
         piece, sample = piece[mixed], sample[mixed]
         return _Window(shards[here][piece], first[here][piece] + sample)

@@ -14,7 +14,8 @@ from PIL import Image
 from torch import from_numpy
 
 from tests.training.data.bicubic import resized
-from training.data.images import crop_box, decode, eval_pixels, resize, train_pixels
+from training.data.decode import decode
+from training.data.images import crop_box, eval_pixels, resize, train_pixels
 from training.data.normalize import MEAN, STD, Normalizer
 
 

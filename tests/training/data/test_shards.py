@@ -1,26 +1,17 @@
-"""Tar shards: names, index and reading, against Python's own tarfile."""
+"""Tar shards: names, samples and reading, against tarfile and webdataset."""
 
-import io
 import tarfile
+import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 import webdataset
 
 from sweeps.errors import DataError
+from tests.training.data.shards import write_shard
+from training.data.indexing import index_in_memory
 from training.data.patterns import existing_shards, expand_shards
-from training.data.shards import ShardReader, make_index, open_index
-
-
-def write_shard(path: Path, members: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> Path:
-    with tarfile.open(path, "w", format=form) as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return path
-
+from training.data.reader import ShardReader
 
 MEMBERS = {
     "d/0.jpg": b"x" * 700,
@@ -54,54 +45,103 @@ def test_missing_shards_are_counted_and_the_first_is_named(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_samples_are_consecutive_members_of_one_base_name(tmp_path: Path, form: int) -> None:
-    index = make_index([write_shard(tmp_path / "0.tar", MEMBERS, form)])
+def test_samples_are_consecutive_members_of_one_key(tmp_path: Path, form: int) -> None:
+    index = index_in_memory([write_shard(tmp_path / "0.tar", MEMBERS, form)])
     reader = ShardReader(index)
     assert index.sizes.tolist() == [3]
     assert reader.read(0, 0) == {"jpg": b"x" * 700, "txt": b"zero"}
     assert reader.read(0, 1) == {"txt": b"one", "seg.png": b""}
     assert reader.read(0, 2) == {"txt": b"other folder"}
+    assert reader.key(0, 2) == "e/1"
 
 
-def test_the_index_takes_eight_bytes_a_sample_and_is_kept(tmp_path: Path) -> None:
-    paths = [write_shard(tmp_path / f"{n}.tar", MEMBERS) for n in range(2)]
-    first = open_index(paths, tmp_path / "cache" / "d.npz")
-    again = open_index(paths, tmp_path / "cache" / "d.npz")
-    assert first.blocks.nbytes == 8 * 6
-    assert np.array_equal(first.blocks, again.blocks)
-    assert again.starts.tolist() == [0, 3, 6]
+LONG = "a" * 90 + "/" + "b" * 60 + "/" + "c" * 120
 
 
-def test_a_kept_index_of_other_files_is_made_anew(tmp_path: Path) -> None:
-    path = write_shard(tmp_path / "0.tar", MEMBERS)
-    open_index([path], tmp_path / "d.npz")
-    write_shard(path, {"0.txt": b"new", "1.txt": b"new", "2.txt": b"", "3.txt": b"", "4.txt": b""})
-    assert open_index([path], tmp_path / "d.npz").sizes.tolist() == [5]
+@pytest.mark.parametrize(
+    ("form", "key"),
+    [
+        (tarfile.USTAR_FORMAT, "a" * 90 + "/" + "b" * 60),
+        (tarfile.GNU_FORMAT, LONG),
+        (tarfile.PAX_FORMAT, LONG),
+        (tarfile.PAX_FORMAT, "Bücher/数"),
+        (tarfile.GNU_FORMAT, "Bücher/数"),
+    ],
+)
+def test_long_and_foreign_names(tmp_path: Path, form: int, key: str) -> None:
+    members = {f"{key}.jpg": b"1", f"{key}.txt": b"2", f"{key}x.jpg": b"3", f"{key}x.txt": b"4"}
+    reader = ShardReader(index := index_in_memory([write_shard(tmp_path / "0.tar", members, form)]))
+    assert index.sizes.tolist() == [2]
+    assert list(reader.samples(0)) == [{"jpg": b"1", "txt": b"2"}, {"jpg": b"3", "txt": b"4"}]
+    assert [reader.key(0, n) for n in (0, 1)] == [key, f"{key}x"]
 
 
-def test_a_truncated_shard_is_found_when_it_is_indexed(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_samples_are_those_that_webdataset_reads(tmp_path: Path) -> None:
+    members = {"no_extension": b"0", "a.JPG": b"1", ".hidden": b"2", "a.txt": b"3", "b/c.d.e": b"4"}
+    path = write_shard(tmp_path / "0.tar", members)
+    theirs = list(webdataset.WebDataset(str(path), shardshuffle=False))
+    ours = list(ShardReader(index_in_memory([path])).samples(0))
+    assert ours == [{k: v for k, v in sample.items() if not k.startswith("__")} for sample in theirs]
+
+
+def cut(path: Path, length: int) -> None:
+    path.write_bytes(path.read_bytes()[:length])
+
+
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [
+        (2048, "0.tar is truncated: 0.txt ends behind"),
+        (3584, "0.tar is truncated: it has 3584 bytes and no end mark"),
+        (100, "0.tar is truncated: it has 100 bytes"),
+    ],
+)
+def test_a_truncated_shard_is_named(tmp_path: Path, length: int, message: str) -> None:
     path = write_shard(tmp_path / "0.tar", {"0.txt": b"x" * 3000})
-    path.write_bytes(path.read_bytes()[:2048])
-    with pytest.raises(DataError, match=r"0.tar is truncated: 0.txt ends behind"):
-        make_index([path])
+    cut(path, length)
+    with pytest.raises(DataError, match=message):
+        index_in_memory([path])
 
 
-def test_a_shard_that_shrank_afterwards_is_found_when_it_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"x" * 2048, "is no tar file, or damaged: there is no tar header at byte 0"),
+        (bytes(1024), "holds no"),
+    ],
+)
+def test_what_is_no_shard_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "0.tar"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        index_in_memory([path])
+
+
+def test_a_shard_that_shrank_is_read_again_and_then_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = write_shard(tmp_path / "0.tar", {"0.txt": b"x" * 3000})
-    reader = ShardReader(make_index([path]))
-    path.write_bytes(path.read_bytes()[:2048])
-    with pytest.raises(DataError, match="shorter than when it was indexed"):
+    reader = ShardReader(index_in_memory([path]), retry_after_s=(0.0, 0.0))
+    cut(path, 2048)
+    with pytest.raises(DataError, match="0.tar cannot be read: it is shorter than when it was indexed"):
         reader.read(0, 0)
+    assert caplog.text.count("reading again in 0 s") == 2
 
 
-def test_an_empty_shard_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no samples"):
-        make_index([write_shard(tmp_path / "0.tar", {})])
+def test_a_read_that_fails_for_a_while_gives_the_same_sample(tmp_path: Path) -> None:
+    path = write_shard(tmp_path / "0.tar", MEMBERS)
+    reader = ShardReader(index_in_memory([path]), retry_after_s=(0.05,) * 200)
+    path.rename(tmp_path / "away")
+    back = threading.Timer(0.2, (tmp_path / "away").rename, [path])
+    back.start()
+    assert reader.read(0, 0)["txt"] == b"zero"
+    back.join()
 
 
 def test_few_files_are_open_at_once(tmp_path: Path) -> None:
     paths = [write_shard(tmp_path / f"{n}.tar", {"0.txt": str(n).encode()}) for n in range(5)]
-    reader = ShardReader(make_index(paths), open_files=2)
+    reader = ShardReader(index_in_memory(paths), open_files=2)
     read = [reader.read(n % 5, 0)["txt"] for n in range(12)]
     assert read == [str(n % 5).encode() for n in range(12)]
     assert len(reader._descriptors) == 2

@@ -1,0 +1,186 @@
+"""The index of shards: one file, made once, resumable, shared."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sweeps.errors import DataError
+from tests.commands import CHECKOUT, wait_for
+from tests.training.data.shards import write_shard
+from training.data.index import HEAD_BYTES, RECORD, SAMPLE_BYTES, open_index
+from training.data.indexing import Origin, make_index, up_to_date
+from training.data.uids import UidList
+
+
+def shards(folder: Path, count: int, samples: int = 3) -> Origin:
+    folder.mkdir(exist_ok=True)
+    for n in range(count):
+        members = {
+            f"{n}-{s}.{kind}": content
+            for s in range(samples + n % 2)
+            for kind, content in (
+                ("txt", f"{n} {s}".encode()),
+                ("json", f'{{"uid": "{1000 * n + s:032x}"}}'.encode()),
+            )
+        }
+        write_shard(folder / f"{n}.tar", members)
+    return Origin(paths=tuple(str(folder / f"{n}.tar") for n in range(count)))
+
+
+def num_walked(file: Path, origin: Origin) -> int:
+    """Bring an index up to date; return how many shards were walked for it."""
+    told: list[int] = []
+    make_index(file, origin, progress=lambda done, total: told.append(done))
+    return len(told)
+
+
+def test_one_file_of_eight_bytes_a_sample_is_made_once(tmp_path: Path) -> None:
+    origin, file = shards(tmp_path, 4, samples=1000), tmp_path / "d.index"
+    assert [num_walked(file, origin) for _ in range(2)] == [4, 0]
+    again = make_index(file, origin)
+    assert again.starts.tolist() == [0, 1000, 2001, 3001, 4002]
+    assert [str(again.path(n)) for n in range(4)] == list(origin.paths)
+    assert again.nbytes == file.stat().st_size < 8 * 4002 + HEAD_BYTES + 4 * 250 + 100
+    assert [p.name for p in tmp_path.glob("*index*")] == ["d.index"]
+
+
+def test_only_a_shard_that_changed_is_walked_again(tmp_path: Path) -> None:
+    origin, file = shards(tmp_path, 3), tmp_path / "d.index"
+    make_index(file, origin)
+    write_shard(tmp_path / "1.tar", {f"{n}.txt": b"" for n in range(7)})
+    assert num_walked(file, origin) == 1
+    more = Origin(paths=(*shards(tmp_path / "more", 1).paths, *origin.paths))
+    assert num_walked(file, more) == 1
+    assert make_index(file, more).sizes.tolist() == [3, 3, 7, 3]
+
+
+def test_a_bad_shard_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
+    origin, file = shards(tmp_path, 4), tmp_path / "d.index"
+    whole = {n: (tmp_path / f"{n}.tar").read_bytes() for n in (1, 2)}
+    for n in (1, 2):
+        (tmp_path / f"{n}.tar").write_bytes(whole[n][:700])
+    with pytest.raises(DataError, match=r"2 of 4 shards are bad: .*1.tar is truncated"):
+        make_index(file, origin)
+    assert open_index(file) is None
+    for n, content in whole.items():
+        (tmp_path / f"{n}.tar").write_bytes(content)
+    assert num_walked(file, origin) == 2
+    assert make_index(file, origin).num_samples == 14
+
+
+def test_a_missing_shard_is_found_before_anything_is_read(tmp_path: Path) -> None:
+    origin, file = shards(tmp_path, 3), tmp_path / "d.index"
+    make_index(file, origin)
+    (tmp_path / "1.tar").unlink()
+    with pytest.raises(DataError, match=r"1 of 3 shards are missing, the first is .*1.tar"):
+        make_index(file, origin)
+
+
+def test_a_shard_that_was_cut_after_indexing_is_found_when_a_run_starts(tmp_path: Path) -> None:
+    origin, file = shards(tmp_path, 3), tmp_path / "d.index"
+    make_index(file, origin)
+    os.truncate(tmp_path / "2.tar", 1024)
+    assert up_to_date(file, origin) is None
+    with pytest.raises(DataError, match=r"2.tar is truncated"):
+        make_index(file, origin)
+
+
+def index_command(origin: Origin, folder: Path, workers: int) -> "subprocess.Popen[bytes]":
+    words = [f"shards={'::'.join(origin.paths)}", "name=d", f"folder={folder}", f"workers={workers}"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "training", "index", *words], cwd=CHECKOUT, stderr=subprocess.PIPE
+    )
+
+
+def test_what_a_killed_process_walked_is_not_walked_again(tmp_path: Path) -> None:
+    origin = shards(tmp_path, 12, samples=20)
+    os.mkfifo(tmp_path / "blocked")  # whoever opens it waits, for ever
+    last = Path(origin.paths[-1])
+    whole = last.rename(tmp_path / "whole")
+    last.symlink_to(tmp_path / "blocked")
+    command = index_command(origin, tmp_path, workers=1)
+    part = tmp_path / "d.index.part.1"
+    walked = HEAD_BYTES + sum(20 * SAMPLE_BYTES + RECORD.size + len(path) for path in origin.paths[:-1])
+    wait_for(lambda: part.exists() and part.stat().st_size >= walked, "eleven shards to be walked")
+    command.send_signal(signal.SIGKILL)
+    command.communicate()
+    last.unlink()
+    whole.rename(last)
+    with part.open("ab") as torn:
+        torn.write(b"torn")
+    assert num_walked(tmp_path / "d.index", origin) == 1
+    assert make_index(tmp_path / "d.index", origin).num_samples == 246
+    assert [p.name for p in tmp_path.glob("*index*")] == ["d.index"]
+
+
+def test_processes_that_start_together_share_the_work(tmp_path: Path) -> None:
+    origin = shards(tmp_path, 8, samples=200)
+    commands = [index_command(origin, tmp_path, workers=n) for n in (1, 2, 1)]
+    assert [command.communicate()[1] is not None and command.returncode for command in commands] == [
+        0
+    ] * 3
+    index = up_to_date(tmp_path / "d.index", origin)
+    assert index is not None
+    alone = make_index(tmp_path / "alone.index", origin)
+    for shard in range(8):
+        assert np.array_equal(index.blocks(shard), alone.blocks(shard))
+    assert not list(tmp_path.glob("*.part.*"))
+
+
+def write_uids(path: Path, uids: list[int]) -> Path:
+    pairs = [(uid >> 64, uid & (1 << 64) - 1) for uid in sorted(uids)]
+    np.save(path, np.array(pairs, dtype="u8,u8"))
+    return path
+
+
+big = st.integers(0, 2**128 - 1) | st.integers(0, 20)
+
+
+@given(st.lists(big), st.lists(big, max_size=30))
+def test_a_list_of_uids_contains_what_stands_in_it(
+    tmp_path_factory: pytest.TempPathFactory, listed: list[int], asked: list[int]
+) -> None:
+    uids = UidList(write_uids(tmp_path_factory.getbasetemp() / "listed.npy", listed))
+    assert uids.contain(asked).tolist() == [uid in listed for uid in asked]
+
+
+def test_a_subset_holds_the_samples_whose_uid_is_listed(tmp_path: Path) -> None:
+    whole, file = shards(tmp_path, 3), tmp_path / "d.some.index"
+    uids = write_uids(tmp_path / "u.npy", [1, 2, 1003, 99, 2**127])
+    some = Origin(paths=whole.paths, uids=uids)
+    index = make_index(file, some)
+    assert index.sizes.tolist() == [2, 1, 0]
+    full = make_index(tmp_path / "d.index", whole)
+    assert index.place(1, 0) == full.place(1, 3)
+    assert num_walked(file, some) == 0
+    write_uids(uids, [2000])
+    assert make_index(file, some).sizes.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "is no .npy file of uids"), (np.arange(3), "holds int64, not uids: u8,u8 pairs")],
+)
+def test_what_is_no_list_of_uids(
+    tmp_path: Path, content: NDArray[np.int64] | None, message: str
+) -> None:
+    if content is not None:
+        np.save(tmp_path / "u.npy", content)
+    some = Origin(paths=shards(tmp_path, 1).paths, uids=tmp_path / "u.npy")
+    with pytest.raises(DataError, match=message):
+        make_index(tmp_path / "d.index", some)
+
+
+def test_samples_without_uid_cannot_be_chosen(tmp_path: Path) -> None:
+    path = write_shard(tmp_path / "0.tar", {"a.txt": b""})
+    some = Origin(paths=(str(path),), uids=write_uids(tmp_path / "u.npy", [1]))
+    with pytest.raises(DataError, match="0.tar, sample a: no json with a uid"):
+        make_index(tmp_path / "d.index", some)

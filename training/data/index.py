@@ -1,0 +1,226 @@
+"""The index of a data set: one memory-mapped file that says where each sample lies.
+
+    head          mark, and who made it from what
+    record        of each shard: lengths, stamp and checksum; its path; 8 bytes a sample
+    …
+    shard table   number of the first sample, offset of the record's samples, size, mtime, end of path
+    paths         one after the other
+    tail          where the table begins; mark
+
+Records come in any order, as shards are walked (`training.data.indexing`), so a file without a tail is
+an index in the making. Whoever opens a finished one reads its tail and table; samples are read where
+they are looked up.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweeps import durable
+from training.data.tar import BLOCK
+
+Blocks = NDArray[np.uint32]
+"""First tar block of each sample and number of its blocks, shape (samples, 2)."""
+
+MARK = b"isogrid index 1\n"
+ALIGNMENT = 8
+RECORD = struct.Struct("<IIqqq")
+"""Checksum of what follows, length of the path, size, mtime_ns, number of samples."""
+TAIL = struct.Struct("<qqq8x16s")
+"""Offset of the table, number of shards, offset of the paths, mark."""
+HEAD_BYTES = 512
+SHARD = np.dtype(
+    [("start", "<i8"), ("samples", "<i8"), ("bytes", "<i8"), ("mtime_ns", "<i8"), ("path_end", "<i8")]
+)
+SAMPLE_BYTES = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stamp:
+    """What a file looks like from outside; if it changes, the file is another one."""
+
+    bytes: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Stamp":
+        """Return the stamp of a file by its status."""
+        return cls(bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """Who makes an index (a process of a host), and with which list of uids, as it looked then."""
+
+    host: str
+    pid: int
+    uids: Stamp | None
+
+    def encode(self) -> bytes:
+        """Return the beginning of an index file."""
+        return (MARK + durable.encode(self)).ljust(HEAD_BYTES)
+
+    @classmethod
+    def decode(cls, content: bytes) -> "Head | None":
+        """Return what the beginning of a file says; None if it is no index's."""
+        mark, plain = content[: len(MARK)], content[len(MARK) : HEAD_BYTES]
+        return durable.decode(plain, cls) if mark == MARK else None
+
+
+@dataclass(frozen=True, slots=True)
+class WalkedShard:
+    """What one shard holds, and how it looked when it was walked."""
+
+    path: str
+    stamp: Stamp
+    blocks: Blocks
+
+
+class ShardIndex:
+    """Where the samples of a data set lie, in the content of an index file.
+
+    `starts`: number of the first sample of each shard, and the total; shape (shards + 1,).
+    `uids`: how the list looked by which its samples were chosen.
+
+    Raises:
+        ValueError: it is no whole index.
+    """
+
+    def __init__(self, content: NDArray[np.uint8]) -> None:
+        tail = content[-TAIL.size :].tobytes()
+        if len(tail) < TAIL.size or tail[-len(MARK) :] != MARK:
+            raise ValueError("it has no tail")
+        table, num_shards, self._paths, _ = TAIL.unpack(tail)
+        self._content = content
+        head = Head.decode(content[:HEAD_BYTES].tobytes())
+        self.uids = head.uids if head else None
+        self._table = content[table : table + (num_shards + 1) * SHARD.itemsize].view(SHARD)
+        self.starts: NDArray[np.int64] = np.ascontiguousarray(self._table["start"])
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Number of samples of each shard, shape (shards,)."""
+        return np.diff(self.starts)
+
+    @property
+    def num_shards(self) -> int:
+        """Number of shards."""
+        return len(self._table) - 1
+
+    @property
+    def num_samples(self) -> int:
+        """Number of samples of all shards."""
+        return int(self.starts[-1])
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the file."""
+        return self._content.nbytes
+
+    def path(self, shard: int) -> Path:
+        """Return the file of one shard."""
+        begin = int(self._table["path_end"][shard - 1]) if shard else 0
+        return Path(self._text(begin, int(self._table["path_end"][shard])))
+
+    def place(self, shard: int, sample: int) -> tuple[int, int]:
+        """Return (first byte, number of bytes) of a sample in its shard."""
+        first, count = self.blocks(shard)[sample].tolist()
+        return first * BLOCK, count * BLOCK
+
+    def blocks(self, shard: int) -> Blocks:
+        """Return the blocks of all samples of a shard."""
+        offset, count = self._table["samples"][shard], self.starts[shard + 1] - self.starts[shard]
+        raw = self._content[offset : offset + count * SAMPLE_BYTES]
+        return raw.view("<u4").reshape(-1, 2)
+
+    def holds(self, paths: Sequence[str]) -> bool:
+        """Return whether it is the index of exactly these files, in this order."""
+        if len(paths) != self.num_shards:
+            return False
+        end = int(self._table["path_end"][self.num_shards - 1])
+        return self._text(0, end) == "".join(paths) and np.array_equal(
+            self._table["path_end"][:-1], np.cumsum([len(os.fsencode(p)) for p in paths])
+        )
+
+    def changed(self, stamps: Sequence[Stamp]) -> NDArray[np.int64]:
+        """Return the numbers of the shards that do not look as they did, given how they look now."""
+        now = np.array([(s.bytes, s.mtime_ns) for s in stamps], dtype=np.int64).reshape(-1, 2)
+        was = self._table[:-1]
+        return np.flatnonzero((was["bytes"] != now[:, 0]) | (was["mtime_ns"] != now[:, 1]))
+
+    def walked(self) -> Iterator[WalkedShard]:
+        """Yield all shards as they were walked."""
+        for shard in range(self.num_shards):
+            row = self._table[shard]
+            stamp = Stamp(bytes=int(row["bytes"]), mtime_ns=int(row["mtime_ns"]))
+            yield WalkedShard(str(self.path(shard)), stamp, self.blocks(shard))
+
+    def _text(self, begin: int, end: int) -> str:
+        return os.fsdecode(self._content[self._paths + begin : self._paths + end].tobytes())
+
+
+def open_index(path: Path) -> ShardIndex | None:
+    """Return the index in a file, of which only the table is read; None if there is no whole one."""
+    try:
+        return ShardIndex(np.memmap(path, dtype=np.uint8, mode="r"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+class IndexWriter:
+    """Writes an index into a file: records one by one, at last the table.
+
+    The file has its head, and stands behind it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._places: dict[str, tuple[int, int, Stamp]] = {}
+
+    def add(self, shard: WalkedShard) -> None:
+        """Append what a shard holds."""
+        path, blocks = os.fsencode(shard.path), shard.blocks.astype("<u4").tobytes()
+        path += b"\0" * (-(RECORD.size + len(path)) % ALIGNMENT)
+        sizes = (len(path), shard.stamp.bytes, shard.stamp.mtime_ns, len(shard.blocks))
+        checksum = zlib.crc32(blocks, zlib.crc32(path, zlib.crc32(RECORD.pack(0, *sizes))))
+        self._file.write(RECORD.pack(checksum, *sizes) + path + blocks)
+        self._places[shard.path] = (self._file.tell() - len(blocks), len(shard.blocks), shard.stamp)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._places
+
+    def finish(self, paths: Sequence[str]) -> None:
+        """Append the table of `paths`, all of which were added, and the tail."""
+        rows, start, path_end = [], 0, 0
+        for path in paths:
+            offset, num_samples, stamp = self._places[path]
+            path_end += len(os.fsencode(path))
+            rows.append((start, offset, stamp.bytes, stamp.mtime_ns, path_end))
+            start += num_samples
+        table = np.array([*rows, (start, 0, 0, 0, 0)], dtype=SHARD)
+        begin = self._file.tell()
+        self._file.write(table.tobytes())
+        begin_of_paths = self._file.tell()
+        self._file.write(os.fsencode("".join(paths)))
+        self._file.write(TAIL.pack(begin, len(paths), begin_of_paths, MARK))
+
+
+def unfinished_records(file: BinaryIO) -> Iterator[WalkedShard]:
+    """Yield the whole records of an index in the making, from behind its head to where it was torn."""
+    while len(head := file.read(RECORD.size)) == RECORD.size:
+        checksum, path_length, size, mtime_ns, num_samples = RECORD.unpack(head)
+        if not 0 <= num_samples <= os.fstat(file.fileno()).st_size:
+            return
+        content = file.read(path_length + num_samples * SAMPLE_BYTES)
+        if zlib.crc32(content, zlib.crc32(RECORD.pack(0, *RECORD.unpack(head)[1:]))) != checksum:
+            return
+        blocks = np.frombuffer(content, dtype="<u4", offset=path_length).reshape(-1, 2)
+        path = os.fsdecode(content[:path_length].rstrip(b"\0"))
+        yield WalkedShard(path, Stamp(bytes=size, mtime_ns=mtime_ns), blocks)

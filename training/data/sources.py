@@ -1,0 +1,69 @@
+"""The indexes of a run's data: looked at before training starts, made where they are missing."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweeps.errors import DataError
+from sweeps.folders import CHECKOUT
+from sweeps.sources import SourceFiles
+from training.data.index import ShardIndex, open_index
+from training.data.indexing import Origin, make_index, up_to_date
+from training.data.patterns import expand_shards
+
+FEW_SHARDS = 64
+"""So many are walked sooner than processes are started for it."""
+
+
+def index_file(source: SourceFiles, folder: Path) -> Path:
+    """Return the file of a source's index."""
+    return folder / f"{source.name}.index"
+
+
+def origin_of(source: SourceFiles) -> Origin:
+    """Return what a source's index is made of.
+
+    Raises:
+        DataError: the pattern names no shards.
+    """
+    paths = tuple(expand_shards(source.shards))
+    if not paths:
+        raise DataError(f"{source.shards} names no file; ranges count upwards: {{000..099}}")
+    return Origin(paths=paths, uids=Path(source.uids) if source.uids else None)
+
+
+def ready(sources: Sequence[SourceFiles], folder: Path) -> None:
+    """Look at every shard, and bring the sources' indexes in `folder` up to date.
+
+    Raises:
+        DataError: a shard is missing, truncated or holds nothing.
+    """
+    for source in sources:
+        file, origin = index_file(source, folder), origin_of(source)
+        if len(origin.paths) > FEW_SHARDS and up_to_date(file, origin) is None:
+            _index_in_processes(source, folder)
+        make_index(file, origin)
+
+
+def opened(sources: Sequence[SourceFiles], folder: Path) -> tuple[ShardIndex, ...]:
+    """Return the indexes of sources that are `ready`.
+
+    Raises:
+        DataError: one is not.
+    """
+    return tuple(_opened(index_file(source, folder)) for source in sources)
+
+
+def _opened(file: Path) -> ShardIndex:
+    index = open_index(file)
+    if index is None:
+        raise DataError(f"{file} is no index of shards; python -m training index makes it")
+    return index
+
+
+def _index_in_processes(source: SourceFiles, folder: Path) -> None:
+    """Let the command make an index; what it cannot do is left undone, and said there."""
+    words = [f"shards={source.shards}", f"name={source.name}", f"folder={folder}"]
+    words += [f"uids={source.uids}"] if source.uids else []
+    subprocess.run([sys.executable, "-m", "training", "index", *words], cwd=CHECKOUT, check=False)
