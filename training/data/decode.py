@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 Pixels = NDArray[np.uint8]
 """RGB, shape (height, width, 3)."""
@@ -48,5 +48,7 @@ def _decode_by_pillow(content: bytes) -> Pixels:
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.array(image.convert("RGB"))
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{len(content)} bytes are no image in a known format") from error
     except PILLOW_ERRORS as error:
         raise ValueError(f"{len(content)} bytes cannot be decoded as an image: {error}") from error

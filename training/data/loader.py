@@ -20,6 +20,7 @@ from training.data.index import ShardIndex
 from training.data.order import SampleOrder
 from training.data.samples import SampleSource
 from training.data.streams import augmentation_uniforms
+from training.data.tally import Tally
 from training.distributed import World
 from training.model import Tokenizer
 
@@ -72,6 +73,11 @@ class StepDataset(Dataset["Batch | DataError"]):
             resampled=train.data.resampled,
         )
 
+    @property
+    def max_bad_fraction(self) -> float:
+        """Share of broken samples that is too much."""
+        return self._train.data.max_bad_fraction
+
     def __getitem__(self, step: int) -> "Batch | DataError":
         """Return the batch of a step, counted since the run began."""
         try:
@@ -120,9 +126,11 @@ def batches(
         # Forked workers have torch, the tokenizer and the mapped index already.
         multiprocessing_context="fork" if num_workers else None,
     )
+    tally = Tally(dataset.max_bad_fraction)
     for batch in loader:
         if isinstance(batch, DataError):
             raise batch
+        tally.note(len(batch.images), batch.broken)
         yield batch
 
 

@@ -75,7 +75,7 @@ def test_decoding_gives_the_pixels_that_pillow_gives(content: bytes) -> None:
     "content", [b"", b"no image", *(encoded(picture(9, 9), form)[:60] for form in ("JPEG", "PNG"))]
 )
 def test_what_is_no_image_raises(content: bytes) -> None:
-    with pytest.raises(ValueError, match="cannot be decoded as an image"):
+    with pytest.raises(ValueError, match="bytes (are no image|cannot be decoded)"):
         decode(content)
 
 
