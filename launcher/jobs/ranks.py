@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from conf.schema import ClusterConfig, ClusterKind, ResourceConfig
 from launcher.machines.slurm_client import hosts
@@ -26,10 +27,20 @@ STEP_GRACE_S = 60.0
 
 
 class Ranks:
-    """The running processes of an attempt. Several on this machine, or one srun."""
+    """The running processes of an attempt. Several on this machine, or one srun.
+
+    As a context, it leaves none of them behind.
+    """
 
     def __init__(self, processes: Sequence[subprocess.Popen[bytes]], *, is_step: bool = False) -> None:
         self._processes, self._is_step = list(processes), is_step
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if any(process.poll() is None for process in self._processes):
+            self.kill()
 
     def exit_codes(self) -> list[int] | None:
         """Return the codes of the processes that ended by themselves once the attempt is over.

@@ -62,12 +62,9 @@ class Watch:
 
     def _start_and_watch(self, crew: Crew) -> Ending:
         timeout_s = self._submission.policy.client_timeout_s
-        ranks = start(crew, self._submission.cluster, timeout_s=timeout_s)
         try:
-            return self._watch(ranks)
-        except BaseException:
-            ranks.kill()
-            raise
+            with start(crew, self._submission.cluster, timeout_s=timeout_s) as ranks:
+                return self._watch(ranks)
         finally:
             self._paths.stop.unlink(missing_ok=True)
             forget_verdicts(self._paths.verdict)
