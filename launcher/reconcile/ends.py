@@ -38,7 +38,7 @@ def ends_of(
     items = [given.items[index] for index in chosen]
     return {
         "outcomes": tuple(outcome.value if outcome else "" for outcome, _ in ends),
-        "reasons": tuple(reason[-REASON_LENGTH:] if given.score else "" for _, reason in ends),
+        "reasons": tuple(reason[-REASON_LENGTH:] for _, reason in ends),
         "hours": tuple(lease.charged_by(name, held) for held in leases),
         "rates": {item.key: rate for item in items if (rate := _rate(item, given, root))},
     }

@@ -5,6 +5,7 @@
 | the queue could not be asked                                 | nothing     |
 | cancelled by the user, and alive                             | Cancel      |
 | done; held; cancelled; alive or perhaps; its parent not done | nothing     |
+| its last jobs ended before an attempt of it began            | nothing: held |
 | a training that would exceed the budget                      | nothing     |
 | a scoring on its own, and the budget is used up              | nothing     |
 | else, where there is room                                    | Submit      |
@@ -78,7 +79,7 @@ def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: i
         observed.queue,
         lambda key: key in observed.segments and observed.segments[key].is_done,
     )
-    states = segment_states(work.segments, observed, policy.fruitless_attempts, cancelled, over)
+    states = segment_states(work.segments, observed, policy.fruitless_attempts, told, over)
     ready = _Ready(work, observed, policy, over, cancelled, states)
     submissions = _that_fit(_submissions(ready, max_array_size), observed.room, work.cluster)
     return [*settled, *(Cancel(unwanted=job) for job in unwanted), *submissions]

@@ -1,15 +1,21 @@
 """States, derived from evidence and never stored: of work items, of checkpoints' scores, of runs."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import zip_longest
 
 from launcher.machines.queue import Job
-from launcher.reconcile.observe import Observed, SegmentEvidence
+from launcher.reconcile.departed import (
+    Departed,
+    departed_jobs,
+    said_by_scheduler,
+    why_never_begun,
+)
+from launcher.reconcile.observe import Observed
 from launcher.reconcile.told import Told
 from launcher.records.budget import why_held
 from launcher.records.claims import num_failures
+from launcher.records.lease import Attempt
 from launcher.records.ledger import NEVER, History, Resumed, SubmissionRecord, SubmissionState
 from launcher.records.outcome import ON_REQUEST, Outcome
 from sweeps.expansion import Run, Segment
@@ -105,19 +111,6 @@ def _alive(
                 yield record, index, Liveness.unknown
 
 
-def hold_reason(evidence: SegmentEvidence, most_fruitless: int, resumed: Resumed = NEVER) -> str | None:
-    """Return why no further attempt is made of a segment, or None if one may be.
-
-    Args:
-        evidence: what its folder tells.
-        most_fruitless: attempts without new samples that are made.
-        resumed: attempts before the user asked to try again do not count.
-    """
-    if evidence.lease is None:
-        return None
-    return why_held(evidence.lease, most_fruitless, resumed.attempt)
-
-
 def score_failures(observed: Observed) -> dict[str, int]:
     """Return how often scoring each checkpoint failed since it was resumed.
 
@@ -139,8 +132,8 @@ def _crashed_scorers(history: History) -> Iterator[tuple[str, float]]:
         is_over = record.state is SubmissionState.over and record.was_accepted
         if not (record.checkpoints and is_over):
             continue
-        for checkpoints, outcome in zip_longest(record.checkpoints, record.outcomes, fillvalue=""):
-            if outcome not in TOLD_BY_CLAIMS:
+        for index, checkpoints in enumerate(record.checkpoints):
+            if record.outcomes.get(index) not in TOLD_BY_CLAIMS:
                 yield from ((checkpoint, record.since) for checkpoint in checkpoints)
 
 
@@ -149,16 +142,11 @@ def unscored(wanted: Iterable[CheckpointEvals], observed: Observed) -> list[Chec
     return [task for task in wanted if not pairs_of([task]) <= observed.scored]
 
 
-def cancelled_keys(observed: Observed) -> set[str]:
-    """Return the segments and checkpoints that the user does not want, until they resume them."""
-    return observed.history.cancelled | Told(observed).cancelled
-
-
 def segment_states(
     segments: Mapping[str, Segment],
     observed: Observed,
     most_fruitless: int,
-    cancelled: Container[str],
+    told: Told,
     over: Container[str] = (),
 ) -> dict[str, tuple[State, str]]:
     """Return state and reason of each segment.
@@ -167,18 +155,17 @@ def segment_states(
         segments: by key.
         observed: what is.
         most_fruitless: attempts without new samples that are made of one.
-        cancelled: `cancelled_keys` of what is observed.
+        told: what the scheduler tells of `observed`.
         over: as in `live_items`.
     """
-    live, history = live_items(observed, over), observed.history
-    return {
-        key: (State.cancelled, "")
-        if key in cancelled and key not in live and not observed.segments[key].is_done
-        else _segment_state(
-            observed.segments[key], live.get(key), most_fruitless, history.resumed.get(key, NEVER)
-        )
-        for key in segments
-    }
+    known = _KnownOfSegments(
+        observed=observed,
+        live=live_items(observed, over),
+        cancelled=observed.history.cancelled | told.cancelled,
+        departed=departed_jobs(observed, told),
+        most_fruitless=most_fruitless,
+    )
+    return {key: known.state_of(key) for key in segments}
 
 
 def run_statuses(
@@ -200,17 +187,64 @@ def run_statuses(
     missing: dict[str, list[str]] = {}
     for task in unscored(wanted, observed):
         missing.setdefault(task.segment, []).append(task.checkpoint)
-    cancelled = cancelled_keys(observed)
+    told = Told(observed)
     known = _Known(
         segments=segments,
         observed=observed,
-        states=segment_states(segments, observed, most_fruitless, cancelled),
+        states=segment_states(segments, observed, most_fruitless, told),
         missing=missing,
         failures=score_failures(observed),
-        cancelled=cancelled,
+        cancelled=observed.history.cancelled | told.cancelled,
         most_fruitless=most_fruitless,
     )
     return [known.status_of(run) for run in runs]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _KnownOfSegments:
+    """What the states of segments follow from."""
+
+    observed: Observed
+    live: Mapping[str, Liveness]
+    cancelled: Container[str]
+    departed: Mapping[str, Sequence[Departed]]
+    most_fruitless: int
+
+    def state_of(self, key: str) -> tuple[State, str]:
+        """Return state and reason of a segment.
+
+        An item that shares its job may have ended while the job goes on.
+        """
+        if self.observed.segments[key].is_done:
+            return State.done, ""
+        liveness, attempt = self.live.get(key), self._attempt(key)
+        is_through = liveness is None or (attempt is not None and attempt.outcome is not None)
+        is_cancelled = key in self.cancelled or (attempt is not None and attempt.is_cancelled)
+        if is_through and is_cancelled:
+            return State.cancelled, ""
+        if reason := self._why_held(key, is_alive=liveness is not None):
+            return State.held, reason
+        if liveness is None:
+            return State.waiting, ""
+        return (State.running if liveness is Liveness.running else State.queued), ""
+
+    def _attempt(self, key: str) -> Attempt | None:
+        """Return the last attempt, unless the user has asked for another one after it."""
+        held = self.observed.segments[key].lease
+        is_new = held is not None and held.attempt.number > self._resumed(key).attempt
+        return held.attempt if held is not None and is_new else None
+
+    def _why_held(self, key: str, *, is_alive: bool) -> str | None:
+        held, resumed, jobs = self.observed.segments[key].lease, self._resumed(key), self.departed[key]
+        reason = why_held(held, self.most_fruitless, resumed.attempt) if held else None
+        if reason is not None:
+            return "\n".join(filter(None, [reason, said_by_scheduler(jobs, held)]))
+        if is_alive:
+            return None
+        return why_never_begun(jobs, held, self.most_fruitless, resumed.time)
+
+    def _resumed(self, key: str) -> Resumed:
+        return self.observed.history.resumed.get(key, NEVER)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,22 +284,6 @@ class _Known:
                 return max(trained, min(self.observed.segments[key].samples, end)) / run.samples_seen
             trained = end
         return 1.0
-
-
-def _segment_state(
-    evidence: SegmentEvidence, liveness: Liveness | None, most_fruitless: int, resumed: Resumed
-) -> tuple[State, str]:
-    if evidence.is_done:
-        return State.done, ""
-    if liveness is Liveness.running:
-        return State.running, ""
-    if liveness is not None:
-        return State.queued, ""
-    attempt = evidence.lease.attempt if evidence.lease else None
-    if attempt is not None and attempt.is_cancelled and attempt.number > resumed.attempt:
-        return State.cancelled, ""
-    reason = hold_reason(evidence, most_fruitless, resumed)
-    return (State.waiting, "") if reason is None else (State.held, reason)
 
 
 def _why_not_scored(checkpoint: str, observed: Observed) -> str:

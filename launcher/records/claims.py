@@ -50,5 +50,4 @@ def _is_over(claim: Claim, history: History) -> bool:
 
 def _was_stopped(claim: Claim, history: History) -> bool:
     outcomes = history.submissions[claim.scorer.submission].outcomes
-    index = claim.scorer.index
-    return index < len(outcomes) and outcomes[index] in STOPPED
+    return outcomes.get(claim.scorer.index) in STOPPED

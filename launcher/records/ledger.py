@@ -6,6 +6,7 @@ launcher did not finish writing, and is dropped. The lock puts the files in orde
 """
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
@@ -83,8 +84,8 @@ class SubmissionRecord:
 
     `checkpoints`: of each item that scores. `pack`: items in a row that share a job. `after`: the
     submission after whose end it starts. `unlisted_at`: when a good queue answer first lacked it.
-    `outcomes`, `reasons`: how its items ended and why, once it is over. `charged`: for items by index,
-    once they have left the queue.
+    `outcomes`, `reasons`, `charged`: of items by index, once they have left the queue; how they ended
+    and why, where that is known.
     """
 
     id: str
@@ -99,8 +100,8 @@ class SubmissionRecord:
     job_id: str = ""
     unlisted_at: float | None = None
     was_accepted: bool = False
-    outcomes: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
+    outcomes: dict[int, str] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
     charged: dict[int, Hours] = field(default_factory=dict)
 
     def covers(self, index: int) -> tuple[str, ...]:
@@ -177,19 +178,21 @@ class History:
             case Act.unlisted:
                 record.unlisted_at = line.time
             case Act.left:
-                self._charge(record, line)
+                self._note_ends(record, line)
             case _:
                 record.state = SubmissionState.over
-                record.outcomes, record.reasons = line.outcomes, line.reasons
-                self._charge(record, line)
+                self._note_ends(record, line)
 
     def was_resumed(self, key: str, since: float) -> bool:
         """Return whether the user asked for a segment, or what belongs to it, after a moment."""
         return self.resumed.get(segment_of(key), NEVER).time > since
 
-    def _charge(self, record: SubmissionRecord, line: Line) -> None:
-        indices = line.indices or tuple(range(len(line.hours)))
-        record.charged.update(zip(indices, line.hours, strict=True))
+    def _note_ends(self, record: SubmissionRecord, line: Line) -> None:
+        indices = line.indices or tuple(range(len(record.items)))
+        record.charged.update(zip(indices, line.hours, strict=False))
+        # What was told when a task left its array may be forgotten when the array is over.
+        record.outcomes.update(_that_say(indices, line.outcomes))
+        record.reasons.update(_that_say(indices, line.reasons))
         self.rates.update(line.rates)
 
 
@@ -273,6 +276,11 @@ def _new_file(folder: Path) -> tuple[int, BinaryIO]:
     while not durable.publish(_path(folder, number), b""):
         number += 1
     return number, _path(folder, number).open("ab")
+
+
+def _that_say(indices: Iterable[int], words: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield (index, word) where there is one."""
+    return ((index, word) for index, word in zip(indices, words, strict=False) if word)
 
 
 def _numbers(folder: Path) -> list[int]:

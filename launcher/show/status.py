@@ -1,13 +1,15 @@
 """What `status` prints: the state of every cell of the grid, as text or JSON."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from launcher.reconcile.account import Account
+from launcher.reconcile.departed import departed_jobs, said_by_scheduler
 from launcher.reconcile.standing import Standing, estimates_left
 from launcher.reconcile.state import RunStatus, State
+from launcher.reconcile.told import Told
 from launcher.records import quarantine
 from launcher.records.lease import Lease
 from launcher.records.outcome import ON_REQUEST
@@ -66,7 +68,7 @@ class StatusReport:
 
 def make_report(root: Root, standing: Standing, note: str = "") -> StatusReport:
     """Gather what is shown of a sweep."""
-    evidence, estimates = standing.observed.segments, estimates_left(standing)
+    estimates = estimates_left(standing)
     core = total(estimates.values(), lambda known: known.core_hours)
     gpu = total(estimates.values(), lambda known: known.gpu_hours)
     walls = [_wall_hours(status.run, estimates) for status in standing.statuses]
@@ -77,11 +79,7 @@ def make_report(root: Root, standing: Standing, note: str = "") -> StatusReport:
         account=standing.account,
         left=Hours(core=core.likely, gpu=gpu.likely) if core and gpu else None,
         longest_h=max(known, default=0.0) if len(known) == len(walls) else None,
-        failures=[
-            failure
-            for status in standing.statuses
-            if (failure := _failure(status, evidence[status.run.segments[-1]].lease))
-        ],
+        failures=list(_failures(standing)),
         quarantine=quarantine.in_force(root.quarantine, time.time()),
         note=note,
     )
@@ -195,12 +193,20 @@ def _wall_hours(run: Run, estimates: Mapping[str, Estimate | None]) -> float | N
     return left.likely if left else None
 
 
-def _failure(status: RunStatus, known: Lease | None) -> Failure | None:
-    reason = "" if status.is_held_up else status.reason
-    if not reason and known is not None and status.state is not State.done:
-        ended = [a for a in known.attempts if a.outcome is not None]
-        went_wrong = ended and ended[-1].reason and ended[-1].outcome not in ON_REQUEST
-        reason = ended[-1].reason if went_wrong else ""
-    if not reason:
-        return None
-    return Failure(run_id=status.run.run_id, state=status.state, reason=reason)
+def _failures(standing: Standing) -> Iterator[Failure]:
+    observed = standing.observed
+    departed = departed_jobs(observed, Told(observed))
+    for status in standing.statuses:
+        reason = "" if status.is_held_up else status.reason
+        unfinished = [key for key in status.run.segments if key in departed]
+        if not reason and unfinished:
+            held, jobs = observed.segments[unfinished[0]].lease, departed[unfinished[0]]
+            reason = said_by_scheduler(jobs, held) or _last_trouble(held)
+        if reason:
+            yield Failure(run_id=status.run.run_id, state=status.state, reason=reason)
+
+
+def _last_trouble(held: Lease | None) -> str:
+    """Return why the last attempt that has ended went wrong, if it did."""
+    ended = [attempt for attempt in held.attempts if attempt.outcome is not None] if held else []
+    return ended[-1].reason if ended and ended[-1].outcome not in ON_REQUEST else ""

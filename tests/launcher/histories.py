@@ -28,7 +28,8 @@ from launcher.reconcile.ends import end_of
 from launcher.reconcile.explain import explained
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.plan import Work, plan
-from launcher.reconcile.state import State, cancelled_keys, score_failures, segment_states
+from launcher.reconcile.state import State, score_failures, segment_states
+from launcher.reconcile.told import Told
 from launcher.records import lease
 from launcher.records.lease import Holder, Lease
 from launcher.records.ledger import Act, History, Line, SubmissionState, segment_of
@@ -471,12 +472,12 @@ class World:
     def release_held(self, cluster: str) -> None:
         """Let the user resume all that is held or cancelled."""
         world = self.observed(cluster, self.history(), self.squeue(cluster))
-        unwanted = cancelled_keys(world)
-        states = segment_states(SWEEP.segments, world, POLICY.fruitless_attempts, unwanted)
+        told = Told(world)
+        states = segment_states(SWEEP.segments, world, POLICY.fruitless_attempts, told)
         held = {key for key, (state, _) in states.items() if state in (State.held, State.cancelled)}
         failures = score_failures(world).items()
         held |= {segment_of(c) for c, n in failures if n >= POLICY.fruitless_attempts}
-        held |= {segment_of(key) for key in unwanted}
+        held |= {segment_of(key) for key in world.history.cancelled | told.cancelled}
         if held:
             known = [self.leases.get(key) for key in held]
             attempts = tuple(one.attempt.number if one else 0 for one in known)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from launcher.records.ledger import Act, Ledger, Line, SubmissionState, read_history
-from sweeps.cost import Hours
+from sweeps.cost import NO_HOURS, Hours
 from sweeps.rates import Rate, Setting
 
 
@@ -46,6 +46,14 @@ def test_what_items_were_charged_is_known_when_they_leave_and_when_all_have_ende
     history = read_history(tmp_path)
     assert history.submissions["s"].charged == dict(enumerate(hours))
     assert history.rates == {"b": RATE}
+
+
+def test_what_left_an_array_early_keeps_how_it_ended(tmp_path: Path) -> None:
+    left = line(Act.left, indices=(1,), outcomes=("crashed",), reasons=("FAILED",), hours=(NO_HOURS,))
+    over = line(Act.ended, outcomes=("done", ""), reasons=("", ""), hours=(NO_HOURS,) * 2)
+    append(tmp_path, SUBMITTING, left, over)
+    record = read_history(tmp_path).submissions["s"]
+    assert (record.outcomes, record.reasons) == ({0: "done", 1: "crashed"}, {1: "FAILED"})
 
 
 def test_each_launcher_writes_a_file_of_its_own_and_only_if_it_acts(tmp_path: Path) -> None:

@@ -6,17 +6,18 @@ from typing import Any
 import pytest
 
 from conf.schema import ResourceConfig, ScheduleConfig, ScheduleName
-from launcher.reconcile.actions import (
-    Submit,
-)
+from launcher.reconcile.actions import NoteEnded, Submit
 from launcher.reconcile.observe import SegmentEvidence
 from launcher.records.lease import Lease
+from launcher.records.ledger import Act
 from launcher.records.outcome import Outcome
+from sweeps.cost import NO_HOURS
 from sweeps.items import TrainItem
 from tests.configs import expansion_of, run_config
 from tests.launcher.worlds import (
     DONE,
     HERE,
+    POLICY,
     TWO,
     A,
     B,
@@ -55,6 +56,16 @@ def test_what_the_queue_lists_is_left_alone(is_running: bool) -> None:
 def test_an_array_covers_the_indices_that_are_listed() -> None:
     known = history(submitting("s", A, B), submitted("s"))
     assert keys_of(planned(work(TWO), observed(TWO, job("s", 1), known=known))) == [[A]]
+
+
+@pytest.mark.parametrize("num_jobs", [2, 3])
+def test_what_ends_before_an_attempt_begins_is_tried_so_often_and_no_more(num_jobs: int) -> None:
+    names = [f"s{number}" for number in range(num_jobs)]
+    lines = [line for name in names for line in (submitting(name, A), submitted(name))]
+    ends = [{"act": Act.ended, "submission": n, "hours": (NO_HOURS,)} for n in names[:-1]]
+    actions = planned(work(TWO), observed(TWO, known=history(*lines, *ends)))
+    assert actions[0] == NoteEnded(submission=names[-1])
+    assert keys_of(actions) == [[A, B] if num_jobs < POLICY.fruitless_attempts else [B]]
 
 
 @pytest.mark.parametrize(

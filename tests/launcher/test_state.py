@@ -1,12 +1,17 @@
 """States of runs, from evidence."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from conf.schema import ScheduleConfig, ScheduleName
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.state import RunStatus, State, run_statuses
+from launcher.records.lease import Lease
 from launcher.records.ledger import Act
 from launcher.records.outcome import Outcome
+from sweeps.cost import NO_HOURS
 from sweeps.expansion import Expansion
 from sweeps.items import CheckpointEvals, eval_id
 from tests.configs import EVAL, expansion_of, run_config
@@ -14,6 +19,7 @@ from tests.launcher.worlds import (
     DONE,
     POLICY,
     asked_of,
+    ended,
     history,
     job,
     lease,
@@ -26,6 +32,17 @@ from tests.launcher.worlds import (
 ONE = runs(1)
 (A,) = ONE.segments
 HANDED_OVER = history(submitting("s", A), submitted("s"))
+
+
+def resumed(at: float) -> dict[str, Any]:
+    return {"act": Act.resumed, "items": (A,), "attempts": (0,), "time": at}
+
+
+def lease_in(submission: str) -> Lease:
+    """Return a lease whose only attempt was made in a submission."""
+    held = lease(Outcome.crashed)
+    holder = replace(held.attempt.holder, submission=submission)
+    return replace(held, attempt=replace(held.attempt, holder=holder))
 
 
 def status(world: Observed, *scores: CheckpointEvals, expansion: Expansion = ONE) -> RunStatus:
@@ -68,6 +85,72 @@ def test_a_hold_says_why() -> None:
     evidence = SegmentEvidence(lease=lease(*[Outcome.crashed] * 4))
     reason = status(observed(ONE, evidence={A: evidence})).reason
     assert reason == "3 attempts without new samples; the last: said crashed"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (None, State.running),
+        (Outcome.crashed, State.running),
+        (Outcome.bad_data, State.held),
+        (Outcome.cancelled, State.cancelled),
+    ],
+)
+def test_an_item_that_is_through_is_not_shown_as_running_though_its_shared_job_goes_on(
+    outcome: Outcome | None, state: State
+) -> None:
+    held = lease(outcome)
+    attempt = replace(held.attempt, is_cancelled=outcome is Outcome.cancelled)
+    evidence = {A: SegmentEvidence(lease=replace(held, attempt=attempt))}
+    assert status(observed(ONE, job("s"), evidence=evidence, known=HANDED_OVER)).state is state
+
+
+def gone(name: str, outcome: str = "crashed", at: float = 0.0) -> list[dict[str, Any]]:
+    """Return the lines of a submission whose job has ended."""
+    end = {"act": Act.ended, "submission": name, "outcomes": (outcome,), "reasons": ("FAILED",)}
+    return [submitting(name, A, at=at), submitted(name), {**end, "hours": (NO_HOURS,)}]
+
+
+@pytest.mark.parametrize(
+    ("lines", "attempt_of", "state"),
+    [
+        ([*gone("s"), *gone("t")], None, State.waiting),
+        ([*gone("s"), *gone("t"), *gone("u")], None, State.held),
+        ([*gone("s"), *gone("t"), *gone("u", outcome="")], None, State.held),
+        ([*gone("s"), *gone("t"), *gone("u", outcome="preempted")], None, State.waiting),
+        ([*gone("s"), *gone("t"), *gone("u")], "t", State.waiting),
+        ([*gone("r"), *gone("s"), *gone("t"), *gone("u")], "r", State.held),
+        (
+            [*gone("s"), *gone("t", at=5.0), *gone("u", at=5.0), resumed(at=1.0)],
+            None,
+            State.waiting,
+        ),
+    ],
+    ids=["two", "three", "unexplained", "preempted", "one began", "none began since", "resumed"],
+)
+def test_jobs_that_end_before_an_attempt_begins_are_capped(
+    lines: list[dict[str, Any]], attempt_of: str | None, state: State
+) -> None:
+    evidence = {A: SegmentEvidence(lease=lease_in(attempt_of))} if attempt_of else {}
+    assert status(observed(ONE, evidence=evidence, known=history(*lines))).state is state
+
+
+def test_who_never_begins_is_held_with_the_schedulers_words_and_the_log_of_its_job() -> None:
+    world = observed(
+        ONE,
+        known=history(*gone("s"), *gone("t"), submitting("u", A), submitted("u")),
+        ended=(ended("u", outcome=Outcome.crashed),),
+    )
+    assert status(world).reason == (
+        "3 jobs in a row ended before training began: SAID; what the last one printed: "
+        "submissions/u/0.log"
+    )
+
+
+def test_a_hold_tells_what_the_scheduler_said_of_an_attempt_that_could_say_nothing() -> None:
+    evidence = {A: SegmentEvidence(lease=lease(*[Outcome.vanished] * 4))}
+    world = observed(ONE, evidence=evidence, known=history(*gone("s", "out_of_memory")))
+    assert status(world).reason.endswith("\nthe scheduler says of the last job: FAILED")
 
 
 def test_what_is_resumed_is_no_longer_held() -> None:

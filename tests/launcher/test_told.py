@@ -10,7 +10,8 @@ from launcher.reconcile.actions import Adopt, NoteCancelled, NoteEnded, NoteLeft
 from launcher.reconcile.ends import end_of
 from launcher.reconcile.explain import NEVER_STARTED, explained
 from launcher.reconcile.observe import Observed, SegmentEvidence
-from launcher.reconcile.state import State, cancelled_keys, segment_states
+from launcher.reconcile.state import State, segment_states
+from launcher.reconcile.told import Told
 from launcher.records.ledger import Act, History
 from launcher.records.outcome import Outcome
 from tests.launcher.worlds import (
@@ -41,7 +42,11 @@ def states(known: History, *told: Ended) -> list[State]:
 
 
 def states_in(world: Observed) -> dict[str, tuple[State, str]]:
-    return segment_states(TWO.segments, world, POLICY.fruitless_attempts, cancelled_keys(world))
+    return segment_states(TWO.segments, world, POLICY.fruitless_attempts, Told(world))
+
+
+def cancelled_keys(world: Observed) -> set[str]:
+    return world.history.cancelled | Told(world).cancelled
 
 
 def over(name: str) -> dict[str, Any]:
