@@ -1,6 +1,6 @@
 """Test sets, decoded once into memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def load_test_set(folder: Path, side: int) -> TestSet:
             raise DataError(f"{folder}: some samples have a .{kind} and others have none")
     return TestSet(
         images=np.stack([_pixels(folder, number, s, side) for number, s in enumerate(samples)]),
-        labels=np.array([int(s["cls"]) for s in samples if "cls" in s], dtype=np.int64),
+        labels=np.array(list(_labels(folder, samples)), dtype=np.int64),
         captions=tuple(tuple(s["txt"].decode().splitlines()) for s in samples if "txt" in s),
         classes=_lines(folder / "classnames.txt"),
         templates=_lines(folder / "zeroshot_classification_templates.txt"),
@@ -59,6 +59,15 @@ def _samples(folder: Path) -> Iterator[Sample]:
     reader = ShardReader(index)
     for shard in range(index.num_shards):
         yield from reader.samples(shard)
+
+
+def _labels(folder: Path, samples: Iterable[Sample]) -> Iterator[int]:
+    for number, sample in enumerate(samples):
+        if "cls" in sample:
+            try:
+                yield int(sample["cls"])
+            except ValueError as error:
+                raise DataError(f"{folder}, sample {number}: {error}") from error
 
 
 def _pixels(folder: Path, number: int, sample: Sample, side: int) -> Pixels:

@@ -11,7 +11,7 @@ with collector_at_rest():
     from evaluation.orders import ScoreOrder
     from evaluation.scoring import score_all
     from sweeps import durable
-    from sweeps.errors import ScoringFailed, UsageError
+    from sweeps.errors import ScoringFailed
     from training.exits import RankExit
     from training.leash import take_order
 
@@ -24,7 +24,7 @@ def main() -> int:
     torch.set_num_threads(order.item.resources.threads_per_rank)
     try:
         return RankExit.finished if score_all(order) else RankExit.stopped
-    except (ScoringFailed, UsageError) as error:
+    except ScoringFailed as error:
         log.error("%s", error)
         return RankExit.bad_data
 
