@@ -7,7 +7,7 @@ import logging
 import os
 import pwd
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from launcher.machines.queue import Ended
 from launcher.machines.slurm_client import ENDED_STATES, client, ended, epoch_times, parse_indices
@@ -35,16 +35,21 @@ class Charge:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubmitLimit:
-    """At most so many jobs of this user, each array task being one, may be in the queue together."""
+    """At most so many jobs, each array task being one, may be in the queue together.
+
+    `below`: the accounts of the user's that it covers, where it is one of an account above them. Jobs
+    of other users may count too; those are not known, so sbatch may take fewer than this tells.
+    """
 
     most: int
     charge: Charge
+    below: tuple[str, ...] = ()
 
     def counts(self, charge: Charge) -> bool:
         """Return whether a job with this charge is one of them."""
         limit = self.charge
         return (
-            limit.account in ("", charge.account)
+            (charge.account in self.below if self.below else limit.account in ("", charge.account))
             and limit.qos in ("", charge.qos)
             and (not limit.partition or limit.partition in charge.partition.split(","))
         )
@@ -76,32 +81,61 @@ def ask_accounts(cluster: str, timeout_s: float) -> Accounts:
         associations = _sacctmgr(
             "assoc", f"user={user}", f"cluster={cluster}", columns, timeout_s=timeout_s
         )
+        # "user=" selects the accounts themselves.
+        columns = "format=Account,ParentName,GrpSubmitJobs"
+        tree = _sacctmgr("assoc", "user=", f"cluster={cluster}", columns, timeout_s=timeout_s)
         default = _sacctmgr("user", user, "format=DefaultAccount", timeout_s=timeout_s)
-        columns = "format=Name,MaxSubmitJobsPerUser,GrpSubmitJobs,Flags"
+        columns = "format=Name,MaxSubmitJobsPerUser,MaxSubmitJobsPerAccount,GrpSubmitJobs,Flags"
         qos = _sacctmgr("qos", columns, timeout_s=timeout_s)
     except (QueueUnknown, UsageError) as error:
         log.debug("limits of accounts are unknown: %s", error)
         return Accounts()
-    return parse_accounts(associations, default, qos)
+    return parse_accounts(associations, tree, default, qos)
 
 
 def parse_accounts(
     associations: Iterable[Sequence[str]],
+    tree: Iterable[Sequence[str]],
     default: Iterable[Sequence[str]],
     qos: Iterable[Sequence[str]],
 ) -> Accounts:
-    """Return what tables of sacctmgr say: of associations, the user's default account, and QOS."""
+    """Return what tables of sacctmgr say.
+
+    Args:
+        associations: of the user.
+        tree: the accounts, each with the one above it.
+        default: the user's account where a job names none.
+        qos: all of them.
+    """
     limits, charges, overriding = [], [], []
     for account, partition, most, most_together, default_qos in associations:
         where = Charge(account=account, partition=partition)
         limits += _limits(where, most, most_together)
         charges.append(Charge(account=account, qos=default_qos or ORDINARY_QOS, partition=partition))
-    for name, most, most_together, flags in qos:
+    accounts = sorted({charge.account for charge in charges})
+    limits += _limits_above(accounts, tree)
+    for name, most, most_by_account, most_together, flags in qos:
         limits += _limits(Charge(qos=name), most, most_together)
+        for account in accounts:
+            limits += _limits(Charge(account=account, qos=name), most_by_account)
         overriding += [name] if OVERRIDING & set(flags.split(",")) else []
     first = {name for (name,) in default}
     charges.sort(key=lambda charge: charge.account not in first)
     return Accounts(limits=tuple(limits), charges=tuple(charges), overriding=tuple(overriding))
+
+
+def _limits_above(accounts: Iterable[str], tree: Iterable[Sequence[str]]) -> Iterator[SubmitLimit]:
+    """Yield the limits of these accounts and of all above them."""
+    rows = {account: (parent, most) for account, parent, most in tree}
+    below: dict[str, list[str]] = {}
+    for account in accounts:
+        above: str | None = account
+        while above in rows:
+            below.setdefault(above, []).append(account)
+            above = rows[above][0]
+    for above, covered in below.items():
+        for limit in _limits(Charge(account=above), rows[above][1]):
+            yield replace(limit, below=tuple(covered))
 
 
 def ask_ends(job_ids: Iterable[str], timeout_s: float) -> list[Ended]:

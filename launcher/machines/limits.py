@@ -7,7 +7,7 @@ sbatch has the last word.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from conf.schema import ClusterConfig
@@ -71,7 +71,7 @@ class Limits:
         return [
             *self.accounts.limits,
             *(
-                SubmitLimit(most=limit.most, charge=Charge(partition=partition.name))
+                replace(limit, charge=replace(limit.charge, qos="", partition=partition.name))
                 for partition in self.partitions
                 for limit in of_qos
                 if limit.charge.qos == partition.qos

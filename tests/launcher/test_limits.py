@@ -41,11 +41,18 @@ ACCOUNTS = parse_accounts(
         ["lab", "", "9", "", ""],
         ["lab", "short", "", "7", ""],
     ],
+    tree=[
+        ["root", "", ""],
+        ["institute", "root", "12"],
+        ["lab", "institute", "11"],
+        ["other", "institute", ""],
+        ["strangers", "root", "1"],
+    ],
     default=[["lab"]],
     qos=[
-        ["normal", "", "", ""],
-        ["few", "3", "8", "DenyOnLimit"],
-        ["long", "", "", "PartitionTimeLimit"],
+        ["normal", "", "", "", ""],
+        ["few", "3", "2", "8", "DenyOnLimit"],
+        ["long", "", "", "", "PartitionTimeLimit"],
     ],
 )
 LIMITS = Limits(asked_at=0.0, partitions=parse_partitions(PARTITIONS), accounts=ACCOUNTS)
@@ -79,11 +86,15 @@ def test_the_smaller_of_both_bounds_an_array(
 
 
 def test_limits_and_usual_charges_of_accounts_are_read() -> None:
-    assert [(limit.most, limit.charge) for limit in ACCOUNTS.limits] == [
-        (9, Charge(account="lab")),
-        (7, Charge(account="lab", partition="short")),
-        (3, Charge(qos="few")),
-        (8, Charge(qos="few")),
+    assert [(limit.most, limit.charge, limit.below) for limit in ACCOUNTS.limits] == [
+        (9, Charge(account="lab"), ()),
+        (7, Charge(account="lab", partition="short"), ()),
+        (11, Charge(account="lab"), ("lab",)),
+        (12, Charge(account="institute"), ("lab", "other")),
+        (3, Charge(qos="few"), ()),
+        (8, Charge(qos="few"), ()),
+        (2, Charge(account="lab", qos="few"), ()),
+        (2, Charge(account="other", qos="few"), ()),
     ]
     assert ACCOUNTS.charge(None, None, "main") == Charge(account="lab", qos="normal", partition="main")
     assert ACCOUNTS.charge("other", None, "main").qos == "urgent"
@@ -102,10 +113,13 @@ def job(*indices: int, **charged: Any) -> Job:
         ({}, [job(), job(0, 1, 2)], 5),
         ({}, [job(account="other")], 9),
         ({}, [job(*range(20))], 0),
-        ({"qos": "few"}, [job(), job(qos="few")], 2),
-        ({"account": "other"}, [job()], None),
+        ({}, [job(*range(5), account="other")], 7),
+        ({"qos": "few"}, [job(), job(qos="few")], 1),
+        ({"account": "other"}, [job()], 11),
+        ({"account": "other"}, [job(account="strangers")], 12),
+        ({"account": "strangers"}, [job()], None),
         ({"account": "other", "qos": "few"}, [job(qos="few")], 2),
-        ({"partition": "short"}, [job(), job(partition="main,short")], 2),
+        ({"partition": "short"}, [job(), job(partition="main,short")], 1),
     ],
 )
 def test_the_tightest_limit_leaves_room_and_counts_the_users_other_jobs(

@@ -34,9 +34,10 @@ StorageLoc=slurm_acct
 ENTITIES = """\
 add cluster lab
 add qos few,urgent
-modify qos few set MaxSubmitJobsPerUser=3
+modify qos few set MaxSubmitJobsPerUser=3 MaxSubmitJobsPerAccount=400
 modify qos urgent set Priority=1000 Preempt=normal PreemptMode=requeue
-add account lab Cluster=lab Description=lab Organization=lab
+add account institute Cluster=lab GrpSubmitJobs=500 Description=institute Organization=lab
+add account lab Cluster=lab Parent=institute Description=lab Organization=lab
 add user {user} Account=lab Cluster=lab DefaultAccount=lab QOS=normal,few,urgent AdminLevel=Admin
 modify user where name={user} set DefaultAccount=lab QOS=normal,few,urgent
 """

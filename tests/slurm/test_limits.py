@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.machines.accounting import Charge, SubmitLimit, ask_accounts
 from launcher.records.ledger import Act, read_history
 from sweeps.folders import Root
 from tests.commands import TINY, run
@@ -32,6 +33,18 @@ def test_what_does_not_fit_a_submit_limit_waits_and_is_no_failure(
     done = run("launcher", "watch", *words, root=root, env=slurm_with_limits.env)
     assert done.returncode == 0, done.stderr
     assert "2 runs: 2 done" in done.stdout
+
+
+def test_the_limits_of_accounts_above_and_by_account_are_read(
+    slurm_with_limits: SlurmCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_CONF", slurm_with_limits.env["SLURM_CONF"])
+    assert set(ask_accounts("lab", 30).limits) == {
+        SubmitLimit(most=500, charge=Charge(account="institute"), below=("lab",)),
+        SubmitLimit(most=3, charge=Charge(qos="few")),
+        SubmitLimit(most=400, charge=Charge(account="lab", qos="few")),
+        SubmitLimit(most=400, charge=Charge(account="root", qos="few")),
+    }
 
 
 @pytest.mark.parametrize(
