@@ -10,6 +10,7 @@ from launcher.commands import COMMANDS
 from launcher.reconcile.hooks import read_hooks
 from sweeps.compose import compose_request
 from sweeps.folders import CHECKOUT
+from sweeps.layout import items_per_job
 from tests.commands import OWN_CONF, run
 from tests.slurm.cluster import SlurmCluster
 
@@ -32,6 +33,11 @@ def test_its_sweep_and_cluster_compose(conf: str) -> None:
     assert len(request.configs) == 2 * 3 * 2 - 2
     assert {c.schedule.warmup for c in request.configs if c.global_batch_size == 64} == {"10%"}
     assert request.launch.cluster.modules == ("CUDA",)
+    assert {items_per_job(c.resources, request.launch.cluster) for c in request.configs} == {4, 2}
+    alone = ("cluster.pass_from_jobs=true", "+cluster.sbatch.no-requeue=true")
+    assert compose_request(
+        [conf, "sweep=lr_study", "cluster=mine", *alone]
+    ).launch.cluster.pass_from_jobs
     assert len(compose_request([conf, "sweep=lr_study", "scale=small"]).configs) == 5
 
 
