@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conf.schema import BudgetConfig, ClusterConfig, ClusterKind, ResourceConfig
 from launcher.reconcile.account import Account, Costs, account_of
@@ -15,6 +17,7 @@ from launcher.records.outcome import Outcome
 from sweeps.cost import NO_HOURS, Hours
 from sweeps.expansion import Expansion
 from sweeps.rates import Rate, Rates, Setting
+from tests.configs import expansion_of, run_config
 from tests.launcher.worlds import (
     DONE,
     TWO,
@@ -143,6 +146,45 @@ def test_what_fits_in_the_budget_is_handed_over(
     the_work = replace(work(TWO), costs=costs(TWO, *rates, **budget))
     submits = [a for a in planned(the_work, observed(TWO)) if isinstance(a, Submit)]
     assert [[item.key for item in submit.items] for submit in submits] == expected
+
+
+MANY = expansion_of(*(run_config(seed=n, samples_seen=640 * (n + 1)) for n in range(5)))
+FATES = ("is missing", "waits", "runs", "is over", "is done")
+
+
+@given(
+    cap=st.floats(0, 20),
+    fates=st.lists(st.sampled_from(FATES), min_size=5, max_size=5),
+    charge=st.floats(0, 5),
+    rates=st.sampled_from([(), (MEASURED,)]),
+)
+def test_what_is_handed_over_never_exceeds_the_cap_and_nothing_waits_that_fits(
+    cap: float, fates: list[str], charge: float, rates: tuple[Rate, ...]
+) -> None:
+    the_costs = costs(MANY, *rates, core_hours=cap)
+    lines, jobs = [], []
+    evidence: dict[str, SegmentEvidence] = {}
+    for key, fate in zip(MANY.segments, fates, strict=True):
+        lines += handed_over(key, key) if fate != "is missing" else []
+        jobs += [job(key)] if fate in ("waits", "runs") else []
+        evidence |= {key: half_way(None)} if fate == "runs" else {}
+        evidence |= {key: DONE} if fate == "is done" else {}
+        ended = {"act": Act.ended, "submission": key, "hours": (Hours(core=charge),)}
+        lines += [ended] if fate in ("is over", "is done") else []
+    world = observed(MANY, *jobs, evidence=evidence, known=history(*lines))
+    before = account_of(the_costs, world)
+    actions = planned(replace(work(MANY), costs=the_costs), world)
+    new = [item.key for action in actions if isinstance(action, Submit) for item in action.items]
+    lines += handed_over("new", *new)
+    world = observed(
+        MANY, *jobs, job("new", *range(len(new))), evidence=evidence, known=history(*lines)
+    )
+    after = account_of(the_costs, world)
+    assert (after.spent + after.committed).core <= max(cap, (before.spent + before.committed).core)
+    left = {
+        k for k, fate in zip(MANY.segments, fates, strict=True) if fate in ("is missing", "is over")
+    }
+    assert all(after.exceeded_by(the_costs.taken_for(key)) for key in left - set(new))
 
 
 def test_what_runs_and_what_was_spent_leave_less() -> None:

@@ -97,6 +97,21 @@ def test_a_run_that_is_made_by_an_override_is_another_run(undisturbed: Path) -> 
     assert status["counts"]["waiting"] == 1
 
 
+def test_what_a_budget_holds_up_goes_on_when_it_is_raised(root: Path) -> None:
+    eight = (OWN_CONF, "sweep=eight", "cluster.cores_per_node=64", "cluster.gpus_per_node=4")
+    assert run("launcher", *eight, "seed=0", root=root).returncode == 0
+    shown = run("launcher", "status", *eight, "seed=0", "format=json", root=root).stdout
+    spent = json.loads(shown)["gpu_hours"]
+    assert spent > 0
+    two = (*eight, "seed=0,1")
+    waits = run("launcher", *two, f"budget.gpu_hours={spent:.9f}", root=root)
+    assert "2 runs: 1 waiting, 1 done" in waits.stdout, waits.stderr
+    assert "committed; 1 run waits for more" in waits.stdout
+    assert not processes(root, SUPERVISOR)
+    raised = run("launcher", *two, "budget.gpu_hours=9", root=root)
+    assert "2 runs: 2 done" in raised.stdout, raised.stderr
+
+
 def test_kills_at_random_moments_change_no_bit_and_no_score(undisturbed: Path, root: Path) -> None:
     kill_often(root, *SWEEP, "policy.fruitless_attempts=20", seed=0)
     done = run("launcher", *SWEEP, "policy.fruitless_attempts=20", root=root)
