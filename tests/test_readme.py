@@ -34,7 +34,7 @@ def test_its_sweep_and_cluster_compose(conf: str) -> None:
     assert {c.schedule.warmup for c in request.configs if c.global_batch_size == 64} == {"10%"}
     assert request.launch.cluster.modules == ("CUDA",)
     assert {items_per_job(c.resources, request.launch.cluster) for c in request.configs} == {4, 2}
-    alone = ("cluster.pass_from_jobs=true", "+cluster.sbatch.no-requeue=true")
+    alone = ("cluster.pass_from_jobs=true", "+cluster.sbatch.no-requeue=''")
     assert compose_request(
         [conf, "sweep=lr_study", "cluster=mine", *alone]
     ).launch.cluster.pass_from_jobs

@@ -42,6 +42,9 @@ LIMIT = re.compile(r"\b\w*(?:Max|Grp)Submit\w*Limit\b")
 
 CHOICES = {"partition": "Invalid partition", "account": "Invalid account", "qos": "Invalid qos"}
 
+NO_REQUEUE = "no-requeue"
+"""With this in a preset, a job that runs out of time ends, and the next pass submits another one."""
+
 KILL_AFTER_S = 5
 
 
@@ -127,9 +130,9 @@ def _parameters(submission: Submission, avoided: Collection[str]) -> dict[str, A
         "additional_parameters": {
             "output": str(output),
             "signal": f"B:USR1@{cluster.signal_s}",
-            "requeue": True,
+            **({} if NO_REQUEUE in cluster.sbatch else {"requeue": True}),
             **({"dependency": f"afterany:{submission.after_job}"} if submission.after_job else {}),
-            **cluster.sbatch,
+            **{name: value or True for name, value in cluster.sbatch.items()},
             **_exclusion(cluster, avoided),
         },
         **named_options(cluster, gpus_per_node(resources, cluster)),

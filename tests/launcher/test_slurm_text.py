@@ -222,3 +222,13 @@ def test_jobs_keep_off_nodes_in_quarantine_and_off_those_that_the_cluster_names(
 ) -> None:
     given = submission(replace(OWN, sbatch=own), ResourceConfig(), 1)
     assert line in script(given, avoided).splitlines()
+
+
+def test_jobs_ask_to_be_requeued_unless_the_cluster_forbids_it(slurm_is_there: None) -> None:
+    asked, forbidden = (
+        script(submission(replace(OWN, sbatch=own), ResourceConfig(), 1)).splitlines()
+        for own in ({}, {"no-requeue": ""})
+    )
+    assert "#SBATCH --requeue" in asked
+    assert "#SBATCH --no-requeue" in forbidden
+    assert "#SBATCH --requeue" not in forbidden

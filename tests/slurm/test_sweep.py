@@ -10,7 +10,13 @@ from launcher.records.ledger import read_history
 from launcher.records.outcome import Outcome
 from sweeps.folders import Root
 from tests.commands import PATIENCE_S, TINY, run, start, wait_for
-from tests.launcher.processes import RANK, kill_often, processes, refute_difference
+from tests.launcher.processes import (
+    RANK,
+    kill_often,
+    processes,
+    refute_difference,
+    refute_repetition,
+)
 from tests.slurm.cluster import SlurmCluster
 from tests.training.segments import expansion_of
 from training.metrics import metrics_path
@@ -56,19 +62,27 @@ def test_kills_at_random_moments_change_no_bit_and_no_score(
     refute_difference(root, undisturbed, expansion_of("sweep=tiny"))
 
 
-def test_a_job_at_its_time_limit_is_requeued_and_goes_on(
+def test_a_job_at_its_time_limit_that_may_not_be_requeued_is_followed_by_another(
     cluster: SlurmCluster, root: Path, undisturbed: Path
 ) -> None:
-    assert run("launcher", *LONG, root=root, env=cluster.env).returncode == 0
+    words = (*LONG, "+cluster.sbatch.no-requeue=''")
+    assert run("launcher", *words, root=root, env=cluster.env).returncode == 0
     folder = only_segment(root)
-    ((job_id, _, _),) = jobs(cluster)
+    ((job_id, name, _),) = jobs(cluster)
+    wait_for(lambda: saved_samples(folder, "state"), "a state")
+    saved = max(saved_samples(folder, "state"))
     cluster.client("scancel", "--batch", "--signal=USR1", job_id)
-    done = run("launcher", "watch", *LONG, root=root, env=cluster.env)
+    done = run("launcher", "watch", *words, root=root, env=cluster.env)
     assert done.returncode == 0, done.stderr
+    said = (Root(root).submission(name) / "0.log").read_text()
+    assert "not requeued (scontrol failed: Requested operation is presently disabled" in said
     known = lease.newest(folder)
     assert known is not None
-    ends = [(a.outcome, a.holder.job_id, a.holder.restart) for a in known.attempts]
-    assert ends == [(Outcome.time_limit, job_id, 0), (Outcome.done, job_id, 1)]
+    first, second = known.attempts
+    assert (first.outcome, first.holder.job_id) == (Outcome.time_limit, job_id)
+    assert (second.outcome, second.holder.restart) == (Outcome.done, 0)
+    assert second.holder.job_id != job_id
+    refute_repetition(folder, saved)
     refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=7680"))
 
 
