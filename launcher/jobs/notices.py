@@ -22,6 +22,10 @@ SAYINGS = (
     (re.compile(r"slurmstepd(-\S+)?: error: .* DUE TO (PREEMPTION|JOB REQUEUE)"), Outcome.preempted),
     (re.compile(r"slurmstepd(-\S+)?: error: .*\boom[-_ ]kill", re.IGNORECASE), Outcome.out_of_memory),
     (re.compile(r"srun: error: (?P<node>\S+): tasks? .*: Out Of Memory"), Outcome.out_of_memory),
+    (
+        re.compile(r"slurmstepd(-\S+)?: error: .*exceeded .*memory limit", re.IGNORECASE),
+        Outcome.out_of_memory,
+    ),
 )
 """Only Slurm begins a line so; what a rank prints is not asked."""
 

@@ -1,4 +1,7 @@
-"""A procedure that runs out of memory, for tests of what becomes of such runs."""
+"""Procedures that fail in the middle of a training, for tests of what becomes of such runs."""
+
+import os
+from pathlib import Path
 
 import torch
 
@@ -14,3 +17,33 @@ class Hungry(Clip):
     ) -> dict[str, torch.Tensor]:
         """Raise torch's own error."""
         return {"loss": torch.empty(2**55)}
+
+
+class Swelling(Clip):
+    """Takes hold of 8 GiB where the loss is wanted."""
+
+    def losses(
+        self, model: torch.nn.Module, images: torch.Tensor, tokens: torch.Tensor, world: World
+    ) -> dict[str, torch.Tensor]:
+        """Touch every page."""
+        return {"loss": torch.ones(2**31).mean()}
+
+
+class Deserted(Clip):
+    """Has its last rank leave without a word in the first attempt, so that the others lose a peer."""
+
+    def losses(
+        self, model: torch.nn.Module, images: torch.Tensor, tokens: torch.Tensor, world: World
+    ) -> dict[str, torch.Tensor]:
+        """Leave if it was not done before."""
+        if world.rank == world.size - 1 and _is_first(Path(os.environ["ISOGRID_ROOT"]) / "deserted"):
+            os._exit(0)
+        return super().losses(model, images, tokens, world)
+
+
+def _is_first(mark: Path) -> bool:
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

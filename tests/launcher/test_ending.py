@@ -17,6 +17,7 @@ OOM_STEP = (
     "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=7.0. Some of your processes may have "
     "been killed by the cgroup out-of-memory handler.\n"
 )
+OVER_LIMIT = "slurmstepd-n1: error: StepId=1.0 exceeded memory limit (3261 > 2097), being killed\n"
 STEP = "slurmstepd: error: *** STEP 5.0 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO {} ***\n"
 
 
@@ -61,6 +62,7 @@ def test_a_verdict_tells_more_than_exit_codes(
         (STEP.format("JOB REQUEUE"), Outcome.preempted),
         (OOM, Outcome.out_of_memory),
         (KILLED + OOM_STEP, Outcome.out_of_memory),
+        (OVER_LIMIT + KILLED, Outcome.out_of_memory),
         (KILLED, Outcome.communication),
         (FAILED + KILLED, Outcome.crashed),
         ("a rank prints: " + NODE, Outcome.crashed),

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -54,14 +55,12 @@ SlurmdPidFile={folder}/run/slurmd-%n.pid
 SlurmctldLogFile={folder}/log/slurmctld.log
 SlurmdLogFile={folder}/log/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
+{memory}\
 MpiDefault=none
 PropagateResourceLimits=NONE
 ReturnToService=2
 SlurmdParameters=config_overrides
 SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU
 GresTypes=gpu
 JobRequeue=1
 MaxJobCount=100000
@@ -77,6 +76,28 @@ CPUs={cpus} RealMemory=64000 Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=60 State=UP
 """
 
+MEMORY_IS_FREE = """\
+SelectTypeParameters=CR_CPU
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+"""
+LIMITED_BY_KERNEL = """\
+SelectTypeParameters=CR_CPU_Memory
+TaskPlugin=task/cgroup
+JobAcctGatherType=jobacct_gather/none
+FirstJobId={first_id}
+"""
+"""The groups of two clusters lie in one tree, named after nodes and jobs."""
+
+LIMITED_BY_SLURM = """\
+SelectTypeParameters=CR_CPU_Memory
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill,NoShared
+"""
+CGROUPS = Path("/sys/fs/cgroup/memory")
+
 NODE_SCRIPT = """
 hostname "$2"
 mount --bind "$1/etc/hosts" /etc/hosts
@@ -89,7 +110,12 @@ while pgrep -x slurmstepd >/dev/null; do sleep 1; done
 
 
 class SlurmCluster:
-    """A running cluster; `env` is what a client needs."""
+    """A running cluster; `env` is what a client needs.
+
+    With `limits_memory` a job that uses more than it asked for is killed: by the kernel, where it has
+    the memory groups that this Slurm knows and this user may make some, or else by Slurm itself.
+    `more` are further lines of its slurm.conf.
+    """
 
     def __init__(
         self,
@@ -99,13 +125,14 @@ class SlurmCluster:
         gpus: int = 4,
         *,
         has_accounting: bool = False,
+        limits_memory: bool = False,
         more: str = "",
     ) -> None:
         self.folder = folder
         self.is_kept = False
         """Whether the folder, with its logs, is to stay."""
         self._num_nodes, self._cpus, self._gpus = num_nodes, cpus, gpus
-        self._has_accounting, self._more = has_accounting, more
+        self._has_accounting, self._limits_memory, self._more = has_accounting, limits_memory, more
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         self.env = {
@@ -192,11 +219,14 @@ class SlurmCluster:
                 process.wait(STOP_TIMEOUT_S)
             process.kill()
             process.wait()
+        if self._limits_memory:
+            self._remove_memory_groups()
 
     def _write_configuration(self, host: str, port: int, accounting: Accounting) -> None:
         lines = accounting.cluster_lines() if self._has_accounting else NO_ACCOUNTING
         values = {
             "accounting": lines,
+            "memory": self._memory_lines(),
             "host": host,
             "port": port,
             "first": port + 1,
@@ -209,7 +239,7 @@ class SlurmCluster:
         }
         etc = self.folder / "etc"
         (etc / "slurm.conf").write_text(SLURM_CONF.format(**values) + self._more)
-        (etc / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
+        (etc / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n")
         # A gpu's file must be a character device, or Slurm silently counts none.
         for number in range(self._gpus):
             (self.folder / f"dev/gpu{number}").symlink_to("/dev/null")
@@ -218,6 +248,20 @@ class SlurmCluster:
         (etc / "gres.conf").write_text(f"NodeName={names} Name=gpu File={device}\n")
         nodes = "".join(f"127.0.0.1 n{number}\n" for number in range(1, self._num_nodes + 1))
         (etc / "hosts").write_text(Path("/etc/hosts").read_text() + nodes)
+
+    def _memory_lines(self) -> str:
+        if not self._limits_memory:
+            return MEMORY_IS_FREE
+        if os.access(CGROUPS / "memory.limit_in_bytes", os.W_OK):
+            return LIMITED_BY_KERNEL.format(first_id=random.randrange(10**6, 6 * 10**7))
+        return LIMITED_BY_SLURM
+
+    def _remove_memory_groups(self) -> None:
+        """Remove the groups that nobody uses: Slurm leaves those of its nodes behind."""
+        for number in range(1, self._num_nodes + 1):
+            for folder, _, _ in os.walk(CGROUPS / f"slurm_n{number}", topdown=False):
+                with contextlib.suppress(OSError):
+                    Path(folder).rmdir()
 
     def _start_munge(self) -> None:
         munge = self.folder / "munge"
@@ -274,15 +318,10 @@ class SlurmCluster:
 
 
 @contextlib.contextmanager
-def running_cluster(
-    num_nodes: int = 4, cpus: int = 8, *, has_accounting: bool = False, more: str = ""
-) -> Iterator[SlurmCluster]:
-    """Run a cluster in a folder with a short name: Slurm's sockets lie in it.
-
-    `more` are further lines of its slurm.conf.
-    """
+def running_cluster(num_nodes: int = 4, cpus: int = 8, **more: Any) -> Iterator[SlurmCluster]:
+    """Run a cluster in a folder with a short name: Slurm's sockets lie in it."""
     folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
-    cluster = SlurmCluster(folder, num_nodes, cpus, has_accounting=has_accounting, more=more)
+    cluster = SlurmCluster(folder, num_nodes, cpus, **more)
     try:
         cluster.start()
         yield cluster
