@@ -2,11 +2,12 @@
 
 import logging
 
-PACKAGES = ("analysis", "evaluation", "launcher", "sweeps", "training")
+OURS = ("__main__", "analysis", "evaluation", "launcher", "sweeps", "training")
+"""`__main__` is the module that runs as a program, whichever it is."""
 
 
 def configure_logging() -> None:
     """Send our messages from INFO up to standard error, with the time."""
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for package in PACKAGES:
-        logging.getLogger(package).setLevel(logging.INFO)
+    for name in OURS:
+        logging.getLogger(name).setLevel(logging.INFO)
