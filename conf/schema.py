@@ -108,13 +108,13 @@ class OrderConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubsetConfig:
-    """Those samples of a source whose uid is in a list.
+    """Those samples of a source whose uid is in a list; without a name it is all of them.
 
     `uids`: a sorted `.npy` of u8,u8 pairs, as DataComp has them; a relative one is under the root.
     """
 
-    name: str
-    uids: str = field(metadata=NOT_IN_KEY)
+    name: str = ""
+    uids: str = field(default="", metadata=NOT_IN_KEY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +124,7 @@ class SourceConfig:
     name: str
     shards: str = field(metadata=NOT_IN_KEY)
     weight: AboveZero = 1.0
-    subset: SubsetConfig | None = None
+    subset: SubsetConfig = field(default_factory=SubsetConfig)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +140,7 @@ class DataConfig:
 
     name: str
     shards: str = field(default="", metadata=NOT_IN_KEY)
-    subset: SubsetConfig | None = None
+    subset: SubsetConfig = field(default_factory=SubsetConfig)
     sources: tuple[SourceConfig, ...] = ()
     generator: dict[str, Any] | None = None
     resampled: bool = False

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from conf.schema import DataConfig, RunConfig
 from sweeps.errors import UsageError, choices
+from sweeps.sources import sources_of
 
 LEAST_WEIGHT = 1e-4
 """Of a mixture's sources; `training.data.mixture` takes 2 / the least weight of samples at once."""
@@ -31,15 +32,18 @@ def _contradictions(config: RunConfig) -> Iterator[str]:
 
 
 def _contradictions_of_sources(data: DataConfig) -> Iterator[str]:
+    for source in sources_of(data):
+        if bool(source.subset.name) != bool(source.subset.uids):
+            yield f"data.subset of {source.name}: name and uids belong together"
     if not data.sources:
         return
-    for field in ("shards", "subset", "generator"):
-        if getattr(data, field):
-            yield f"data.{field} and data.sources exclude each other"
+    alone = {"shards": data.shards, "subset": data.subset.name, "generator": data.generator}
+    for field in (field for field, value in alone.items() if value):
+        yield f"data.{field} and data.sources exclude each other"
     total = sum(source.weight for source in data.sources)
     for source in data.sources:
         if source.weight < LEAST_WEIGHT * total:
             yield f"data.sources: the weight of {source.name} is less than {LEAST_WEIGHT:g} of all"
-    names = [(source.name, source.subset and source.subset.name) for source in data.sources]
+    names = [(source.name, source.subset.name) for source in data.sources]
     if len(set(names)) < len(names):
         yield f"data.sources of {data.name}: two have the same name"

@@ -31,7 +31,7 @@ def source_files(data: DataConfig, root: Root) -> tuple[SourceFiles, ...]:
 
 def _files(source: SourceConfig, root: Root) -> SourceFiles:
     shards = "::".join(root.absolute(part) for part in source.shards.split("::"))
-    if source.subset is None:
+    if not source.subset.name:
         return SourceFiles(name=source.name, shards=shards)
     name, uids = f"{source.name}.{source.subset.name}", root.absolute(source.subset.uids)
     return SourceFiles(name=name, shards=shards, uids=uids)

@@ -48,7 +48,7 @@ def _refuse_unknown_names(configs: Iterable[RunConfig]) -> None:
         refuse_unsafe(config.data.name, "data.name")
         for source in sources_of(config.data):
             refuse_unsafe(source.name, "data.sources.name")
-            if source.subset is not None:
+            if source.subset.name:
                 refuse_unsafe(source.subset.name, "data.subset.name")
         if config.model.config is None:
             models.add(config.model.name)

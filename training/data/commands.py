@@ -67,8 +67,8 @@ def subset(words: Sequence[str], say: Say) -> int:
     if not {"uids", "as"} <= given.keys():
         raise UsageError("say of which samples, and how they are called: uids=FILE.npy as=SUBSET")
     index(words, say)
-    changed = f"data.subset={{name:{given['as']},uids:{Path(given['uids']).absolute()}}}"
-    say(f"train on it with {changed}")
+    uids = Path(given["uids"]).absolute()
+    say(f"train on it with data.subset.name={given['as']} data.subset.uids={uids}")
     return 0
 
 

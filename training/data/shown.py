@@ -2,7 +2,6 @@
 
 import sys
 import time
-from typing import TextIO
 
 BAR = 30
 REDRAW_S, LINE_S = 0.1, 30.0
@@ -11,9 +10,9 @@ REDRAW_S, LINE_S = 0.1, 30.0
 class Bar:
     """Shows how many of how many are done, and how long the rest takes at this rate."""
 
-    def __init__(self, what: str, stream: TextIO = sys.stderr) -> None:
-        self._what, self._stream = what, stream
-        self._is_terminal = stream.isatty()
+    def __init__(self, what: str) -> None:
+        self._what, self._stream = what, sys.stderr
+        self._is_terminal = self._stream.isatty()
         self._began = self._shown = time.monotonic()
         self._first: int | None = None
 

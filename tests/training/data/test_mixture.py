@@ -113,6 +113,10 @@ def test_sources_and_weights_are_science_and_paths_are_not() -> None:
         ({"shards": "c.tar"}, "data.shards and data.sources exclude each other"),
         ({"sources": (MIXED.sources[0],) * 2}, "data.sources of M: two have the same name"),
         (
+            {"sources": (SourceConfig(name="a", shards="a.tar", subset=SubsetConfig(name="s")),)},
+            "data.subset of a: name and uids belong together",
+        ),
+        (
             {"sources": (MIXED.sources[0], SourceConfig(name="b", shards="b.tar", weight=1e-5))},
             "the weight of b is less than 0.0001 of all",
         ),
