@@ -28,9 +28,13 @@ NOT_IN_KEY = {"in_key": False}
 
 
 class Precision(Enum):
-    """Arithmetic of the forward and backward pass; weights and optimiser are always fp32."""
+    """Arithmetic of the forward and backward pass; weights and optimiser are always fp32.
+
+    `tf32`: fp32 whose products a GPU rounds to 10 bits. `bf16`: torch's autocast.
+    """
 
     fp32 = "fp32"
+    tf32 = "tf32"
     bf16 = "bf16"
 
 
@@ -159,7 +163,11 @@ class ProcedureConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OptimConfig:
-    """AdamW; biases, gains and the logit scale are not decayed."""
+    """AdamW; biases, gains and the logit scale are not decayed.
+
+    A step whose loss or gradient is no finite number is skipped; after `max_skipped_steps` in a row
+    the run stops.
+    """
 
     lr: AboveZero
     beta1: Decay = 0.9
@@ -167,6 +175,7 @@ class OptimConfig:
     eps: AboveZero = 1e-6
     weight_decay: NotNegative = 0.2
     grad_clip_norm: AboveZero | None = None
+    max_skipped_steps: Natural = field(default=10, metadata=NOT_IN_KEY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -239,13 +248,17 @@ class CheckpointConfig:
 class ResourceConfig:
     """How a run is laid out on a machine; no part of its science.
 
-    Ranks times micro-batch is the global batch.
+    Ranks × micro-batch × `accumulation` is the global batch: of so many micro-batches a rank's share of
+    each step is made. `cut_padding`: texts are cut behind the longest one of a micro-batch where a
+    model's features do not depend on what lies there.
     """
 
     num_ranks: Positive = 1
     ranks_per_node: Positive | None = None
     threads_per_rank: Positive = 1
     num_workers: Natural = 0
+    accumulation: Positive = 1
+    cut_padding: bool = True
 
     @property
     def num_cores(self) -> int:

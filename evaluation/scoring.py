@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -31,8 +32,7 @@ from training import checkpoint
 from training.checkpoint import Position
 from training.distributed import World
 from training.flops import gflops_per_sample
-from training.model import image_size, model_config
-from training.procedure import make_procedure
+from training.procedure import Procedure, make_procedure
 from training.saved import weights_path
 
 log = logging.getLogger(__name__)
@@ -94,6 +94,7 @@ class _Scorer:
         self._table = store.KeyReader(self._root.results)
         self._table.refresh()
         self._sets: dict[tuple[str, int], TestSet] = {}
+        self._counted: dict[str, float | None] = {}
 
     @property
     def results(self) -> Path:
@@ -127,25 +128,43 @@ class _Scorer:
             return
         segment = durable.decode(self._root.segment_config(task.segment).read_bytes(), Segment)
         weights, position = checkpoint.read(self._weights(task))
-        model, encoder = self._load(segment.train, weights)
-        num_params = sum(parameter.numel() for parameter in model.parameters())
+        procedure = make_procedure(segment.train.procedure, segment.train.model)
+        model, encoder = _load(procedure, weights)
+        size = _Size(
+            gflops=self._gflops(segment.train, procedure),
+            num_params=sum(parameter.numel() for parameter in model.parameters()),
+        )
         for spec in evals:
-            data = self._test_set(spec.dataset, image_size(segment.train.model))
+            data = self._test_set(spec.dataset, procedure.image_size)
             metrics = dict(make_evaluator(spec).run(encoder, data))
             _refuse_not_finite(spec, metrics)
-            yield _row(task, spec, segment.train, position, num_params, metrics, self._order.commit)
+            yield _row(task, spec, segment.train, position, size, metrics, self._order.commit)
 
-    def _load(self, train: TrainConfig, weights: checkpoint.Tensors) -> tuple[torch.nn.Module, Encoder]:
-        device = World().device
-        procedure = make_procedure(train.procedure, train.model)
-        model = procedure.build(train.seed)
-        checkpoint.load_weights(model, weights)
-        return model, Encoder(model.to(device), procedure.tokenizer(), device)
+    def _gflops(self, train: TrainConfig, procedure: Procedure) -> float | None:
+        name = repr((train.procedure, train.model))
+        if name not in self._counted:
+            self._counted[name] = gflops_per_sample(procedure)
+        return self._counted[name]
 
     def _test_set(self, name: str, side: int) -> TestSet:
         if (name, side) not in self._sets:
             self._sets[name, side] = load_test_set(Path(self._order.item.datasets[name]), side)
         return self._sets[name, side]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Size:
+    """What a model costs: 1e9 forward FLOPs a sample, where they can be counted, and parameters."""
+
+    gflops: float | None
+    num_params: int
+
+
+def _load(procedure: Procedure, weights: checkpoint.Tensors) -> tuple[torch.nn.Module, Encoder]:
+    device = World().device
+    model = procedure.build(0)
+    checkpoint.load_weights(model, weights)
+    return model, Encoder(model.to(device), procedure.tokenizer(), device)
 
 
 def _refuse_not_finite(spec: EvalSpec, metrics: dict[str, float]) -> None:
@@ -159,11 +178,10 @@ def _row(
     spec: EvalSpec,
     train: TrainConfig,
     position: Position,
-    num_params: int,
+    size: _Size,
     metrics: dict[str, float],
     commit: str,
 ) -> Row:
-    gflops = gflops_per_sample(model_config(train.model))
     on_gpu = not position.layout.device.startswith("cpu")
     return Row(
         checkpoint=task.checkpoint,
@@ -182,9 +200,9 @@ def _row(
         lr_scheduler=train.schedule.shape,
         seed=train.seed,
         precision=train.precision.value,
-        gflops_per_sample=gflops,
-        gflops_total=None if gflops is None else gflops * position.samples_seen,
-        num_params=num_params,
+        gflops_per_sample=size.gflops,
+        gflops_total=None if size.gflops is None else size.gflops * position.samples_seen,
+        num_params=size.num_params,
         train_s=position.train_s,
         gpu_hours=position.rank_s / 3600 if on_gpu else 0.0,
         commit=commit,

@@ -144,14 +144,15 @@ def micro_batch_of(config: RunConfig) -> int:
 
 
 def micro_batch(global_batch_size: int, resources: ResourceConfig) -> int:
-    """Return global batch ÷ ranks; see `micro_batch_of`."""
-    size, rest = divmod(global_batch_size, resources.num_ranks)
+    """Return global batch ÷ ranks ÷ accumulation; see `micro_batch_of`."""
+    ranks, accumulation = resources.num_ranks, resources.accumulation
+    size, rest = divmod(global_batch_size, ranks * accumulation)
     if rest or not size:
         raise UsageError(
-            f"the global batch does not divide: {resources.num_ranks} ranks × micro-batch = "
-            f"global_batch_size {global_batch_size}, but {global_batch_size} = "
-            f"{resources.num_ranks} × {size} + {rest}; change global_batch_size or "
-            f"resources.num_ranks"
+            f"the global batch does not divide: {ranks} ranks × micro-batch × accumulation "
+            f"{accumulation} = global_batch_size {global_batch_size}, but {global_batch_size} = "
+            f"{ranks} × {size} × {accumulation} + {rest}; change global_batch_size, "
+            f"resources.num_ranks or resources.accumulation"
         )
     return size
 

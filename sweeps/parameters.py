@@ -24,13 +24,11 @@ def num_parameters(model: ModelConfig) -> int | None:
 
 def sized(config: Mapping[str, Any], model: ModelConfig) -> dict[str, Any]:
     """Return open_clip's model config with the sizes that `model` sets."""
-    image = {"image_size": model.image_size, "patch_dropout": model.patch_dropout}
-    text = {"context_length": model.context_length}
-    return {
-        **config,
-        "vision_cfg": {**config["vision_cfg"], **_given(image)},
-        "text_cfg": {**config["text_cfg"], **_given(text)},
-    }
+    image = _given({"image_size": model.image_size, "patch_dropout": model.patch_dropout})
+    text = _given({"context_length": model.context_length})
+    changes = {"vision_cfg": image, "text_cfg": text}
+    changed = {tower: {**config[tower], **given} for tower, given in changes.items() if given}
+    return {**config, **changed}
 
 
 def _given(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,12 +47,18 @@ def clip_parameters(config: Mapping[str, Any]) -> int | None:
     Args:
         config: open_clip's model config.
     """
-    vision, text = config["vision_cfg"], config["text_cfg"]
-    if "timm_model_name" in vision or "hf_model_name" in text or not isinstance(vision["layers"], int):
+    if not _is_plain(config):
         return None
+    vision, text = config["vision_cfg"], config["text_cfg"]
     embed = int(config["embed_dim"])
     logit_scale = 1
     return _image_tower(vision, embed) + _text_tower(text, embed) + logit_scale
+
+
+def _is_plain(config: Mapping[str, Any]) -> bool:
+    vision, text = config.get("vision_cfg", {}), config.get("text_cfg", {})
+    others = {"timm_model_name", "hf_model_name", "attentional_pool", "embed_cls", "cross_attn_ratio"}
+    return isinstance(vision.get("layers"), int) and "width" in text and not others & {*vision, *text}
 
 
 def _image_tower(vision: Mapping[str, Any], embed: int) -> int:

@@ -31,7 +31,7 @@ def run_config(**given: Any) -> RunConfig:
     defaults: dict[str, Any] = {
         "model": ModelConfig(name="M"),
         "data": DataConfig(name="D", shards="d/{0..1}.tar"),
-        "procedure": ProcedureConfig(_target_="training.procedure.Clip"),
+        "procedure": ProcedureConfig(_target_="training.procedures.clip.Clip"),
         "optim": OptimConfig(lr=1e-3),
         "schedule": ScheduleConfig(name=ScheduleName.cosine),
         "eval": EVAL,

@@ -22,6 +22,7 @@ import safetensors
 import torch
 from safetensors.torch import save
 
+from conf.schema import ResourceConfig
 from sweeps import durable
 from sweeps.errors import CorruptCheckpoint
 from training.distributed import World
@@ -44,16 +45,20 @@ class Layout:
 
     num_ranks: int
     num_nodes: int
+    accumulation: int
+    cuts_padding: bool
     threads: int
     device: str
     libraries: str
 
     @classmethod
-    def here(cls, world: World) -> "Layout":
-        """Return the layout of this process."""
+    def here(cls, world: World, resources: ResourceConfig) -> "Layout":
+        """Return the layout of this process in a run that is laid out as `resources` say."""
         cuda = world.device.type == "cuda"
         return cls(
             num_ranks=world.size,
+            accumulation=resources.accumulation,
+            cuts_padding=resources.cut_padding,
             num_nodes=int(os.environ.get("SLURM_STEP_NUM_NODES", "1")),
             threads=torch.get_num_threads(),
             device=torch.cuda.get_device_name() if cuda else f"cpu {platform.machine()}",
@@ -66,7 +71,8 @@ class Position:
     """Where a state stands, and what it took to get there.
 
     `key`: of the segment that wrote it. `train_s`: wall-clock seconds of training since the run began,
-    over all attempts; `rank_s`: the same times the number of ranks.
+    over all attempts; `rank_s`: the same times the number of ranks. `skipped_steps`: since the run
+    began; `skipped_in_a_row`: of them the last ones without another step between.
     """
 
     key: str
@@ -76,6 +82,8 @@ class Position:
     train_s: float
     rank_s: float
     layout: Layout
+    skipped_steps: int = 0
+    skipped_in_a_row: int = 0
 
 
 def write(path: Path, tensors: Tensors, position: Position) -> str:

@@ -91,6 +91,20 @@ def average_gradients(parameters: Iterable[torch.nn.Parameter], world: World) ->
         gradient.copy_(part.view_as(gradient))
 
 
+def sum_over_ranks(value: torch.Tensor, world: World) -> torch.Tensor:
+    """Return the sum of all ranks' values, on all of them; no gradient passes through."""
+    if world.size == 1:
+        return value
+    total = value.detach().clone()
+    torch.distributed.all_reduce(total)
+    return total
+
+
+def mean_over_ranks(values: dict[str, torch.Tensor], world: World) -> list[torch.Tensor]:
+    """Return the mean over all ranks of each of some scalars, in their order."""
+    return list(sum_over_ranks(torch.stack(list(values.values())), world) / world.size)
+
+
 def first_decides(value: int, world: World) -> int:
     """Return the first rank's `value` on all ranks."""
     if world.size == 1:

@@ -1,44 +1,42 @@
-"""Forward FLOPs and parameters of CLIP's transformer towers, from a model config.
+"""Forward FLOPs of one sample, counted while a procedure computes its losses without any data.
 
-FLOPs are 2 × multiply-accumulates of one image and one text, matrix products only, attention's own
-products included; nothing is added for the backward pass.
+FLOPs are 2 × multiply-accumulates of matrix products and convolutions, attention's own included;
+nothing is added for the backward pass.
 """
 
-from typing import Any
+import logging
 
-DEFAULT_HEAD_WIDTH = 64
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from training.data.loader import Batch
+from training.data.normalize import Normalizer
+from training.distributed import World
+from training.procedure import Procedure
+from training.samples import Passage, Samples
+
+log = logging.getLogger(__name__)
+
+NOWHERE = torch.device("meta")
+"""Tensors there have shapes and no content."""
 
 
-def gflops_per_sample(config: dict[str, Any]) -> float | None:
-    """Return 1e9 forward FLOPs of one image and one text; None where a tower is no plain transformer.
+def gflops_per_sample(procedure: Procedure) -> float | None:
+    """Return 1e9 forward FLOPs of one image with a text of full length.
 
-    Args:
-        config: open_clip's model config.
+    None for a procedure that looks at the numbers that it computes.
     """
-    vision, text = config["vision_cfg"], config["text_cfg"]
-    if "timm_model_name" in vision or "hf_model_name" in text or not isinstance(vision["layers"], int):
-        return None
-    embed = config["embed_dim"]
-    macs = _image_macs(vision, embed) + _text_macs(text, embed)
-    return 2 * macs / 1e9
-
-
-def _image_macs(vision: dict[str, Any], embed: int) -> int:
-    width, patch = int(vision["width"]), int(vision["patch_size"])
-    patches = (int(vision["image_size"]) // patch) ** 2
-    stem = patches * 3 * patch * patch * width
-    tower = _tower_macs(patches + 1, width, vision["layers"], vision.get("mlp_ratio", 4.0))
-    return stem + tower + width * embed
-
-
-def _text_macs(text: dict[str, Any], embed: int) -> int:
-    tokens, width = int(text.get("context_length", 77)), int(text["width"])
-    return _tower_macs(tokens, width, text["layers"], text.get("mlp_ratio", 4.0)) + width * embed
-
-
-def _tower_macs(tokens: int, width: int, layers: int, mlp_ratio: float) -> int:
-    """Return MACs of a transformer: projections and MLP a token, attention a pair of tokens."""
-    projections = 4 * width * width
-    mlp = 2 * width * round(width * mlp_ratio)
-    attention = 2 * tokens * width
-    return layers * tokens * (projections + mlp + attention)
+    side = procedure.image_size
+    batch = Batch(torch.empty(1, side, side, 3, dtype=torch.uint8), procedure.tokenizer()([""]))
+    samples = Samples(batch, NOWHERE, (0, 0, 0), Passage(cuts_padding=False), Normalizer())
+    with NOWHERE:
+        model = procedure.build(0).eval()  # in which no patch is dropped
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        try:
+            procedure.losses(model, samples, World())
+        except (NotImplementedError, RuntimeError) as error:
+            log.warning("FLOPs of %s cannot be counted: %s", type(procedure).__name__, error)
+            return None
+    flops: int = counter.get_total_flops()
+    return flops / 1e9

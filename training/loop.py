@@ -8,13 +8,14 @@ stop file, and writes states, milestones, metrics and finally the done marker.
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from conf.schema import TrainConfig
+from conf.schema import ResourceConfig, TrainConfig
 from sweeps import durable
 from sweeps.duration import steps_of
-from sweeps.errors import Superseded
+from sweeps.errors import NotFinite, Superseded
 from sweeps.expansion import Segment
 from training import checkpoint
 from training.checkpoint import Layout, Position, Tensors
@@ -24,18 +25,20 @@ from training.data.sources import opened, ready
 from training.distributed import World, first_decides, wait_for_first
 from training.done import DoneMarker, done_path
 from training.metrics import MetricsWriter, continue_metrics
-from training.model import fitted, image_size
+from training.model import fitted
 from training.optimizer import make_optimizer
 from training.orders import TrainOrder
+from training.precision import use_precision
 from training.procedure import Procedure, make_procedure
 from training.progress import Progress
 from training.saved import state_path, weights_path
 from training.schedule import learning_rate
-from training.step import Stepper
+from training.step import Stepper, StepReport
 
 log = logging.getLogger(__name__)
 
 NOTHING_SAVED = -1
+SHARDS_NAMED = 3
 
 
 def train_segment(order: TrainOrder, world: World) -> bool:
@@ -43,7 +46,7 @@ def train_segment(order: TrainOrder, world: World) -> bool:
 
     Raises:
         DataError: shards are missing or unreadable.
-        NotFinite: the loss is no finite number.
+        NotFinite: the loss was no finite number in too many steps in a row.
         Superseded: a later attempt holds the lease.
     """
     trainer = _Trainer(order, world)
@@ -51,7 +54,7 @@ def train_segment(order: TrainOrder, world: World) -> bool:
         return trainer.run(None)
     path = continue_metrics(order.folder, order.attempt, trainer.samples_seen)
     with MetricsWriter(path) as metrics:
-        return trainer.run(Progress(metrics, trainer.samples_seen))
+        return trainer.run(Progress(metrics, trainer.samples_seen, trainer.shown))
 
 
 class _Trainer:
@@ -61,10 +64,20 @@ class _Trainer:
         self._order, self._world = order, world
         self._segment: Segment = order.item.segment
         self._train: TrainConfig = self._segment.train
+        self._resources: ResourceConfig = order.item.resources
+        use_precision(self._train.precision)
         self._procedure: Procedure = make_procedure(self._train.procedure, self._train.model)
+        self._dataset = self._open_data()
         self._model = self._procedure.build(self._train.seed).to(world.device)
         self._optimizer = make_optimizer(self._model, self._train.optim)
-        self._stepper = Stepper(self._train, self._procedure, self._model, self._optimizer, world)
+        self._stepper = Stepper(
+            self._train,
+            self._procedure,
+            self._model,
+            self._optimizer,
+            resources=self._resources,
+            world=world,
+        )
         self._position = self._restore()
         self._clock = Clock(order.stop_file, order.item.save_every_s)
 
@@ -73,14 +86,19 @@ class _Trainer:
         """Where training stands."""
         return self._position.samples_seen
 
+    def shown(self) -> dict[str, float]:
+        """Return what metrics show beside losses and rates."""
+        return self._procedure.shown(self._model)
+
     def run(self, progress: Progress | None) -> bool:
         """Step until the end or a stop; the first rank also notes progress and saves."""
         first, last = self._step_at(self._position.samples_seen), self._step_at(self._segment.end)
         for step, batch in zip(range(first, last), self._batches(range(first, last)), strict=True):
             report = self._stepper.take(step, batch, self._learning_rate(step))
-            self._advance(step + 1)
+            self._advance(step + 1, report)
             if progress is not None:
-                progress.after_step(self.samples_seen, report, self._model)
+                progress.after_step(self._position, report)
+            self._refuse_divergence(step)
             own_wish = self._clock.wish() if self._world.is_first else Wish.go_on
             wish = Wish(first_decides(own_wish, self._world))
             self._save(wish, is_last=step + 1 == last)
@@ -95,7 +113,7 @@ class _Trainer:
     def _restore(self) -> Position:
         """Load the newest state of this segment, else its parent's end, else keep fresh weights."""
         found = self._saved_state()
-        here = Layout.here(self._world)
+        here = Layout.here(self._world, self._resources)
         if found is None:
             return Position(
                 key=self._segment.key,
@@ -132,22 +150,24 @@ class _Trainer:
             return checkpoint.read(state_path(parent, self._segment.start)) if parent else None
         return found or checkpoint.read(state_path(folder, samples))
 
-    def _batches(self, steps: range) -> Iterator[Batch]:
+    def _open_data(self) -> StepDataset:
         item = self._order.item
         if self._world.is_first:
             ready(item.sources, self._order.index_folder)
         wait_for_first(self._world)
-        dataset = StepDataset(
+        return StepDataset(
             self._train,
             opened(item.sources, self._order.index_folder),
             self._procedure.tokenizer(),
-            image_size(self._train.model),
+            self._procedure.image_size,
             self._world,
         )
+
+    def _batches(self, steps: range) -> Iterator[Batch]:
         return batches(
-            dataset,
+            self._dataset,
             steps,
-            num_workers=item.resources.num_workers,
+            num_workers=self._resources.num_workers,
             pin_memory=self._world.device.type == "cuda",
         )
 
@@ -155,9 +175,10 @@ class _Trainer:
         stage_step = step - self._step_at(self._segment.stage_start)
         return learning_rate(self._train.schedule, self._train.optim.lr, stage_step)
 
-    def _advance(self, steps: int) -> None:
+    def _advance(self, steps: int, report: StepReport) -> None:
         batch, stage_start = self._train.global_batch_size, self._segment.stage_start
         reached = stage_start + (steps - self._step_at(stage_start)) * batch
+        skipped = int(report.is_skipped)
         seconds = self._clock.lap_s()
         self._position = replace(
             self._position,
@@ -166,6 +187,8 @@ class _Trainer:
             samples_seen=min(reached, self._segment.end),
             train_s=self._position.train_s + seconds,
             rank_s=self._position.rank_s + seconds * self._world.size,
+            skipped_steps=self._position.skipped_steps + skipped,
+            skipped_in_a_row=(self._position.skipped_in_a_row + 1) * skipped,
         )
 
     def _save(self, wish: Wish, *, is_last: bool) -> None:
@@ -206,6 +229,17 @@ class _Trainer:
         durable.publish(done_path(folder), durable.encode(marker))
         checkpoint.prune_states(folder, keep=1 if self._segment.keep_state else 0)
 
+    def _refuse_divergence(self, step: int) -> None:
+        skipped, batch = self._position.skipped_in_a_row, self._train.global_batch_size
+        if skipped <= self._train.optim.max_skipped_steps:
+            return
+        shards = self._dataset.shards_of(step)
+        raise NotFinite(
+            f"no finite loss or gradient in {skipped} steps in a row, the last one of the samples "
+            f"{step * batch} to {(step + 1) * batch - 1}, from {_listed(shards)}; lower optim.lr or "
+            f"lengthen schedule.warmup"
+        )
+
     def _refuse_superseded(self) -> None:
         if durable.newest_generation(self._order.folder, "lease") > self._order.attempt:
             raise Superseded(f"a later attempt than {self._order.attempt} trains this segment")
@@ -217,3 +251,10 @@ class _Trainer:
         """
         batch, stage_start = self._train.global_batch_size, self._segment.stage_start
         return steps_of(stage_start, batch) + steps_of(samples - stage_start, batch)
+
+
+def _listed(shards: Sequence[Path]) -> str:
+    """Return the first few shards by name, and how many more there are."""
+    names = ", ".join(str(path) for path in shards[:SHARDS_NAMED])
+    more = len(shards) - SHARDS_NAMED
+    return f"{names} and {more} more" if more > 0 else names

@@ -16,16 +16,18 @@ TAIL_BYTES = 4096
 class Moment:
     """One line: where training stands.
 
-    `losses` are means over the samples since the line before. `grad_norm` None: it is not finite.
+    `losses` are means over the steps since the line before that were not skipped. `grad_norm` None: it
+    is not finite. `skipped_steps`: since the run began. `shown`: what the procedure shows besides.
     """
 
     samples_seen: int
     time: float
     samples_per_s: float
     lr: float
-    logit_scale: float | None
     grad_norm: float | None
+    skipped_steps: int
     losses: dict[str, float]
+    shown: dict[str, float]
 
 
 def metrics_path(folder: Path, attempt: int) -> Path:

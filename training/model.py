@@ -13,12 +13,7 @@ from conf.schema import ModelConfig
 from sweeps.errors import UsageError, choices
 from sweeps.folders import CONF
 from sweeps.parameters import sized
-from training.distributed import World
-from training.torchvision_remedy import import_torchvision
-
-import_torchvision()
-import open_clip  # noqa: E402  (needs torchvision)
-from open_clip.model import resize_pos_embed, resize_text_pos_embed  # noqa: E402
+from training.openclip import open_clip
 
 
 class Tokenizer(Protocol):
@@ -29,8 +24,14 @@ class Tokenizer(Protocol):
         ...
 
 
-def build_model(config: ModelConfig, *, seed: int) -> torch.nn.Module:
-    """Return a freshly initialised model in fp32 on the CPU; equal seeds give equal weights."""
+def build_model(config: ModelConfig, *, seed: int, **given: float) -> torch.nn.Module:
+    """Return a freshly initialised model in fp32 on torch's default device; equal seeds, equal weights.
+
+    Args:
+        config: which one of open_clip's.
+        seed: of the weights.
+        given: what open_clip's class of the model takes besides its config.
+    """
     _register(config)
     torch.manual_seed(seed)
     model = open_clip.create_model(
@@ -40,6 +41,8 @@ def build_model(config: ModelConfig, *, seed: int) -> torch.nn.Module:
         force_image_size=config.image_size,
         force_context_length=config.context_length,
         force_patch_dropout=config.patch_dropout,
+        device=torch.get_default_device(),
+        **given,
     )
     assert isinstance(model, torch.nn.Module)
     return model
@@ -51,8 +54,8 @@ def fitted(weights: Mapping[str, torch.Tensor], model: torch.nn.Module) -> dict[
     As in open_clip: bicubic on the grid of an image's patches, linear along a text.
     """
     adapted = dict(weights)
-    resize_pos_embed(adapted, model)
-    resize_text_pos_embed(adapted, model)
+    open_clip.model.resize_pos_embed(adapted, model)
+    open_clip.model.resize_text_pos_embed(adapted, model)
     return adapted
 
 
@@ -61,19 +64,6 @@ def build_tokenizer(config: ModelConfig) -> Tokenizer:
     _register(config)
     tokenizer: Tokenizer = open_clip.get_tokenizer(config.name, context_length=config.context_length)
     return tokenizer
-
-
-def build_contrast(world: World) -> torch.nn.Module:
-    """Return open_clip's contrastive loss of (image features, text features, scale) over all ranks."""
-    loss = open_clip.ClipLoss(
-        local_loss=True,
-        gather_with_grad=True,
-        cache_labels=True,
-        rank=world.rank,
-        world_size=world.size,
-    )
-    assert isinstance(loss, torch.nn.Module)
-    return loss
 
 
 def model_config(config: ModelConfig) -> dict[str, Any]:

@@ -37,10 +37,13 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
         group["lr"] = lr
 
 
-def clip_gradients(model: torch.nn.Module, config: OptimConfig) -> float:
-    """Return the norm of all gradients, scaled down to `grad_clip_norm` where that is set."""
-    most = math.inf if config.grad_clip_norm is None else config.grad_clip_norm
-    return float(torch.nn.utils.clip_grad_norm_(model.parameters(), most))
+def clip_gradients(model: torch.nn.Module, config: OptimConfig) -> torch.Tensor:
+    """Return the norm of all gradients, and scale them down to `grad_clip_norm` where that is set."""
+    parameters = [p for p in model.parameters() if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if config.grad_clip_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(parameters, config.grad_clip_norm, norm)
+    return norm
 
 
 def clamp_logit_scale(model: torch.nn.Module) -> None:

@@ -2,43 +2,51 @@
 
 import math
 import time
+from collections.abc import Callable
 
-import torch
-
+from training.checkpoint import Position
 from training.metrics import MetricsWriter, Moment, Rate
 from training.step import StepReport
 
 METRICS_EVERY_S = 1.0
 
+Show = Callable[[], dict[str, float]]
+
 
 class Progress:
-    """Gathers what happened since the last line of metrics."""
+    """Gathers what happened since the last line of metrics.
 
-    def __init__(self, metrics: MetricsWriter, samples: int) -> None:
-        self._metrics = metrics
+    Args:
+        metrics: where lines go.
+        samples: where training stands.
+        show: returns what stands in a line besides.
+    """
+
+    def __init__(self, metrics: MetricsWriter, samples: int, show: Show) -> None:
+        self._metrics, self._show = metrics, show
         self._rate = Rate(samples)
-        self._sums: dict[str, torch.Tensor] = {}
+        self._sums: dict[str, float] = {}
         self._steps = 0
         self._written = False
 
-    def after_step(self, samples: int, report: StepReport, model: torch.nn.Module) -> None:
+    def after_step(self, position: Position, report: StepReport) -> None:
         """Count one step, and write a line if it is time."""
-        for name, loss in report.losses.items():
-            self._sums[name] = self._sums.get(name, torch.zeros_like(loss)) + loss
-        self._steps += 1
+        if not report.is_skipped:
+            for name, loss in report.losses.items():
+                self._sums[name] = self._sums.get(name, 0.0) + loss
+            self._steps += 1
         if self._written and self._rate.elapsed() < METRICS_EVERY_S:
             return
-        scale = getattr(model, "logit_scale", None)
-        means = {name: float(total) / self._steps for name, total in self._sums.items()}
         self._metrics.write(
             Moment(
-                samples_seen=samples,
+                samples_seen=position.samples_seen,
                 time=time.time(),
-                samples_per_s=self._rate.take(samples),
+                samples_per_s=self._rate.take(position.samples_seen),
                 lr=report.lr,
-                logit_scale=float(scale.detach()) if isinstance(scale, torch.Tensor) else None,
                 grad_norm=report.grad_norm if math.isfinite(report.grad_norm) else None,
-                losses=means,
+                skipped_steps=position.skipped_steps,
+                losses={name: total / self._steps for name, total in self._sums.items()},
+                shown=self._show(),
             )
         )
         self._sums, self._steps, self._written = {}, 0, True

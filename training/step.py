@@ -1,26 +1,32 @@
 """One optimiser step: forward, backward, gradients averaged over the ranks, clipped and applied."""
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from conf.schema import Precision, TrainConfig
-from sweeps.errors import NotFinite
+from conf.schema import ResourceConfig, TrainConfig
 from training.data.loader import Batch
 from training.data.normalize import Normalizer
-from training.distributed import World, average_gradients
+from training.distributed import World, average_gradients, mean_over_ranks
 from training.optimizer import clamp_logit_scale, clip_gradients, set_learning_rate
+from training.precision import autocast_type
 from training.procedure import Procedure
+from training.samples import Passage, Samples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepReport:
-    """What one step did. `losses` are this rank's, scalars; `grad_norm` is taken before clipping."""
+    """What one step did; all ranks have the same.
 
-    losses: dict[str, torch.Tensor]
+    `losses` are means over the ranks, `grad_norm` is taken before clipping. `is_skipped`: one of these
+    is no finite number, and nothing was changed.
+    """
+
+    losses: dict[str, float]
     lr: float
     grad_norm: float
+    is_skipped: bool
 
 
 class Stepper:
@@ -32,45 +38,52 @@ class Stepper:
         procedure: Procedure,
         model: torch.nn.Module,
         optimizer: torch.optim.Optimizer,
+        *,
+        resources: ResourceConfig,
         world: World,
     ) -> None:
         self._train, self._procedure, self._world = train, procedure, world
         self._model, self._optimizer = model, optimizer
         self._normalize = Normalizer()
+        self._passage = Passage(
+            accumulation=resources.accumulation,
+            cuts_padding=resources.cut_padding,
+            autocast=autocast_type(train.precision),
+        )
 
     def take(self, step: int, batch: Batch, lr: float) -> StepReport:
-        """Take optimiser step `step` of the run on this rank's batch with learning rate `lr`.
-
-        Raises:
-            NotFinite: the loss is no finite number.
-        """
-        set_learning_rate(self._optimizer, lr)
+        """Take optimiser step `step` of the run on this rank's batch with learning rate `lr`."""
         self._optimizer.zero_grad(set_to_none=True)
-        torch.manual_seed(step_seed(self._train.seed, step, self._world.rank))
         losses = self._backward(step, batch)
         average_gradients(self._model.parameters(), self._world)
         norm = clip_gradients(self._model, self._train.optim)
-        self._optimizer.step()
-        clamp_logit_scale(self._model)
-        return StepReport(losses=losses, lr=lr, grad_norm=norm)
+        *values, grad_norm = _on_the_host(*mean_over_ranks(losses, self._world), norm)
+        is_skipped = not all(map(math.isfinite, (*values, grad_norm)))
+        if not is_skipped:
+            self._apply(lr)
+        return StepReport(
+            losses=dict(zip(losses, values, strict=True)),
+            lr=lr,
+            grad_norm=grad_norm,
+            is_skipped=is_skipped,
+        )
 
     def _backward(self, step: int, batch: Batch) -> dict[str, torch.Tensor]:
-        device = self._world.device
-        images = self._normalize(batch.images.to(device, non_blocking=True))
-        tokens = batch.tokens.to(device, non_blocking=True)
-        bf16 = self._train.precision is Precision.bf16
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            losses = self._procedure.losses(self._model, images, tokens, self._world)
+        """Leave this rank's gradients in the model; return its losses."""
+        seed = (self._train.seed, step, self._world.rank)
+        samples = Samples(batch, self._world.device, seed, self._passage, self._normalize)
+        losses = self._procedure.losses(self._model, samples, self._world)
         total = torch.stack(list(losses.values())).sum()
-        if not torch.isfinite(total):
-            raise NotFinite(
-                f"the loss is {float(total.detach())} after {step * self._train.global_batch_size} "
-                f"samples; lower optim.lr or lengthen schedule.warmup"
-            )
         total.backward()  # type: ignore[no-untyped-call]
         return {name: loss.detach() for name, loss in losses.items()}
 
+    def _apply(self, lr: float) -> None:
+        set_learning_rate(self._optimizer, lr)
+        self._optimizer.step()
+        clamp_logit_scale(self._model)
 
-def step_seed(seed: int, step: int, rank: int) -> int:
-    """Return the seed of dropout and the like in one step of one rank."""
-    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
+
+def _on_the_host(*values: torch.Tensor) -> list[float]:
+    """Return scalars as numbers; a GPU is waited for once."""
+    numbers: list[float] = torch.stack([value.float() for value in values]).tolist()
+    return numbers

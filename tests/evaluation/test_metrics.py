@@ -16,7 +16,7 @@ from evaluation.testset import TestSet
 from evaluation.ties import hit_rate
 from sweeps.errors import NotFinite
 from training.distributed import World
-from training.model import build_contrast
+from training.procedures.contrast import softmax_contrast
 
 RANDOM = np.random.default_rng(0)
 
@@ -59,7 +59,8 @@ def test_a_model_that_tells_nothing_apart_scores_what_chance_scores(k: int) -> N
 
 def test_the_contrastive_loss_is_open_clips() -> None:
     images, texts = unit(32), unit(32)
-    theirs = build_contrast(World())(torch.from_numpy(images), torch.from_numpy(texts), 12.5)
+    scale = torch.tensor(12.5)
+    theirs = softmax_contrast(torch.from_numpy(images), torch.from_numpy(texts), scale, World())
     assert contrastive_loss(images, texts, 12.5) == pytest.approx(float(theirs), rel=1e-5)
 
 

@@ -6,15 +6,14 @@ from pathlib import Path
 import torch
 
 from training.distributed import World
-from training.procedure import Clip
+from training.procedures.clip import Clip
+from training.samples import Samples
 
 
 class Hungry(Clip):
     """Asks for more memory than any machine has where the loss is wanted."""
 
-    def losses(
-        self, model: torch.nn.Module, images: torch.Tensor, tokens: torch.Tensor, world: World
-    ) -> dict[str, torch.Tensor]:
+    def losses(self, model: torch.nn.Module, samples: Samples, world: World) -> dict[str, torch.Tensor]:
         """Raise torch's own error."""
         return {"loss": torch.empty(2**55)}
 
@@ -22,9 +21,7 @@ class Hungry(Clip):
 class Swelling(Clip):
     """Takes hold of 8 GiB where the loss is wanted."""
 
-    def losses(
-        self, model: torch.nn.Module, images: torch.Tensor, tokens: torch.Tensor, world: World
-    ) -> dict[str, torch.Tensor]:
+    def losses(self, model: torch.nn.Module, samples: Samples, world: World) -> dict[str, torch.Tensor]:
         """Touch every page."""
         return {"loss": torch.ones(2**31).mean()}
 
@@ -32,13 +29,11 @@ class Swelling(Clip):
 class Deserted(Clip):
     """Has its last rank leave without a word in the first attempt, so that the others lose a peer."""
 
-    def losses(
-        self, model: torch.nn.Module, images: torch.Tensor, tokens: torch.Tensor, world: World
-    ) -> dict[str, torch.Tensor]:
+    def losses(self, model: torch.nn.Module, samples: Samples, world: World) -> dict[str, torch.Tensor]:
         """Leave if it was not done before."""
         if world.rank == world.size - 1 and _is_first(Path(os.environ["ISOGRID_ROOT"]) / "deserted"):
             os._exit(0)
-        return super().losses(model, images, tokens, world)
+        return super().losses(model, samples, world)
 
 
 def _is_first(mark: Path) -> bool:

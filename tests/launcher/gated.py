@@ -7,7 +7,8 @@ import torch
 
 from conf.schema import ModelConfig
 from training.distributed import World
-from training.procedure import Clip
+from training.procedures.clip import Clip
+from training.samples import Samples
 
 FREE_STEPS = 4
 POLL_S = 0.05
@@ -21,10 +22,8 @@ class Gated(Clip):
         self._gate = Path(gate)
         self._num_steps = 0
 
-    def losses(
-        self, model: torch.nn.Module, images: torch.Tensor, tokens: torch.Tensor, world: World
-    ) -> dict[str, torch.Tensor]:
+    def losses(self, model: torch.nn.Module, samples: Samples, world: World) -> dict[str, torch.Tensor]:
         self._num_steps += 1
         while self._num_steps > FREE_STEPS and not self._gate.exists():
             time.sleep(POLL_S)
-        return super().losses(model, images, tokens, world)
+        return super().losses(model, samples, world)

@@ -29,7 +29,7 @@ LAUNCH = LaunchConfig(cluster=ClusterConfig(name="local", kind=ClusterKind.local
 
 
 def sweep_under(
-    root: Path, procedure: str = "training.procedure.Clip", evals: EvalConfig = EVAL
+    root: Path, procedure: str = "training.procedures.clip.Clip", evals: EvalConfig = EVAL
 ) -> Sweep:
     make_folders(Root(root))
     config = run_config(procedure=ProcedureConfig(_target_=procedure), eval=evals)

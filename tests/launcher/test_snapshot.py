@@ -176,7 +176,7 @@ def test_the_users_own_modules_are_copied_with_what_they_need(
     (own / "letter.txt").write_text("not for jobs")
     monkeypatch.syspath_prepend(str(own))
     monkeypatch.setenv("PYTHONPATH", str(own))
-    taken = snapshot.take(place, ["mine.Procedure", "training.procedure.Clip"], checkout)
+    taken = snapshot.take(place, ["mine.Procedure", "training.procedures.clip.Clip"], checkout)
     added = {"mine.py", "kit/part.py", "kit/table.bin", "helper.py", "words.txt"}
     assert names(taken.folder) - names(snapshot.take(place, checkout=checkout).folder) == added
     for path in added:

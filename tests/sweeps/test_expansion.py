@@ -116,7 +116,7 @@ def test_milestones_of_a_shared_trunk_are_those_of_all_its_runs() -> None:
         ),
         (
             run_config(resources=ResourceConfig(num_ranks=3)),
-            r"3 ranks × micro-batch = global_batch_size 64, but 64 = 3 × 21 \+ 1",
+            r"3 ranks × micro-batch × accumulation 1 = global_batch_size 64, but 64 = 3 × 21 × 1 \+ 1",
         ),
         (run_config(resources=ResourceConfig(num_ranks=65)), "does not divide"),
         (cooldown(64), "it must leave some for the trunk"),
@@ -141,3 +141,4 @@ def test_two_cells_of_one_run_are_refused() -> None:
 
 def test_the_micro_batch_is_what_ranks_leave() -> None:
     assert micro_batch_of(run_config(resources=ResourceConfig(num_ranks=4))) == 16
+    assert micro_batch_of(run_config(resources=ResourceConfig(num_ranks=4, accumulation=2))) == 8

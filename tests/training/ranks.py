@@ -1,17 +1,21 @@
-"""Ranks of an order as processes of their own, forked from one that has torch imported already."""
+"""Ranks as processes of their own, forked from one that has torch imported already."""
 
 import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import torch
+
 from sweeps import durable
 from sweeps.folders import CHECKOUT
 from tests.commands import PATIENCE_S
+from training.distributed import World, join_world, leave_world
 from training.orders import TrainOrder
 
 _FORKS = get_context("forkserver")
@@ -19,10 +23,10 @@ _FORKS.set_forkserver_preload(["training.rank"])
 
 
 class RankProcess:
-    """One rank: what `python -m training.rank ORDER` is, without the seconds that importing takes."""
+    """One rank, as a process that does a `task`; what it prints goes to `log`."""
 
-    def __init__(self, order: Path, env: Mapping[str, str], log: Path) -> None:
-        self._process: ForkServerProcess = _FORKS.Process(target=_become_rank, args=(order, env, log))
+    def __init__(self, task: Callable[[], int], env: Mapping[str, str], log: Path) -> None:
+        self._process: ForkServerProcess = _FORKS.Process(target=_become_rank, args=(task, env, log))
         self._process.start()
 
     @property
@@ -42,32 +46,54 @@ class RankProcess:
 
 
 def start_ranks(order: TrainOrder) -> list[RankProcess]:
-    """Start the ranks of an order, with the environment that a supervisor would give them."""
+    """Start what `python -m training.rank ORDER` is, without the seconds that importing takes."""
     path = order.folder / "order.json"
     durable.replace(path, durable.encode(order))
+    return _start(partial(_carry_out, path), order.item.resources.num_ranks, order.folder)
+
+
+def on_ranks(task: Callable[[World], None], num_ranks: int, folder: Path) -> None:
+    """Let each of some ranks, that know of each other, do a task to its end."""
+    codes = [rank.wait() for rank in _start(partial(_among_others, task), num_ranks, folder)]
+    assert codes == [0] * num_ranks, (folder / "log.txt").read_text()
+
+
+def _start(task: Callable[[], int], num_ranks: int, folder: Path) -> list[RankProcess]:
+    """Start ranks with the environment that a supervisor would give them."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    num_ranks = order.item.resources.num_ranks
     meeting = {
         "WORLD_SIZE": str(num_ranks),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "GLOO_SOCKET_IFNAME": "lo",
     }
-    log = order.folder / "log.txt"
+    log = folder / "log.txt"
     return [
-        RankProcess(path, {**meeting, "RANK": str(rank), "LOCAL_RANK": str(rank)}, log)
+        RankProcess(task, {**meeting, "RANK": str(rank), "LOCAL_RANK": str(rank)}, log)
         for rank in range(num_ranks)
     ]
 
 
-def _become_rank(order: Path, env: Mapping[str, str], log: Path) -> None:
+def _carry_out(order: Path) -> int:
     from training import rank
 
+    sys.argv = ["training.rank", str(order)]
+    return rank.main()
+
+
+def _among_others(task: Callable[[World], None]) -> int:
+    world = join_world()
+    torch.set_num_threads(1)
+    task(world)
+    leave_world(world)
+    return 0
+
+
+def _become_rank(task: Callable[[], int], env: Mapping[str, str], log: Path) -> None:
     with log.open("ab") as output:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(output.fileno(), stream.fileno())
     os.chdir(CHECKOUT)
     os.environ.update(env)
-    sys.argv = ["training.rank", str(order)]
-    sys.exit(rank.main())
+    sys.exit(task())

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from conf.schema import ResourceConfig
 from sweeps.errors import CorruptCheckpoint
 from training import checkpoint
 from training.checkpoint import Layout, Position, Tensors
@@ -22,7 +23,7 @@ def position(samples: int) -> Position:
         steps=1,
         train_s=0.5,
         rank_s=1.0,
-        layout=Layout.here(World()),
+        layout=Layout.here(World(), ResourceConfig()),
     )
 
 

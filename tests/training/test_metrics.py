@@ -11,7 +11,8 @@ def moment(samples: int) -> Moment:
         time=1.0,
         samples_per_s=2.0,
         lr=1e-3,
-        logit_scale=2.6,
+        skipped_steps=0,
+        shown={"logit_scale": 13.5},
         grad_norm=1.0,
         losses={"contrastive_loss": 4.0},
     )

@@ -1,0 +1,17 @@
+"""Arithmetic of matrix products: what `precision` means to torch."""
+
+import torch
+
+from conf.schema import Precision
+
+
+def use_precision(precision: Precision) -> None:
+    """Let this process compute fp32 products in full, or on a GPU in TF32 where that is asked for."""
+    tf32 = precision is Precision.tf32
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
+
+
+def autocast_type(precision: Precision) -> torch.dtype | None:
+    """Return the type to which products are cast in the forward pass; None: they are not."""
+    return torch.bfloat16 if precision is Precision.bf16 else None

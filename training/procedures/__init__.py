@@ -1,0 +1,1 @@
+"""The procedures that come with isogrid, and what their losses are made of."""

@@ -1,0 +1,61 @@
+"""CoCa: a contrast of images with texts, and captions of the images, from one model."""
+
+from functools import partial
+from typing import Any
+
+import torch
+
+from conf.schema import ModelConfig
+from training.distributed import World
+from training.model import Tokenizer, build_model, build_tokenizer, image_size
+from training.procedures.captions import caption_loss, token_losses
+from training.procedures.contrast import softmax_contrast
+from training.procedures.towers import logit_scale, logits_shown
+from training.samples import Chunk, Samples
+
+
+class CoCa:
+    """Contrastive captioner (Yu et al. 2022, arXiv:2205.01917), with its weights of the two losses."""
+
+    def __init__(
+        self, config: ModelConfig, contrastive_weight: float = 1.0, caption_weight: float = 2.0
+    ) -> None:
+        self._config = config
+        self._contrastive_weight, self._caption_weight = contrastive_weight, caption_weight
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images in pixels."""
+        return image_size(self._config)
+
+    def build(self, seed: int) -> torch.nn.Module:
+        """Return open_clip's model of the configured name."""
+        model = build_model(self._config, seed=seed)
+        decoder: Any = model.text_decoder
+        # open_clip 3.3.0 leaves this one as it finds the memory.
+        torch.nn.init.normal_(decoder.text_projection, std=decoder.width**-0.5)
+        return model
+
+    def tokenizer(self) -> Tokenizer:
+        """Return open_clip's tokenizer of the model."""
+        return build_tokenizer(self._config)
+
+    def losses(self, model: torch.nn.Module, samples: Samples, world: World) -> dict[str, torch.Tensor]:
+        """Return the two losses, weighted."""
+        images, texts, sums, counts = samples.through(partial(_encode, model))
+        contrast = softmax_contrast(images, texts, logit_scale(model), world)
+        return {
+            "contrastive_loss": self._contrastive_weight * contrast,
+            "caption_loss": self._caption_weight * caption_loss(sums, counts, world),
+        }
+
+    def shown(self, model: torch.nn.Module) -> dict[str, float]:
+        """Return the scale of the logits."""
+        return logits_shown(model)
+
+
+def _encode(model: torch.nn.Module, chunk: Chunk) -> tuple[torch.Tensor, ...]:
+    """Return features of images and texts, and of each caption its loss and number of tokens."""
+    made = model(chunk.images, chunk.tokens)
+    sums, counts = token_losses(made["logits"], made["labels"])
+    return made["image_features"], made["text_features"], sums, counts
