@@ -17,6 +17,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from mmap import MADV_RANDOM, PROT_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,9 +37,8 @@ RECORD = struct.Struct("<IIqqq")
 TAIL = struct.Struct("<qqq8x16s")
 """Offset of the table, number of shards, offset of the paths, mark."""
 HEAD_BYTES = 512
-SHARD = np.dtype(
-    [("start", "<i8"), ("samples", "<i8"), ("bytes", "<i8"), ("mtime_ns", "<i8"), ("path_end", "<i8")]
-)
+COLUMNS = 5
+"""Of the shard table, one after the other, so that only those are read that are wanted."""
 SAMPLE_BYTES = 8
 
 
@@ -87,7 +87,7 @@ class ShardIndex:
     """Where the samples of a data set lie, in the content of an index file.
 
     `starts`: number of the first sample of each shard, and the total; shape (shards + 1,).
-    `uids`: how the list looked by which its samples were chosen.
+    `uids`: how the list looked by which its samples were chosen. `samples_end`: where the table begins.
 
     Raises:
         ValueError: it is no whole index.
@@ -98,11 +98,13 @@ class ShardIndex:
         if len(tail) < TAIL.size or tail[-len(MARK) :] != MARK:
             raise ValueError("it has no tail")
         table, num_shards, self._paths, _ = TAIL.unpack(tail)
+        self.samples_end = table
         self._content = content
         head = Head.decode(content[:HEAD_BYTES].tobytes())
         self.uids = head.uids if head else None
-        self._table = content[table : table + (num_shards + 1) * SHARD.itemsize].view(SHARD)
-        self.starts: NDArray[np.int64] = np.ascontiguousarray(self._table["start"])
+        columns = content[table : self._paths].view("<i8").reshape(COLUMNS, num_shards + 1)
+        self.starts: NDArray[np.int64] = columns[0].copy()
+        self._samples, self._bytes, self._mtimes_ns, self._path_ends = columns[1:]
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -112,7 +114,7 @@ class ShardIndex:
     @property
     def num_shards(self) -> int:
         """Number of shards."""
-        return len(self._table) - 1
+        return len(self.starts) - 1
 
     @property
     def num_samples(self) -> int:
@@ -126,8 +128,8 @@ class ShardIndex:
 
     def path(self, shard: int) -> Path:
         """Return the file of one shard."""
-        begin = int(self._table["path_end"][shard - 1]) if shard else 0
-        return Path(self._text(begin, int(self._table["path_end"][shard])))
+        begin = int(self._path_ends[shard - 1]) if shard else 0
+        return Path(self._text(begin, int(self._path_ends[shard])))
 
     def place(self, shard: int, sample: int) -> tuple[int, int]:
         """Return (first byte, number of bytes) of a sample in its shard."""
@@ -136,30 +138,28 @@ class ShardIndex:
 
     def blocks(self, shard: int) -> Blocks:
         """Return the blocks of all samples of a shard."""
-        offset, count = self._table["samples"][shard], self.starts[shard + 1] - self.starts[shard]
-        raw = self._content[offset : offset + count * SAMPLE_BYTES]
-        return raw.view("<u4").reshape(-1, 2)
+        count = int(self.starts[shard + 1] - self.starts[shard])
+        return np.frombuffer(self._content, "<u4", 2 * count, self._samples[shard]).reshape(-1, 2)
 
     def holds(self, paths: Sequence[str]) -> bool:
         """Return whether it is the index of exactly these files, in this order."""
         if len(paths) != self.num_shards:
             return False
-        end = int(self._table["path_end"][self.num_shards - 1])
+        end = int(self._path_ends[self.num_shards - 1])
         return self._text(0, end) == "".join(paths) and np.array_equal(
-            self._table["path_end"][:-1], np.cumsum([len(os.fsencode(p)) for p in paths])
+            self._path_ends[:-1], np.cumsum([len(os.fsencode(p)) for p in paths])
         )
 
     def changed(self, stamps: Sequence[Stamp]) -> NDArray[np.int64]:
         """Return the numbers of the shards that do not look as they did, given how they look now."""
         now = np.array([(s.bytes, s.mtime_ns) for s in stamps], dtype=np.int64).reshape(-1, 2)
-        was = self._table[:-1]
-        return np.flatnonzero((was["bytes"] != now[:, 0]) | (was["mtime_ns"] != now[:, 1]))
+        is_other = (self._bytes[:-1] != now[:, 0]) | (self._mtimes_ns[:-1] != now[:, 1])
+        return np.flatnonzero(is_other)
 
     def walked(self) -> Iterator[WalkedShard]:
         """Yield all shards as they were walked."""
         for shard in range(self.num_shards):
-            row = self._table[shard]
-            stamp = Stamp(bytes=int(row["bytes"]), mtime_ns=int(row["mtime_ns"]))
+            stamp = Stamp(bytes=int(self._bytes[shard]), mtime_ns=int(self._mtimes_ns[shard]))
             yield WalkedShard(str(self.path(shard)), stamp, self.blocks(shard))
 
     def _text(self, begin: int, end: int) -> str:
@@ -169,9 +169,14 @@ class ShardIndex:
 def open_index(path: Path) -> ShardIndex | None:
     """Return the index in a file, of which only the table is read; None if there is no whole one."""
     try:
-        return ShardIndex(np.memmap(path, dtype=np.uint8, mode="r"))
+        with path.open("rb") as file:
+            mapped = mmap(file.fileno(), 0, prot=PROT_READ)
+        index = ShardIndex(np.frombuffer(mapped, dtype=np.uint8))
     except (FileNotFoundError, ValueError):
         return None
+    # Samples are looked up here and there; reading around them would fetch a megabyte for each.
+    mapped.madvise(MADV_RANDOM, 0, index.samples_end)
+    return index
 
 
 class IndexWriter:
@@ -204,7 +209,7 @@ class IndexWriter:
             path_end += len(os.fsencode(path))
             rows.append((start, offset, stamp.bytes, stamp.mtime_ns, path_end))
             start += num_samples
-        table = np.array([*rows, (start, 0, 0, 0, 0)], dtype=SHARD)
+        table = np.array([*rows, (start, 0, 0, 0, 0)], dtype="<i8").T
         begin = self._file.tell()
         self._file.write(table.tobytes())
         begin_of_paths = self._file.tell()

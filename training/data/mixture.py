@@ -15,7 +15,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.streams import Ints, Use, random_stream
+from training.data.streams import Ints, Use, distinct, random_stream
 
 LEAST_BLOCK = 1024
 
@@ -44,7 +44,7 @@ class Mixture:
             return np.zeros_like(offsets), offsets
         blocks, inside = np.divmod(offsets, self._block)
         sources, own = np.empty_like(offsets), np.empty_like(offsets)
-        for block in np.unique(blocks).tolist():
+        for block in distinct(blocks):
             here = blocks == block
             drawn, earlier = self._drawn(lane, block)
             sources[here], own[here] = drawn[inside[here]], earlier[inside[here]]

@@ -19,7 +19,7 @@ import numpy as np
 from conf.schema import OrderConfig
 from sweeps.errors import DataError
 from training.data.mixture import Mixture
-from training.data.streams import Ints, Use, random_stream
+from training.data.streams import Ints, Use, distinct, random_stream
 
 MOST_LANES = 64
 
@@ -100,7 +100,7 @@ class SampleOrder:
         lane, row_in_lane = np.divmod(row, self._rows_per_lane)
         offsets = step * self._rows_per_lane + row_in_lane
         places = Places(*(np.empty_like(positions) for _ in range(3)))
-        for one_lane in np.unique(lane).tolist():
+        for one_lane in distinct(lane):
             here = np.flatnonzero(lane == one_lane)
             self._locate(one_lane, offsets[here], here, places)
         return places
@@ -109,7 +109,7 @@ class SampleOrder:
         """Write the places of offsets of a lane to `where` in `places`."""
         sources, own = self._mixture.locate(lane, offsets)
         places.sources[where] = sources
-        for source in np.unique(sources).tolist():
+        for source in distinct(sources):
             here = sources == source
             found = self._sources[source].locate(lane, own[here])
             places.shards[where[here]], places.samples[where[here]] = found
@@ -152,7 +152,7 @@ class SourceOrder:
         """Return (shard, sample inside the shard) of offsets of a lane, both of shape (offsets,)."""
         passes, inside = np.divmod(offsets, self._samples_per_lane)
         shards, samples = np.empty_like(offsets), np.empty_like(offsets)
-        for one_pass in np.unique(passes).tolist():
+        for one_pass in distinct(passes):
             here = passes == one_pass
             shards[here], samples[here] = self._locate(one_pass, lane, inside[here])
         return shards, samples
@@ -164,7 +164,7 @@ class SourceOrder:
         starts = self._pieces(one_pass, lane)[3]
         windows = np.searchsorted(starts, offsets, side="right") - 1
         shards, samples = np.empty_like(offsets), np.empty_like(offsets)
-        for index in np.unique(windows).tolist():
+        for index in distinct(windows):
             here = windows == index
             window = self._window(one_pass, lane, index)
             inside = offsets[here] - starts[index]
@@ -172,19 +172,19 @@ class SourceOrder:
         return shards, samples
 
     def _make_line(self, one_pass: int) -> tuple[Ints, Ints]:
-        """Return the shards of a pass in order, and where each one starts on the line."""
-        stream = self._stream(Use.SHARDS, one_pass)
-        shards = self._drawn(stream) if self._resampled else stream.permutation(len(self._sizes))
-        ends = np.cumsum(self._sizes[shards])
-        return shards, ends - self._sizes[shards]
+        """Return the shards of a pass in order, and where each one starts on the line.
 
-    def _drawn(self, stream: np.random.Generator) -> Ints:
-        """Draw shards with replacement until they cover as many samples as the data has."""
-        drawn = np.empty(0, dtype=np.int64)
-        while self._sizes[drawn].sum() < self._total:
-            more = stream.integers(len(self._sizes), size=len(self._sizes))
-            drawn = np.concatenate([drawn, more])
-        return drawn
+        With replacement, shards are drawn until they cover as many samples as the data has.
+        """
+        stream, count = self._stream(Use.SHARDS, one_pass), len(self._sizes)
+        shards = stream.integers(count, size=count) if self._resampled else stream.permutation(count)
+        lengths = self._sizes[shards]
+        while lengths.sum() < self._total:
+            shards = np.concatenate([shards, stream.integers(count, size=count)])
+            lengths = self._sizes[shards]
+        starts = np.cumsum(lengths)
+        starts -= lengths
+        return shards, starts
 
     def _make_pieces(self, one_pass: int, lane: int) -> tuple[Ints, Ints, Ints, Ints]:
         """Return the pieces of shards in a lane (shard, first sample, length) and window starts."""

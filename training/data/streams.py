@@ -36,3 +36,8 @@ def augmentation_uniforms(seed: int, first: int, count: int) -> NDArray[np.float
     philox = np.random.Philox(np.random.SeedSequence([seed, Use.AUGMENTATION]))
     philox.advance(first * UNIFORMS_PER_SAMPLE // NUMBERS_PER_BLOCK)
     return np.random.Generator(philox).random((count, UNIFORMS_PER_SAMPLE))
+
+
+def distinct(values: Ints) -> list[int]:
+    """Return the different values in ascending order: few of many, mostly."""
+    return sorted(set(values.tolist()))
