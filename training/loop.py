@@ -189,6 +189,7 @@ class _Trainer:
             rank_s=self._position.rank_s + seconds * self._world.size,
             skipped_steps=self._position.skipped_steps + skipped,
             skipped_in_a_row=(self._position.skipped_in_a_row + 1) * skipped,
+            num_broken=self._position.num_broken + report.num_broken,
         )
 
     def _save(self, wish: Wish, *, is_last: bool) -> None:

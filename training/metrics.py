@@ -17,7 +17,8 @@ class Moment:
     """One line: where training stands.
 
     `losses` are means over the steps since the line before that were not skipped. `grad_norm` None: it
-    is not finite. `skipped_steps`: since the run began. `shown`: what the procedure shows besides.
+    is not finite. `skipped_steps`, `num_broken` (samples): since the run began. `shown`: what the
+    procedure shows besides.
     """
 
     samples_seen: int
@@ -28,6 +29,7 @@ class Moment:
     skipped_steps: int
     losses: dict[str, float]
     shown: dict[str, float]
+    num_broken: int = 0
 
 
 def metrics_path(folder: Path, attempt: int) -> Path:

@@ -45,6 +45,7 @@ class Progress:
                 lr=report.lr,
                 grad_norm=report.grad_norm if math.isfinite(report.grad_norm) else None,
                 skipped_steps=position.skipped_steps,
+                num_broken=position.num_broken,
                 losses={name: total / self._steps for name, total in self._sums.items()},
                 shown=self._show(),
             )

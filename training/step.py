@@ -20,13 +20,14 @@ class StepReport:
     """What one step did; all ranks have the same.
 
     `losses` are means over the ranks, `grad_norm` is taken before clipping. `is_skipped`: one of these
-    is no finite number, and nothing was changed.
+    is no finite number, and nothing was changed. `num_broken`: samples that could not be decoded.
     """
 
     losses: dict[str, float]
     lr: float
     grad_norm: float
     is_skipped: bool
+    num_broken: int
 
 
 class Stepper:
@@ -57,7 +58,9 @@ class Stepper:
         losses = self._backward(step, batch)
         average_gradients(self._model.parameters(), self._world)
         norm = clip_gradients(self._model, self._train.optim)
-        *values, grad_norm = _on_the_host(*mean_over_ranks(losses, self._world), norm)
+        broken = torch.tensor(float(len(batch.broken)), device=self._world.device)
+        means = mean_over_ranks({**losses, "broken": broken}, self._world)
+        *values, mean_broken, grad_norm = _on_the_host(*means, norm)
         is_skipped = not all(map(math.isfinite, (*values, grad_norm)))
         if not is_skipped:
             self._apply(lr)
@@ -66,6 +69,7 @@ class Stepper:
             lr=lr,
             grad_norm=grad_norm,
             is_skipped=is_skipped,
+            num_broken=round(mean_broken * self._world.size),
         )
 
     def _backward(self, step: int, batch: Batch) -> dict[str, torch.Tensor]:

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from conf.schema import ResourceConfig
 from sweeps import durable
 from sweeps.errors import DataError, Superseded
+from tests.training.ranks import start_ranks
 from tests.training.segments import expansion_of, order_for, train
 from training import checkpoint
 from training.done import read_done
+from training.exits import RankExit
 from training.metrics import last_moment, metrics_path
 from training.saved import saved_samples, state_path, weights_path
 
@@ -51,15 +54,34 @@ def test_resuming_walks_back_past_a_torn_state(tmp_path: Path, data: Path) -> No
     assert train(order).weights_sha256 == straight
 
 
-def test_a_broken_image_stops_with_shard_and_sample(tmp_path: Path, data: Path) -> None:
-    broken = tmp_path / "data" / "tiny"
-    broken.mkdir(parents=True)
+def with_broken_images(data: Path, folder: Path, count: int) -> Path:
+    """Copy the shards of `tiny`, and spoil the first `count` images of each."""
+    (folder / "tiny").mkdir(parents=True)
     for path in sorted((data / "tiny").glob("*.tar")):
-        content = path.read_bytes().replace(b"\xff\xd8\xff", b"\x00\x00\x00")
-        (broken / path.name).write_bytes(content)
+        content = path.read_bytes().replace(b"\xff\xd8\xff", b"\x00\x00\x00", count)
+        (folder / "tiny" / path.name).write_bytes(content)
+    return folder
+
+
+def test_broken_images_are_replaced_and_counted_over_all_ranks(tmp_path: Path, data: Path) -> None:
+    (segment,) = expansion_of("sweep=trunk", "samples_seen=640", "schedule=constant").segments.values()
+    spoilt = with_broken_images(data, tmp_path / "data", 2)
+    counts = []
+    for num_ranks in (1, 2):
+        order = order_for(
+            segment, tmp_path / f"{num_ranks}", spoilt, resources=ResourceConfig(num_ranks=num_ranks)
+        )
+        assert [rank.wait() for rank in start_ranks(order)] == [RankExit.finished] * num_ranks
+        moment = last_moment(metrics_path(order.folder, 1))
+        counts.append(moment and moment.num_broken)
+    assert counts[0] in range(1, 20)  # six of 600 images, and 640 samples
+    assert counts[0] == counts[1]
+
+
+def test_data_of_broken_images_stops_with_shard_and_sample(tmp_path: Path, data: Path) -> None:
     (segment,) = expansion_of("sweep=trunk", "samples_seen=640", "schedule=constant").segments.values()
     with pytest.raises(DataError, match=r"tiny/0000\d.tar, sample \d+: "):
-        train(order_for(segment, tmp_path, tmp_path / "data"))
+        train(order_for(segment, tmp_path, with_broken_images(data, tmp_path / "data", -1)))
 
 
 def test_an_attempt_with_a_successor_publishes_nothing(tmp_path: Path, data: Path) -> None:
