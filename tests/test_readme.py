@@ -15,15 +15,17 @@ from tests.commands import OWN_CONF, run
 from tests.slurm.cluster import SlurmCluster
 
 README = (CHECKOUT / "README.md").read_text()
-SWEEP, DATA, CLUSTER, HOOKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+SWEEP, DATA, SUBSET, MIXTURE, CLUSTER, HOOKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
 def conf(tmp_path: Path) -> str:
     """A search path with the README's files, beside the tests' own."""
-    for name, text in (("sweep/lr_study", SWEEP), ("data/my-laion", DATA), ("cluster/mine", CLUSTER)):
+    files = {"sweep/lr_study": SWEEP, "cluster/mine": CLUSTER, "data/my-laion": DATA}
+    files |= {"data/datacomp-medium": SUBSET, "data/my-mixture": MIXTURE}
+    for name, text in files.items():
         path = tmp_path / f"{name}.yaml"
-        path.parent.mkdir()
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     return OWN_CONF.replace("]", f",file://{tmp_path}]")
 
@@ -60,6 +62,10 @@ def test_its_cluster_is_examined_and_what_differs_is_named(
 def test_its_data_take_the_place_of_others(conf: str) -> None:
     (config, _) = compose_request([conf, "sweep=tiny", "data=my-laion"]).configs
     assert config.data.shards == "/scratch/laion/{00000..41455}.tar"
+    (config, _) = compose_request([conf, "sweep=tiny", "data=datacomp-medium"]).configs
+    assert config.data.subset.name == "basic"
+    (config, _) = compose_request([conf, "sweep=tiny", "data=my-mixture"]).configs
+    assert [source.weight for source in config.data.sources] == [3, 1]
 
 
 def test_its_hooks_are_hooks() -> None:
