@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from conf.schema import DataConfig, OrderConfig
+from conf.schema import DataConfig, OrderConfig, SourceConfig
 from sweeps.errors import DataError
 from tests.configs import train_config
 from tests.training.data.shards import write_shard
@@ -76,6 +76,25 @@ def rows(found: list[Batch]) -> list[tuple[bytes, bytes]]:
         for batch in found
         for image, text in zip(batch.images.numpy(), batch.tokens.numpy(), strict=True)
     ]
+
+
+def test_sources_are_mixed_by_weight_and_each_is_replaced_from_itself(tmp_path: Path) -> None:
+    indexes = [
+        index_in_memory(shards(tmp_path / "a", {})),
+        index_in_memory(shards(tmp_path / "b", BROKEN)),
+    ]
+    sources = (
+        SourceConfig(name="a", shards="a.tar", weight=3),
+        SourceConfig(name="b", shards="b.tar", weight=1),
+    )
+    data = DataConfig(name="M", sources=sources, max_bad_fraction=1.0)
+    dataset = StepDataset(
+        train_config(global_batch_size=BATCH, data=data), indexes, as_numbers, 16, World()
+    )
+    found = list(batches(dataset, range(32), num_workers=0, pin_memory=False))
+    assert len(rows(found)) == 32 * BATCH
+    assert {Path(one.shard).parent.name for batch in found for one in batch.broken} == {"b"}
+    assert {path.parent.name for path in dataset.shards_of(0)} == {"a", "b"}
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 4 worker processes")
