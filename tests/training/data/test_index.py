@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sweeps.errors import DataError
+from sweeps.sources import SourceFiles
 from tests.commands import CHECKOUT, wait_for
 from tests.training.data.shards import write_shard
 from training.data.index import HEAD_BYTES, RECORD, SAMPLE_BYTES, open_index
 from training.data.indexing import Origin, make_index, up_to_date
+from training.data.sources import FEW_SHARDS, opened, ready
 from training.data.uids import UidList
 
 
@@ -133,6 +135,20 @@ def test_processes_that_start_together_share_the_work(tmp_path: Path) -> None:
     for shard in range(8):
         assert np.array_equal(index.blocks(shard), alone.blocks(shard))
     assert not list(tmp_path.glob("*.part.*"))
+
+
+def test_a_run_brings_the_index_of_many_shards_up_to_date(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shards(tmp_path, FEW_SHARDS + 1, samples=2)
+    source = SourceFiles(name="d", shards=f"{tmp_path}/{{0..{FEW_SHARDS}}}.tar")
+    ready([source], tmp_path)
+    (index,) = opened([source], tmp_path)
+    assert index.num_shards == FEW_SHARDS + 1
+    assert f"d: indexed {FEW_SHARDS + 1} of {FEW_SHARDS + 1} shards" in capfd.readouterr().err
+    os.truncate(tmp_path / "7.tar", 1024)
+    with pytest.raises(DataError, match=r"/7.tar is truncated"):
+        ready([source], tmp_path)
 
 
 def write_uids(path: Path, uids: list[int]) -> Path:
