@@ -9,7 +9,7 @@ from conf.schema import DataConfig, ModelConfig, OptimConfig, OrderConfig, Preci
 from sweeps.identity import Keys, differing_fields, science
 from tests.configs import train_config
 
-KNOWN = "M_D_640-6e2bc52f710e"
+KNOWN = "M_D_640-6480b6e33bb5"
 
 
 def test_a_key_never_changes_by_accident() -> None:
