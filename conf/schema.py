@@ -38,6 +38,13 @@ class Precision(Enum):
     bf16 = "bf16"
 
 
+class Sharding(Enum):
+    """What of weights, gradients and optimiser each rank has: all, or its share (torch's FSDP2)."""
+
+    none = "none"
+    fsdp2 = "fsdp2"
+
+
 class ScheduleName(Enum):
     """Course of the learning rate over a run."""
 
@@ -250,7 +257,8 @@ class ResourceConfig:
 
     Ranks × micro-batch × `accumulation` is the global batch: of so many micro-batches a rank's share of
     each step is made. `cut_padding`: texts are cut behind the longest one of a micro-batch where a
-    model's features do not depend on what lies there.
+    model's features do not depend on what lies there. `activation_checkpointing`: each block of a model
+    is computed once more in the backward pass instead of kept. `compile`: by torch.compile.
     """
 
     num_ranks: Positive = 1
@@ -259,6 +267,9 @@ class ResourceConfig:
     num_workers: Natural = 0
     accumulation: Positive = 1
     cut_padding: bool = True
+    activation_checkpointing: bool = False
+    compile: bool = False
+    sharding: Sharding = Sharding.none
 
     @property
     def num_cores(self) -> int:

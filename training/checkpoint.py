@@ -27,6 +27,7 @@ from sweeps import durable
 from sweeps.errors import CorruptCheckpoint
 from training.distributed import World
 from training.saved import saved_samples, state_path
+from training.sharding import spread_like, whole
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ class Layout:
     num_nodes: int
     accumulation: int
     cuts_padding: bool
+    compiled: bool
+    sharding: str
     threads: int
     device: str
     libraries: str
@@ -59,6 +62,8 @@ class Layout:
             num_ranks=world.size,
             accumulation=resources.accumulation,
             cuts_padding=resources.cut_padding,
+            compiled=resources.compile,
+            sharding=resources.sharding.value,
             num_nodes=int(os.environ.get("SLURM_STEP_NUM_NODES", "1")),
             threads=torch.get_num_threads(),
             device=torch.cuda.get_device_name() if cuda else f"cpu {platform.machine()}",
@@ -140,12 +145,13 @@ def prune_states(folder: Path, keep: int = KEPT_STATES) -> None:
 
 
 def full_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Tensors:
-    """Return copies of the weights and of the optimiser's tensors, by name."""
+    """Return copies of the weights and of the optimiser's tensors, by name; as `weights`."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     tensors = {f"model.{name}": tensor for name, tensor in weights(model).items()}
     for parameter, values in optimizer.state.items():
         for kind, value in values.items():
-            tensors[f"optimizer.{kind}.{names[id(parameter)]}"] = value.detach().cpu().clone()
+            copy = whole(value.detach()).cpu().clone()
+            tensors[f"optimizer.{kind}.{names[id(parameter)]}"] = copy
     return tensors
 
 
@@ -157,7 +163,7 @@ def load_full_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer, sa
         for kind in sorted(kinds):
             value = saved[f"optimizer.{kind}.{name}"]
             # The step counter stays on the CPU unless a fused kernel put it elsewhere.
-            optimizer.state[parameter][kind] = value.to(parameter.device)
+            optimizer.state[parameter][kind] = spread_like(parameter.detach(), value)
 
 
 def weights_of(saved: Tensors) -> Tensors:
@@ -166,13 +172,15 @@ def weights_of(saved: Tensors) -> Tensors:
 
 
 def weights(model: torch.nn.Module) -> Tensors:
-    """Return copies of the weights on the CPU, by name."""
-    return {name: t.detach().cpu().clone() for name, t in model.state_dict().items()}
+    """Return copies of the weights on the CPU, by name; of a sharded model all ranks have to ask."""
+    return {name: whole(t.detach()).cpu().clone() for name, t in model.state_dict().items()}
 
 
 def load_weights(model: torch.nn.Module, saved: Mapping[str, torch.Tensor]) -> None:
     """Put the tensors of `weights` back."""
-    model.load_state_dict(dict(saved), strict=True)
+    own = model.state_dict()
+    spread = {name: spread_like(own[name], t) if name in own else t for name, t in saved.items()}
+    model.load_state_dict(spread, strict=True)
 
 
 def tensors_digest(tensors: Tensors) -> str:

@@ -19,6 +19,7 @@ import torch
 import torch.distributed
 from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 from torch.distributed import DistStoreError
+from torch.distributed.tensor import DTensor
 
 from sweeps.errors import PortTaken
 
@@ -79,10 +80,10 @@ def leave_world(world: World) -> None:
 
 
 def average_gradients(parameters: Iterable[torch.nn.Parameter], world: World) -> None:
-    """Replace each gradient by its mean over all ranks."""
-    if world.size == 1:
+    """Replace each gradient by its mean over all ranks; of sharded weights it is that already."""
+    gradients = [p.grad for p in parameters if p.grad is not None and not isinstance(p, DTensor)]
+    if world.size == 1 or not gradients:
         return
-    gradients = [p.grad for p in parameters if p.grad is not None]
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     torch.distributed.all_reduce(flat)
     flat /= world.size

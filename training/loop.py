@@ -8,11 +8,12 @@ stop file, and writes states, milestones, metrics and finally the done marker.
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from conf.schema import ResourceConfig, TrainConfig
+from conf.schema import ResourceConfig, Sharding, TrainConfig
 from sweeps import durable
 from sweeps.duration import steps_of
 from sweeps.errors import NotFinite, Superseded
@@ -24,6 +25,7 @@ from training.data.loader import Batch, StepDataset, batches
 from training.data.sources import opened, ready
 from training.distributed import World, first_decides, wait_for_first
 from training.done import DoneMarker, done_path
+from training.laying_out import lay_out
 from training.metrics import MetricsWriter, continue_metrics
 from training.model import fitted
 from training.optimizer import make_optimizer
@@ -69,6 +71,7 @@ class _Trainer:
         self._procedure: Procedure = make_procedure(self._train.procedure, self._train.model)
         self._dataset = self._open_data()
         self._model = self._procedure.build(self._train.seed).to(world.device)
+        lay_out(self._model, self._resources, world)
         self._optimizer = make_optimizer(self._model, self._train.optim)
         self._stepper = Stepper(
             self._train,
@@ -85,6 +88,10 @@ class _Trainer:
     def samples_seen(self) -> int:
         """Where training stands."""
         return self._position.samples_seen
+
+    @property
+    def _is_sharded(self) -> bool:
+        return self._resources.sharding is not Sharding.none
 
     def shown(self) -> dict[str, float]:
         """Return what metrics show beside losses and rates."""
@@ -105,8 +112,7 @@ class _Trainer:
             if wish is Wish.stop and step + 1 < last:
                 wait_for_first(self._world)
                 return False
-        if self._world.is_first:
-            self._finish()
+        self._finish()
         wait_for_first(self._world)
         return True
 
@@ -194,26 +200,36 @@ class _Trainer:
 
     def _save(self, wish: Wish, *, is_last: bool) -> None:
         """Write a milestone and a state where they are due."""
-        if not self._world.is_first:
-            return
         samples, folder = self._position.samples_seen, self._order.folder
         is_milestone = samples in self._segment.milestones
         wants_state = wish is not Wish.go_on or (is_last and self._segment.keep_state)
         if not (is_milestone or wants_state):
             return
-        self._refuse_superseded()
         if is_milestone:
-            path = weights_path(folder, samples)
-            checkpoint.write(path, checkpoint.weights(self._model), self._position)
+            self._write(weights_path(folder, samples), lambda: checkpoint.weights(self._model))
         if wants_state:
-            path = state_path(folder, samples)
-            state = checkpoint.full_state(self._model, self._optimizer)
-            checkpoint.write(path, state, self._position)
-            checkpoint.prune_states(folder)
+            everything = partial(checkpoint.full_state, self._model, self._optimizer)
+            self._write(state_path(folder, samples), everything)
             self._clock.saved()
+        if wants_state and self._world.is_first:
+            checkpoint.prune_states(folder)
+
+    def _write(self, path: Path, gather: Callable[[], Tensors]) -> None:
+        """Let the first rank write what it has, or what all ranks have to bring together."""
+        if not (self._world.is_first or self._is_sharded):
+            return
+        tensors = gather()
+        if self._world.is_first:
+            self._refuse_superseded()
+            checkpoint.write(path, tensors, self._position)
 
     def _finish(self) -> None:
         """Publish the done marker, and drop states from which nothing starts."""
+        if not (self._world.is_first or self._is_sharded):
+            return
+        digest = checkpoint.tensors_digest(checkpoint.weights(self._model))
+        if not self._world.is_first:
+            return
         self._refuse_superseded()
         folder = self._order.folder
         marker = DoneMarker(
@@ -221,7 +237,7 @@ class _Trainer:
             samples_seen=self._position.samples_seen,
             samples_trained=self._position.samples_trained,
             steps=self._position.steps,
-            weights_sha256=checkpoint.tensors_digest(checkpoint.weights(self._model)),
+            weights_sha256=digest,
             train_s=self._position.train_s,
             rank_s=self._position.rank_s,
             attempt=self._order.attempt,

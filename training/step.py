@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from conf.schema import ResourceConfig, TrainConfig
+from conf.schema import ResourceConfig, Sharding, TrainConfig
 from training.data.loader import Batch
 from training.data.normalize import Normalizer
 from training.distributed import World, average_gradients, mean_over_ranks
@@ -48,7 +48,8 @@ class Stepper:
         self._normalize = Normalizer()
         self._passage = Passage(
             accumulation=resources.accumulation,
-            cuts_padding=resources.cut_padding,
+            # FSDP2 brings the position embeddings together too late to be lent cut.
+            cuts_padding=resources.cut_padding and resources.sharding is Sharding.none,
             autocast=autocast_type(train.precision),
         )
 

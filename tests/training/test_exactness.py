@@ -3,10 +3,11 @@
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from conf.schema import ResourceConfig
+from conf.schema import ResourceConfig, Sharding
 from sweeps.expansion import Expansion
 from tests.commands import wait_for
 from tests.training.ranks import start_ranks
@@ -43,12 +44,20 @@ def finished(order: TrainOrder) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("num_ranks", "samples"), [(1, 7680), (2, 7680), (4, 2560)])
+@pytest.mark.parametrize(
+    ("num_ranks", "samples", "layout"),
+    [
+        (1, 7680, {}),
+        (2, 7680, {}),
+        (4, 2560, {}),
+        (2, 2560, {"sharding": Sharding.fsdp2, "accumulation": 2}),
+    ],
+)
 def test_a_run_that_is_killed_and_resumed_ends_in_the_same_bits(
-    tmp_path: Path, data: Path, num_ranks: int, samples: int
+    tmp_path: Path, data: Path, num_ranks: int, samples: int, layout: dict[str, Any]
 ) -> None:
     (segment,) = expansion_of("sweep=tiny", f"samples_seen={samples}").segments.values()
-    resources = ResourceConfig(num_ranks=num_ranks)
+    resources = ResourceConfig(num_ranks=num_ranks, **layout)
     straight = order_for(segment, tmp_path / "straight", data, resources=resources)
     broken = order_for(segment, tmp_path / "broken", data, resources=resources, save_every_s=0.05)
     reached = [killed_at_random(broken, seed) for seed in range(2 if num_ranks == 4 else 3)]

@@ -1,0 +1,43 @@
+"""Weights, gradients and optimiser spread over the ranks, for models that do not fit on one (FSDP2).
+
+Each block's weights come together while it computes. Scalars, the logit scale and bias, stay whole on
+every rank: a procedure reads them outside of the model.
+"""
+
+import torch
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from training.blocks import blocks_of
+from training.distributed import World
+
+
+def shard(model: torch.nn.Module, world: World) -> None:
+    """Spread a model's weights over all ranks; equal ones have to be on each."""
+    mesh = init_device_mesh(world.device.type, (world.size,))
+    scalars = {parameter for parameter in model.parameters() if parameter.ndim == 0}
+    for block in blocks_of(model):
+        fully_shard(block, mesh=mesh)
+    fully_shard(model, mesh=mesh, ignored_params=scalars)
+
+
+def is_sharded(tensor: torch.Tensor | None) -> bool:
+    """Return whether each rank has a part of a tensor only."""
+    return isinstance(tensor, DTensor)
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """Return all of a tensor; where it is sharded, all ranks have to ask for it."""
+    if isinstance(tensor, DTensor):
+        full: torch.Tensor = tensor.full_tensor()
+        return full
+    return tensor
+
+
+def spread_like(model: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
+    """Return a rank's part of a whole tensor that is on every rank, spread as `model` is."""
+    on_device = tensor.to(model.device)
+    if not isinstance(model, DTensor) or model.shape != tensor.shape:
+        return on_device
+    return distribute_tensor(on_device, model.device_mesh, model.placements, src_data_rank=None)
