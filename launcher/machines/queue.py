@@ -11,6 +11,7 @@ class Job:
     """One line of the queue. `indices` are array indices; None = a job that is no array.
 
     `account`, `qos`, `partition`: what limits count it against, empty where the scheduler keeps none.
+    `reason`: why it waits, in the scheduler's word; empty where it gives none, or the job runs.
     """
 
     job_id: str
@@ -20,6 +21,7 @@ class Job:
     account: str = ""
     qos: str = ""
     partition: str = ""
+    reason: str = ""
 
     @property
     def num_tasks(self) -> int:

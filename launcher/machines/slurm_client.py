@@ -73,7 +73,7 @@ def parse_queue(shown: str) -> Iterator[Job | Ended]:
         if state in ENDED_STATES:
             yield ended(array_id, name, indices, end=(state, reason, at, nodes))
             continue
-        account, qos, partition = ("" if word in EMPTY else word for word in charged)
+        account, qos, partition, why = ("" if word in EMPTY else word for word in (*charged, reason))
         yield Job(
             job_id=f"{array_id}_{task}" if is_array and task.isdigit() else job_id,
             name=name,
@@ -82,6 +82,7 @@ def parse_queue(shown: str) -> Iterator[Job | Ended]:
             account=account,
             qos=qos,
             partition=partition,
+            reason="" if state in RUNNING_STATES else why,
         )
 
 

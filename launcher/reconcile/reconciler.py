@@ -30,6 +30,7 @@ from launcher.reconcile.scores import Scoring
 from launcher.reconcile.standing import Standing, as_measured, costs_of, standing_of
 from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.sweep import Sweep, wanted_of
+from launcher.reconcile.waits import waits_of
 from launcher.records import quarantine
 from launcher.records.ledger import Ledger, SubmissionState
 from launcher.records.submission import output_path
@@ -95,6 +96,7 @@ class Reconciler:
             queue = replace(observed.queue, jobs=(*observed.queue.jobs, *jobs))
             observed = replace(observed, queue=queue)
         self._warn_of_other_machines(observed)
+        self._warn_of_stuck_jobs(observed)
         standing = standing_of(self._sweep, observed, wanted, costs)
         _say_what_waits(observed.room, jobs, standing.statuses)
         expansion = self._sweep.expansion
@@ -149,6 +151,13 @@ class Reconciler:
                 record.where,
                 record.where,
             )
+
+    def _warn_of_stuck_jobs(self, observed: Observed) -> None:
+        """Say, once, that jobs wait which nothing but the user will start."""
+        stuck = {str(wait) for wait in waits_of(observed) if wait.advice}
+        for line in stuck - self._warned:
+            log.warning("%s", line)
+        self._warned |= stuck
 
     def _stop_all(self) -> None:
         """Have everything of this root that runs on this machine save a checkpoint and leave."""

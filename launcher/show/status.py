@@ -10,6 +10,7 @@ from launcher.reconcile.departed import departed_jobs, said_by_scheduler
 from launcher.reconcile.standing import Standing, estimates_left
 from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.told import Told
+from launcher.reconcile.waits import Wait, waits_of
 from launcher.records import quarantine
 from launcher.records.lease import Lease
 from launcher.records.outcome import ON_REQUEST
@@ -58,6 +59,7 @@ class StatusReport:
     longest_h: float | None
     failures: list[Failure]
     quarantine: list[Entry]
+    waits: list[Wait]
     note: str = ""
 
     @property
@@ -81,6 +83,7 @@ def make_report(root: Root, standing: Standing, note: str = "") -> StatusReport:
         longest_h=max(known, default=0.0) if len(known) == len(walls) else None,
         failures=list(_failures(standing)),
         quarantine=quarantine.in_force(root.quarantine, time.time()),
+        waits=waits_of(standing.observed),
         note=note,
     )
 
@@ -89,11 +92,21 @@ def status_json(report: StatusReport) -> dict[str, Any]:
     """Return the report as plain data; `runs` are in the order of the grid.
 
     `core_hours`, `gpu_hours`: what was charged under the sweep's name; `_left`: what the runs that are
-    shown have yet to train, `wall_hours_left`: the longest of them. The rest: `account_json`.
+    shown have yet to train, `wall_hours_left`: the longest of them. `queued`: why jobs wait, in
+    the scheduler's words, and where time alone does not help, what to do. The rest: `account_json`.
     """
     return {
         "sweep": report.sweep,
         "counts": report.counts,
+        "queued": [
+            {
+                "reason": wait.reason or None,
+                "num_jobs": wait.num_jobs,
+                "job_ids": list(wait.job_ids),
+                "advice": wait.advice or None,
+            }
+            for wait in report.waits
+        ],
         "core_hours": report.account.spent.core,
         "gpu_hours": report.account.spent.gpu,
         "core_hours_left": report.left.core if report.left else None,
@@ -131,6 +144,7 @@ def status_text(report: StatusReport, *, is_terminal: bool) -> str:
         *([f"note: {report.note}"] if report.note else []),
         _grid(report.statuses, state_colour if is_terminal else None),
         f"{report.sweep}: {plural(len(report.statuses), 'run')}: {', '.join(counted)}",
+        *(str(wait) for wait in report.waits if wait.reason),
         f"spent: {hours_text(report.account.spent)}",
         *budget_lines(report.account, report.statuses),
         *_left_lines(report),

@@ -51,6 +51,7 @@ def test_the_queue_is_read_past_other_peoples_names() -> None:
             "17|N/A|17|PENDING|Priority|1700000000||(null)|(null)|main|a name",
             "with a newline|",
             "19|N/A|19|REQUEUED|None|1700000000||(null)|(null)|main|isogrid-a-train-4|",
+            "20|N/A|20|SPECIAL_EXIT|job requeued in held state|1700000000||lab|few|main|held|",
             "",
         ]
     )
@@ -59,12 +60,15 @@ def test_the_queue_is_read_past_other_peoples_names() -> None:
         Job(job_id="12", name="isogrid-a-train-1", indices=None, is_running=True,
             account="lab", qos="normal", partition="main"),
         Job(job_id="13", name="isogrid-a-train-2", indices=frozenset({0, 1, 3}), is_running=False,
-            partition="main,gpu", **few),
+            partition="main,gpu", reason="(Nodes, down)", **few),
         Job(job_id="13_2", name="isogrid-a-train-2", indices=frozenset({2}), is_running=True,
             partition="main", **few),
         Job(job_id="16", name="a|name with | bars", indices=None, is_running=True, partition="main"),
-        Job(job_id="17", name="a name", indices=None, is_running=False, partition="main"),
+        Job(job_id="17", name="a name", indices=None, is_running=False, partition="main",
+            reason="Priority"),
         Job(job_id="19", name="isogrid-a-train-4", indices=None, is_running=False, partition="main"),
+        Job(job_id="20", name="held", indices=None, is_running=False, partition="main",
+            reason="job requeued in held state", **few),
     ]  # fmt: skip
 
 
