@@ -12,6 +12,7 @@ IsogridError
 ├── Superseded          a later attempt holds the lease; this one must leave
 ├── LauncherBusy        another launcher is at work on this root
 ├── QueueUnknown        the scheduler could not be asked; nothing may be concluded
+├── RequeueRefused      the scheduler does not put a job back into its queue
 ├── SubmissionDeferred  the scheduler takes no more jobs of this user for now
 └── SubmissionRefused   the scheduler refused a submission, for good
 """
@@ -66,6 +67,10 @@ class LauncherBusy(IsogridError):
 
 class QueueUnknown(IsogridError):
     """The scheduler could not be asked."""
+
+
+class RequeueRefused(IsogridError):
+    """The scheduler does not put a job back into its queue."""
 
 
 class SubmissionDeferred(IsogridError):

@@ -23,7 +23,7 @@ from launcher.jobs.supervisor import Supervisor
 from launcher.machines import slurm_client
 from launcher.records import submission
 from launcher.records.submission import Submission
-from sweeps.errors import QueueUnknown
+from sweeps.errors import QueueUnknown, RequeueRefused
 from sweeps.logs import configure_logging
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def _requeue(given: Submission) -> None:
         return
     try:
         slurm_client.requeue(own_allocation().job_id, given.policy.client_timeout_s)
-    except QueueUnknown as error:
+    except (QueueUnknown, RequeueRefused) as error:
         log.warning("not requeued (%s): the next launch continues", error)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from launcher.machines.queue import Ended, Job, Queue
 from launcher.records.outcome import Outcome
-from sweeps.errors import QueueUnknown, UsageError
+from sweeps.errors import QueueUnknown, RequeueRefused, UsageError
 
 FIELDS = (
     "ArrayJobID", "ArrayTaskID", "JobID", "State", "Reason", "EndTime", "NodeList", "Account", "QOS",
@@ -35,6 +35,12 @@ ENDED_STATES: dict[str, Outcome | None] = {
 
 CANCELLED_BY_SLURM = {"DependencyNeverSatisfied", "InvalidAccount", "InvalidQOS"}
 """Reasons for which Slurm itself cancels what waits."""
+
+REQUEUE_REFUSALS = (
+    "Access/permission denied", "Invalid job id specified", "Job can not be altered now",
+    "Requested operation is presently disabled",
+)  # fmt: skip
+"""scontrol says one of these when it was answered, but the job stays as it is."""
 
 EMPTY = {"", "(null)", "N/A", "None", "None assigned"}
 RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
@@ -203,5 +209,15 @@ def why_told_to_end(job_id: str, restart: int, timeout_s: float) -> Outcome:
 
 
 def requeue(job_id: str, timeout_s: float) -> None:
-    """Put a job back into the queue. Slurm ends the caller's own job within a moment."""
-    client(["scontrol", "requeue", job_id], timeout_s)
+    """Put a job back into the queue. Slurm ends the caller's own job within a moment.
+
+    Raises:
+        RequeueRefused: Slurm does not, as where jobs are submitted with `no-requeue`.
+        QueueUnknown: it did not answer.
+    """
+    try:
+        client(["scontrol", "requeue", job_id], timeout_s)
+    except QueueUnknown as error:
+        if any(refusal in str(error) for refusal in REQUEUE_REFUSALS):
+            raise RequeueRefused(str(error)) from error
+        raise

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from launcher.machines.slurm_client import requeue
 from launcher.records import lease
 from launcher.records.outcome import Outcome
+from sweeps.errors import RequeueRefused
 from tests.commands import OWN_CONF, run, wait_for
 from tests.launcher.processes import outcomes_of, refute_repetition
 from tests.slurm.cluster import SlurmCluster
@@ -37,3 +39,13 @@ def test_the_last_task_of_an_array_requeues_itself_alone(cluster: SlurmCluster, 
     assert outcomes_of(last) == [Outcome.time_limit, Outcome.done]
     assert outcomes_of(first) == [Outcome.done]
     refute_repetition(last, saved)
+
+
+def test_a_job_that_slurm_refuses_to_requeue_is_no_unknown_queue(
+    cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
+    options = ("--parsable", "--no-requeue", "--hold", "--output=/dev/null", "--wrap=true")
+    for job_id in (cluster.client("sbatch", *options).strip(), "999999"):
+        with pytest.raises(RequeueRefused, match="scontrol failed: "):
+            requeue(job_id, timeout_s=30)
