@@ -49,13 +49,15 @@ def closed(attempt: Attempt, given: Submission, key: str, own: tuple[str, int]) 
     """Return an attempt whose process vanished, with what can be said of its end.
 
     Args:
-        attempt: it was left open.
+        attempt: it was left open. It may have the outcome and reason that the scheduler tells.
         given: the submission of whoever follows it.
         key: of the work item.
         own: job id and restart of the follower.
     """
     holder = attempt.holder
-    ending = Ending(outcome=Outcome.vanished, reason="its process vanished")
+    ending = Ending(
+        outcome=attempt.outcome or Outcome.vanished, reason=attempt.reason or "its process vanished"
+    )
     if holder.job_id == own[0] and holder.restart < own[1]:
         reason = "the scheduler put its job back into the queue"
         ending = Ending(outcome=Outcome.preempted, reason=reason)

@@ -11,7 +11,7 @@ from launcher.jobs.suspects import closed
 from launcher.machines.host import own_start, this_host
 from launcher.records import lease
 from launcher.records.lease import Attempt, Holder, Lease
-from launcher.records.ledger import SubmissionState, read_history
+from launcher.records.ledger import SubmissionRecord, SubmissionState, read_history
 from launcher.records.outcome import Outcome
 from launcher.records.submission import Submission
 from sweeps.cost import hourly_charge
@@ -108,13 +108,25 @@ class Tenure:
         )
 
     def _is_over(self, name: str) -> bool:
-        known = read_history(Root(self._submission.root).ledger).submissions.get(name)
+        known = self._record(name)
         return known is not None and known.state is SubmissionState.over
+
+    def _as_told(self, attempt: Attempt) -> Attempt:
+        holder = attempt.holder
+        if (known := self._record(holder.submission)) is None:
+            return attempt
+        outcome, reason = known.outcomes.get(holder.index, ""), known.reasons.get(holder.index, "")
+        return lease.as_told(attempt, outcome, reason)
+
+    def _record(self, name: str) -> SubmissionRecord | None:
+        """Return what the ledger knows of a submission now."""
+        return read_history(Root(self._submission.root).ledger).submissions.get(name)
 
     def _new_attempt(self, before: Lease | None) -> Lease:
         own = own_allocation()
         if before is not None and before.attempt.outcome is None:
-            last = closed(before.attempt, self._submission, self._item.key, (own.job_id, own.restart))
+            told = self._as_told(before.attempt)
+            last = closed(told, self._submission, self._item.key, (own.job_id, own.restart))
             before = replace(before, attempt=last)
         num_sharing = len(self._submission.indices(self._task))
         charge = hourly_charge(self._item.resources, self._submission.cluster, num_sharing=num_sharing)

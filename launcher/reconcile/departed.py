@@ -6,13 +6,13 @@ whose process could say nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launcher.machines.queue import Ended
 from launcher.reconcile.observe import Observed
 from launcher.reconcile.told import Told
-from launcher.records.lease import Lease
+from launcher.records.lease import Lease, as_told
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from launcher.records.outcome import Outcome
 from launcher.records.submission import output_path
@@ -91,6 +91,15 @@ def why_never_begun(
     last, many = in_vain[-1], f"{len(in_vain)} jobs in a row ended before training began"
     said = f": {last.reason}" if last.reason else ""
     return f"{many}{said}; what the last one printed: {last.log}"
+
+
+def with_told_end(held: Lease, jobs: Sequence[Departed]) -> Lease:
+    """Return a lease whose last attempt, if its process left it open, ended as is told of its job."""
+    attempt = held.attempt
+    for job in jobs:
+        if job.submission == attempt.holder.submission:
+            attempt = as_told(attempt, job.outcome, job.reason)
+    return replace(held, attempt=attempt)
 
 
 def said_by_scheduler(jobs: Sequence[Departed], held: Lease | None) -> str:

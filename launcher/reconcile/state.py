@@ -10,6 +10,7 @@ from launcher.reconcile.departed import (
     departed_jobs,
     said_by_scheduler,
     why_never_begun,
+    with_told_end,
 )
 from launcher.reconcile.observe import Observed
 from launcher.reconcile.told import Told
@@ -235,7 +236,8 @@ class _KnownOfSegments:
         return held.attempt if held is not None and is_new else None
 
     def _why_held(self, key: str, *, is_alive: bool) -> str | None:
-        held, resumed, jobs = self.observed.segments[key].lease, self._resumed(key), self.departed[key]
+        found, resumed, jobs = self.observed.segments[key].lease, self._resumed(key), self.departed[key]
+        held = with_told_end(found, jobs) if found else None
         reason = why_held(held, self.most_fruitless, resumed.attempt) if held else None
         if reason is not None:
             return "\n".join(filter(None, [reason, said_by_scheduler(jobs, held)]))

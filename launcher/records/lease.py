@@ -114,6 +114,13 @@ def successor(lease: Lease | None, holder: Holder, *, now: float, cores: float, 
     return Lease(attempt=attempt, history=tuple(map(_closed, lease.attempts)) if lease else ())
 
 
+def as_told(attempt: Attempt, outcome: str, reason: str) -> Attempt:
+    """Return an attempt that was left open as ended the way the scheduler tells, where it does."""
+    if attempt.outcome is not None or not outcome:
+        return attempt
+    return replace(attempt, outcome=Outcome(outcome), reason=reason)
+
+
 def charged_by(submission: str, held: Lease | None) -> Hours:
     """Return what an item's attempts in a submission were charged; other submissions' do not count."""
     attempts = held.attempts if held else ()

@@ -153,6 +153,24 @@ def test_a_hold_tells_what_the_scheduler_said_of_an_attempt_that_could_say_nothi
     assert status(world).reason.endswith("\nthe scheduler says of the last job: FAILED")
 
 
+@pytest.mark.parametrize(
+    ("before", "told", "reason"),
+    [
+        (Outcome.out_of_memory, "out_of_memory", "out_of_memory, 2 times: "),
+        (Outcome.out_of_memory, "", ""),
+        (Outcome.crashed, "out_of_memory", ""),
+    ],
+)
+def test_an_attempt_that_could_say_nothing_ended_as_the_scheduler_tells(
+    before: Outcome, told: str, reason: str
+) -> None:
+    evidence = {A: SegmentEvidence(lease=lease(before, None))}
+    found = status(observed(ONE, evidence=evidence, known=history(*gone("s", told))))
+    assert found.state is (State.held if reason else State.waiting)
+    assert found.reason.startswith(reason)
+    assert found.reason.endswith("\nFAILED" if reason else "")
+
+
 def test_what_is_resumed_is_no_longer_held() -> None:
     evidence = {A: SegmentEvidence(lease=lease(*[Outcome.crashed] * 4))}
     resumed = history({"act": Act.resumed, "items": (A,), "attempts": (4,)})
