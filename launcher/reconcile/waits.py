@@ -1,6 +1,6 @@
 """Why jobs of a sweep wait in the queue, as the scheduler says. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from launcher.machines.queue import Job
@@ -13,7 +13,7 @@ from launcher.records.ledger import SubmissionRecord, segment_of
 class Wait:
     """Jobs that wait for the same reason, in the scheduler's word; empty: it has given none yet.
 
-    `num_jobs`: each task of an array is one. `job_ids`: an array that waits as a whole has one.
+    `num_jobs`: each task of an array is one. `job_ids`: of whole arrays as one, such as `8_[0-2,5]`.
     """
 
     reason: str
@@ -33,26 +33,43 @@ class Wait:
 
 def waits_of(observed: Observed) -> list[Wait]:
     """Return why the jobs wait that train or score the observed segments, the most frequent first."""
-    found: dict[str, list[tuple[str, int]]] = {}
-    for job, num_tasks in _waiting(observed):
-        found.setdefault(job.reason, []).append((job.job_id, num_tasks))
+    found: dict[str, dict[str, set[int]]] = {}
+    for job, tasks in _waiting(observed):
+        job_id = job.job_id if job.indices is None else f"{job.job_id.partition('_')[0]}_"
+        found.setdefault(job.reason, {}).setdefault(job_id, set()).update(tasks)
     waits = (
-        Wait(reason=reason, num_jobs=sum(n for _, n in jobs), job_ids=tuple(job for job, _ in jobs))
+        Wait(
+            reason=reason,
+            num_jobs=sum(map(len, jobs.values())),
+            job_ids=tuple(_named(job_id, tasks) for job_id, tasks in jobs.items()),
+        )
         for reason, jobs in found.items()
     )
     return sorted(waits, key=lambda wait: (-wait.num_jobs, wait.reason))
 
 
-def _waiting(observed: Observed) -> Iterator[tuple[Job, int]]:
-    """Yield each line of the queue that waits, and how many of its jobs concern these segments."""
+def _waiting(observed: Observed) -> Iterator[tuple[Job, set[int]]]:
+    """Yield each line of the queue that waits, and those of its tasks that concern these segments."""
     for job in observed.queue.jobs if observed.queue else ():
         record = observed.history.submissions.get(job.name)
         if record is None or job.is_running:
             continue
         tasks = {record.task_of(i) for i in range(len(record.items)) if _concerns(record, i, observed)}
-        if num_tasks := sum(job.lists(task) for task in tasks):
-            yield job, num_tasks
+        if listed := {task for task in tasks if job.lists(task)}:
+            yield job, listed
 
 
 def _concerns(record: SubmissionRecord, index: int, observed: Observed) -> bool:
     return any(segment_of(key) in observed.segments for key in record.covers(index))
+
+
+def _named(job_id: str, tasks: Iterable[int]) -> str:
+    """Return a job's id, or tasks of an array, as scontrol takes them: `7`, `8_0`, `8_[0-2,5]`."""
+    if not job_id.endswith("_"):
+        return job_id
+    spans: list[tuple[int, int]] = []
+    for task in sorted(tasks):
+        follows = bool(spans) and spans[-1][1] == task - 1
+        spans.append((spans.pop()[0] if follows else task, task))
+    text = ",".join(f"{first}" if first == last else f"{first}-{last}" for first, last in spans)
+    return f"{job_id}{text}" if text.isdigit() else f"{job_id}[{text}]"

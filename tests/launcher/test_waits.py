@@ -39,11 +39,16 @@ def test_jobs_are_counted_by_their_reason() -> None:
 
 
 def test_each_task_of_an_array_is_a_job_and_only_those_count_that_concern_the_sweep() -> None:
-    array = waiting("both", 0, 1, reason="JobArrayTaskLimit", job_id="8")
-    assert waits(array) == [Wait(reason="JobArrayTaskLimit", num_jobs=2, job_ids=("8",))]
-    (run,) = [run for run in TWO.runs if run.segments == (A,)]
-    (of_one,) = waits_of(observed(replace(TWO, segments={A: TWO.segments[A]}), array, known=KNOWN))
-    assert (run.segments, of_one.num_jobs) == ((A,), 1)
+    many = history(submitting("many", *[A] * 3, B, *[A] * 2), submitted("many"))
+    array = (
+        waiting("many", 0, 1, 3, 4, reason="JobArrayTaskLimit", job_id="8"),
+        waiting("many", 2, reason="JobArrayTaskLimit", job_id="8_2"),
+    )
+    only_a = replace(TWO, segments={A: TWO.segments[A]})
+    (whole,) = waits_of(observed(TWO, *array, known=many))
+    (part,) = waits_of(observed(only_a, *array, known=many))
+    assert (whole.num_jobs, whole.job_ids) == (5, ("8_[0-4]",))
+    assert (part.num_jobs, part.job_ids) == (4, ("8_[0-2,4]",))
 
 
 def test_what_runs_or_belongs_to_others_does_not_wait_here() -> None:
