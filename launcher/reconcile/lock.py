@@ -5,6 +5,7 @@ holder is dead when its process is gone (same host), or its heartbeat is old (an
 """
 
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -15,6 +16,8 @@ from pathlib import Path
 from launcher.machines.host import is_alive, own_start, this_host
 from sweeps import durable
 from sweeps.errors import LauncherBusy
+
+log = logging.getLogger(__name__)
 
 NAME = "lock"
 BEATS_PER_STALENESS = 5
@@ -115,8 +118,12 @@ def _busy(root: Path, holder: LockHolder) -> str:
 
 
 def _beat(root: Path, number: int, me: LockHolder, stale_s: float, over: threading.Event) -> None:
+    """Keep the lock fresh. A file system that fails for a while does not end that; `check` decides."""
     while not over.wait(stale_s / BEATS_PER_STALENESS):
-        durable.replace(_path(root, number), durable.encode(replace(me, beat_at=time.time())))
+        try:
+            durable.replace(_path(root, number), durable.encode(replace(me, beat_at=time.time())))
+        except OSError as error:
+            log.warning("no heartbeat of the lock: %s", error)
 
 
 def _path(root: Path, number: int) -> Path:

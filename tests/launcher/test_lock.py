@@ -13,12 +13,18 @@ from launcher.reconcile.lock import LockHolder, locked
 from sweeps import durable
 from sweeps.errors import LauncherBusy
 from sweeps.folders import CHECKOUT
+from tests.commands import wait_for
 
 
 def held_by(root: Path, **given: object) -> None:
     fields = {"host": this_host(), "pid": os.getpid(), "pid_start": own_start()}
     holder = LockHolder(**{**fields, "beat_at": time.time(), **given})  # type: ignore[arg-type]
     durable.publish(root / "lock.1", durable.encode(holder))
+
+
+def beat_at(root: Path) -> float:
+    held = durable.read(root / "lock.1", LockHolder)
+    return held.beat_at if held else 0.0
 
 
 def test_a_second_launcher_is_told_who_holds_the_lock(tmp_path: Path) -> None:
@@ -35,6 +41,19 @@ def test_a_released_lock_is_free(tmp_path: Path) -> None:
         with locked(tmp_path, 300):
             pass
     assert len(list(tmp_path.iterdir())) <= 4
+
+
+def test_the_heart_outlives_a_file_system_that_fails_for_a_while(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root, away = tmp_path / "root", tmp_path / "away"
+    root.mkdir()
+    with locked(root, stale_s=0.5):
+        root.rename(away)
+        wait_for(lambda: "no heartbeat of the lock" in caplog.text, "a heartbeat that fails")
+        away.rename(root)
+        back_at = time.time()
+        wait_for(lambda: beat_at(root) > back_at, "the next heartbeat")
 
 
 @pytest.mark.parametrize(
