@@ -9,7 +9,7 @@ from launcher.reconcile.state import RunStatus, State, live_items
 from launcher.reconcile.sweep import Sweep, observe_now, statuses_of, wanted_now
 from launcher.records import lease
 from launcher.records.lease import Lease
-from launcher.records.ledger import History, read_history
+from launcher.records.ledger import History, read_history, segment_of
 from sweeps import frozen
 from sweeps.cost import Estimate, setting_of
 from sweeps.expansion import owners_of
@@ -49,9 +49,7 @@ def standing_of(
     statuses = statuses_of(sweep, observed, wanted)
     account = account_of(costs, observed)
     standing = Standing(statuses=statuses, observed=observed, costs=costs, account=account)
-    scored_now = {
-        checkpoint.partition("@")[0] for checkpoint in live_items(observed) if "@" in checkpoint
-    }
+    scored_now = {segment_of(key) for key in live_items(observed) if "@" in key}
     reasons = (_held_up(status, standing, scored_now) for status in statuses)
     explained = [
         replace(status, reason=reason) if reason else status

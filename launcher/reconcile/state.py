@@ -17,7 +17,14 @@ from launcher.reconcile.told import Told
 from launcher.records.budget import why_held
 from launcher.records.claims import num_failures
 from launcher.records.lease import Attempt
-from launcher.records.ledger import NEVER, History, Resumed, SubmissionRecord, SubmissionState
+from launcher.records.ledger import (
+    NEVER,
+    History,
+    Resumed,
+    SubmissionRecord,
+    SubmissionState,
+    segment_of,
+)
 from launcher.records.outcome import ON_REQUEST, Outcome
 from sweeps.expansion import Run, Segment
 from sweeps.items import CheckpointEvals, pairs_of
@@ -120,7 +127,7 @@ def score_failures(observed: Observed) -> dict[str, int]:
     """
     crashes: dict[str, int] = {}
     for checkpoint, since in _crashed_scorers(observed.history):
-        resumed = observed.history.resumed.get(checkpoint.partition("@")[0], NEVER)
+        resumed = observed.history.resumed.get(segment_of(checkpoint), NEVER)
         if since >= resumed.time:
             crashes[checkpoint] = crashes.get(checkpoint, 0) + 1
     told = {c: num_failures(claim, observed.history) for c, claim in observed.claims.items()}

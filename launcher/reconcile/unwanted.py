@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from launcher.machines.queue import Job, Queue
-from launcher.records.ledger import History, SubmissionRecord
+from launcher.records.ledger import History, SubmissionRecord, segment_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,9 +56,7 @@ def _task_id(job: Job, task: int) -> str:
 
 def _segments_of(record: SubmissionRecord, index: int) -> set[str]:
     """Return the segments that an item trains or scores."""
-    if not record.checkpoints:
-        return {record.items[index]}
-    return {checkpoint.partition("@")[0] for checkpoint in record.checkpoints[index]}
+    return set(map(segment_of, record.covers(index)))
 
 
 def _is_done(record: SubmissionRecord, index: int, is_done: Callable[[str], bool]) -> bool:
