@@ -50,17 +50,22 @@ def waits_of(observed: Observed) -> list[Wait]:
 
 def _waiting(observed: Observed) -> Iterator[tuple[Job, set[int]]]:
     """Yield each line of the queue that waits, and those of its tasks that concern these segments."""
+    concerned: dict[str, set[int]] = {}
     for job in observed.queue.jobs if observed.queue else ():
         record = observed.history.submissions.get(job.name)
         if record is None or job.is_running:
             continue
-        tasks = {record.task_of(i) for i in range(len(record.items)) if _concerns(record, i, observed)}
-        if listed := {task for task in tasks if job.lists(task)}:
+        if record.id not in concerned:
+            concerned[record.id] = set(_tasks(record, observed))
+        if listed := concerned[record.id] & ({0} if job.indices is None else job.indices):
             yield job, listed
 
 
-def _concerns(record: SubmissionRecord, index: int, observed: Observed) -> bool:
-    return any(segment_of(key) in observed.segments for key in record.covers(index))
+def _tasks(record: SubmissionRecord, observed: Observed) -> Iterator[int]:
+    """Yield the array indices of jobs that train or score any of the observed segments."""
+    for index in range(len(record.items)):
+        if any(segment_of(key) in observed.segments for key in record.covers(index)):
+            yield record.task_of(index)
 
 
 def _named(job_id: str, tasks: Iterable[int]) -> str:
