@@ -14,11 +14,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bars import Bar
 from benchmarks.grids import claim_data, expansion_of, finish, write_grid
 from benchmarks.timing import Shims, Timing, median, opened, timed
 from sweeps import hydra_api
@@ -38,19 +39,6 @@ NUM_SCORINGS = 1
 
 SAMPLE = 30
 SLURM = ("cluster=slurm", "+cluster.sbatch.begin=now+1hour")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bar:
-    """A figure that may be no more than its limit."""
-
-    name: str
-    value: float
-    limit: float
-
-    def shown(self) -> dict[str, Any]:
-        """Return it as plain data, with whether it is met."""
-        return {**asdict(self), "met": self.value <= self.limit}
 
 
 def main() -> None:

@@ -28,9 +28,9 @@ WRITERS = 16
 """Files of a folder that are written at once: each waits for the disk most of its time."""
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace(path: Path, *content: bytes | memoryview) -> None:
     """Write `content` to `path` so that a reader sees the old file or the new one, never a part."""
-    temporary = _write_temporary(path, content)
+    temporary = _write_temporary(path, *content)
     temporary.replace(path)
     _sync_folder(path.parent)
 
@@ -126,10 +126,10 @@ def sweep_temporaries(folder: Path, name: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write_temporary(path: Path, content: bytes) -> Path:
+def _write_temporary(path: Path, *content: bytes | memoryview) -> Path:
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     try:
-        _write_new(temporary, content)
+        _write_new(temporary, *content)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
@@ -137,9 +137,10 @@ def _write_temporary(path: Path, content: bytes) -> Path:
     return temporary
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def _write_new(path: Path, *content: bytes | memoryview) -> None:
     with path.open("xb") as file:
-        file.write(content)
+        for part in content:
+            file.write(part)
         file.flush()
         os.fsync(file.fileno())
 

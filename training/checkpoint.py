@@ -20,14 +20,14 @@ from pathlib import Path
 import msgspec
 import safetensors
 import torch
-from safetensors.torch import save
 
 from conf.schema import ResourceConfig
 from sweeps import durable
 from sweeps.errors import CorruptCheckpoint
 from training.distributed import World
-from training.saved import saved_samples, state_path
-from training.sharding import spread_like, whole
+from training.saved import saved_samples, state_path, weights_path
+from training.sharding import is_sharded, spread_like, whole
+from training.tensorfile import file_parts, raw_bytes
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,9 @@ Tensors = dict[str, torch.Tensor]
 
 LIBRARIES = ("torch", "open_clip_torch", "numpy", "pillow", "simplejpeg")
 """Those whose version may change a bit: kernels, random streams, decoders."""
+
+WEIGHTS = "model."
+"""Begins the names of weights in a full state."""
 
 KEPT_STATES = 2
 """A rolling pair: if the newest does not verify, the one before it does."""
@@ -97,7 +100,8 @@ def write(path: Path, tensors: Tensors, position: Position) -> str:
     """Write tensors and where they stand; return the tensors' SHA-256."""
     digest = tensors_digest(tensors)
     where = msgspec.json.encode(position).decode()
-    durable.replace(path, save(tensors, metadata={"position": where, "sha256": _seal(digest, where)}))
+    metadata = {"position": where, "sha256": _seal(digest, where)}
+    durable.replace(path, *file_parts(tensors, metadata))
     return digest
 
 
@@ -119,6 +123,17 @@ def read(path: Path) -> tuple[Tensors, Position]:
     if _seal(tensors_digest(tensors), meta["position"]) != sealed:
         raise CorruptCheckpoint(f"{path}: its content does not match its SHA-256")
     return tensors, position
+
+
+def keep(
+    folder: Path, position: Position, state: Tensors, *, as_milestone: bool, as_state: bool
+) -> None:
+    """Write a state's weights as a milestone, and the state itself, for which an older one goes."""
+    if as_milestone:
+        write(weights_path(folder, position.samples_seen), weights_of(state), position)
+    if as_state:
+        write(state_path(folder, position.samples_seen), state, position)
+        prune_states(folder)
 
 
 def newest_state(folder: Path) -> tuple[Tensors, Position] | None:
@@ -144,14 +159,16 @@ def prune_states(folder: Path, keep: int = KEPT_STATES) -> None:
         state_path(folder, old).unlink(missing_ok=True)
 
 
-def full_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Tensors:
-    """Return copies of the weights and of the optimiser's tensors, by name; as `weights`."""
+def full_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer | None) -> Tensors:
+    """Return the weights and the optimiser's tensors by name; as `weights`.
+
+    Without an optimiser the weights alone, by the same names.
+    """
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    tensors = {f"model.{name}": tensor for name, tensor in weights(model).items()}
-    for parameter, values in optimizer.state.items():
+    tensors = {f"{WEIGHTS}{name}": tensor for name, tensor in weights(model).items()}
+    for parameter, values in optimizer.state.items() if optimizer else ():
         for kind, value in values.items():
-            copy = whole(value.detach()).cpu().clone()
-            tensors[f"optimizer.{kind}.{names[id(parameter)]}"] = copy
+            tensors[f"optimizer.{kind}.{names[id(parameter)]}"] = _live(value)
     return tensors
 
 
@@ -166,14 +183,26 @@ def load_full_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer, sa
             optimizer.state[parameter][kind] = spread_like(parameter.detach(), value)
 
 
-def weights_of(saved: Tensors) -> Tensors:
-    """Return the weights among the tensors of `full_state`."""
-    return _under(saved, "model.")
+def weights_of(state: Tensors) -> Tensors:
+    """Return the weights among the tensors of `full_state`, by their own names."""
+    return _under(state, WEIGHTS)
 
 
 def weights(model: torch.nn.Module) -> Tensors:
-    """Return copies of the weights on the CPU, by name; of a sharded model all ranks have to ask."""
-    return {name: whole(t.detach()).cpu().clone() for name, t in model.state_dict().items()}
+    """Return the weights by name: themselves, no copies; of a sharded model all ranks have to ask.
+
+    But copies of buffers, of which a forward pass may change some.
+    """
+    parameters = dict(model.named_parameters())
+    return {
+        name: _live(tensor) if name in parameters else tensor.detach().clone()
+        for name, tensor in model.state_dict().items()
+    }
+
+
+def _live(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor itself, or all of one that is sharded, on the CPU."""
+    return whole(tensor.detach()).cpu() if is_sharded(tensor) else tensor.detach()
 
 
 def load_weights(model: torch.nn.Module, saved: Mapping[str, torch.Tensor]) -> None:
@@ -187,9 +216,9 @@ def tensors_digest(tensors: Tensors) -> str:
     """Return the SHA-256 of names, types, shapes and bytes of all tensors."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
+        tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(raw_bytes(tensor.cpu()))
     return digest.hexdigest()
 
 

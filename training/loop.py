@@ -33,7 +33,8 @@ from training.orders import TrainOrder
 from training.precision import use_precision
 from training.procedure import Procedure, make_procedure
 from training.progress import Progress
-from training.saved import state_path, weights_path
+from training.saved import state_path
+from training.saver import Saver, Write
 from training.schedule import learning_rate
 from training.step import Stepper, StepReport
 
@@ -81,6 +82,7 @@ class _Trainer:
             resources=self._resources,
             world=world,
         )
+        self._saver = Saver(self._optimizer)
         self._position = self._restore()
         self._clock = Clock(order.stop_file, order.item.save_every_s)
 
@@ -90,8 +92,9 @@ class _Trainer:
         return self._position.samples_seen
 
     @property
-    def _is_sharded(self) -> bool:
-        return self._resources.sharding is not Sharding.none
+    def _takes_part(self) -> bool:
+        """Whether this rank has a part in a save: it writes, or has what no other one has."""
+        return self._world.is_first or self._resources.sharding is not Sharding.none
 
     def shown(self) -> dict[str, float]:
         """Return what metrics show beside losses and rates."""
@@ -99,6 +102,10 @@ class _Trainer:
 
     def run(self, progress: Progress | None) -> bool:
         """Step until the end or a stop; the first rank also notes progress and saves."""
+        with self._saver:
+            return self._run(progress)
+
+    def _run(self, progress: Progress | None) -> bool:
         first, last = self._step_at(self._position.samples_seen), self._step_at(self._segment.end)
         for step, batch in zip(range(first, last), self._batches(range(first, last)), strict=True):
             report = self._stepper.take(step, batch, self._learning_rate(step))
@@ -106,10 +113,10 @@ class _Trainer:
             if progress is not None:
                 progress.after_step(self._position, report)
             self._refuse_divergence(step)
-            own_wish = self._clock.wish() if self._world.is_first else Wish.go_on
-            wish = Wish(first_decides(own_wish, self._world))
+            wish = Wish(first_decides(self._own_wish(), self._world))
             self._save(wish, is_last=step + 1 == last)
             if wish is Wish.stop and step + 1 < last:
+                self._saver.finish()
                 wait_for_first(self._world)
                 return False
         self._finish()
@@ -198,35 +205,41 @@ class _Trainer:
             num_broken=self._position.num_broken + report.num_broken,
         )
 
-    def _save(self, wish: Wish, *, is_last: bool) -> None:
-        """Write a milestone and a state where they are due."""
-        samples, folder = self._position.samples_seen, self._order.folder
-        is_milestone = samples in self._segment.milestones
-        wants_state = wish is not Wish.go_on or (is_last and self._segment.keep_state)
-        if not (is_milestone or wants_state):
-            return
-        if is_milestone:
-            self._write(weights_path(folder, samples), lambda: checkpoint.weights(self._model))
-        if wants_state:
-            everything = partial(checkpoint.full_state, self._model, self._optimizer)
-            self._write(state_path(folder, samples), everything)
-            self._clock.saved()
-        if wants_state and self._world.is_first:
-            checkpoint.prune_states(folder)
+    def _own_wish(self) -> Wish:
+        """Return what this rank wants after a step; what the first one wants counts."""
+        if not self._world.is_first:
+            return Wish.go_on
+        wish = self._clock.wish()
+        is_too_soon = wish is Wish.save and self._saver.is_busy
+        return Wish.go_on if is_too_soon else wish
 
-    def _write(self, path: Path, gather: Callable[[], Tensors]) -> None:
-        """Let the first rank write what it has, or what all ranks have to bring together."""
-        if not (self._world.is_first or self._is_sharded):
+    def _save(self, wish: Wish, *, is_last: bool) -> None:
+        """Begin to write a milestone and a state where they are due."""
+        is_milestone = self._position.samples_seen in self._segment.milestones
+        wants_state = wish is not Wish.go_on or (is_last and self._segment.keep_state)
+        if not (self._takes_part and (is_milestone or wants_state)):
             return
-        tensors = gather()
+        state = checkpoint.full_state(self._model, self._optimizer if wants_state else None)
         if self._world.is_first:
             self._refuse_superseded()
-            checkpoint.write(path, tensors, self._position)
+            self._saver.begin(state, self._keeper(as_milestone=is_milestone, as_state=wants_state))
+        if wants_state:
+            self._clock.saved()
+
+    def _keeper(self, *, as_milestone: bool, as_state: bool) -> Write:
+        return partial(
+            checkpoint.keep,
+            self._order.folder,
+            self._position,
+            as_milestone=as_milestone,
+            as_state=as_state,
+        )
 
     def _finish(self) -> None:
         """Publish the done marker, and drop states from which nothing starts."""
-        if not (self._world.is_first or self._is_sharded):
+        if not self._takes_part:
             return
+        self._saver.finish()
         digest = checkpoint.tensors_digest(checkpoint.weights(self._model))
         if not self._world.is_first:
             return

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from conf.schema import ResourceConfig
+from conf.schema import ModelConfig, ResourceConfig
 from sweeps.errors import CorruptCheckpoint
 from training import checkpoint
 from training.checkpoint import Layout, Position, Tensors
 from training.distributed import World
-from training.saved import saved_samples, state_path
+from training.model import build_model, image_size
+from training.saved import saved_samples, state_path, weights_path
 
 TENSORS: Tensors = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.tensor(1.5)}
 
@@ -104,3 +106,33 @@ def test_model_and_optimiser_come_back_exactly() -> None:
     assert checkpoint.tensors_digest(checkpoint.full_state(model, optimizer)) == (
         checkpoint.tensors_digest(saved)
     )
+
+
+def test_other_programs_read_a_file_as_it_was_written(tmp_path: Path) -> None:
+    tensors: Tensors = {
+        "odd": torch.tensor([True, False, True]),
+        "half": torch.arange(3, dtype=torch.bfloat16),
+        "count": torch.tensor(7),
+        "none": torch.zeros(0, 4),
+        "turned": torch.arange(6.0).reshape(2, 3).t(),
+    }
+    checkpoint.write(weights_path(tmp_path, 64), tensors, position(64))
+    found = load_file(weights_path(tmp_path, 64))
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+    assert all(found[name].dtype == tensors[name].dtype for name in tensors)
+
+
+@pytest.mark.parametrize("name", ["ViT-S-32-alt", "RN50"])
+def test_a_milestone_is_what_plain_open_clip_loads(tmp_path: Path, name: str) -> None:
+    import open_clip  # not before training.model, which makes it importable
+
+    ours = build_model(ModelConfig(name=name), seed=3).eval()
+    path = weights_path(tmp_path, 64)
+    checkpoint.write(path, checkpoint.weights(ours), position(64))
+    theirs = open_clip.create_model(name, pretrained=str(path)).eval()
+    side, length = image_size(ModelConfig(name=name)), 77
+    images, tokens = torch.rand(1, 3, side, side), torch.randint(1, 1000, (1, length))
+    with torch.inference_mode():
+        for one, other in zip(ours(images, tokens), theirs(images, tokens), strict=True):
+            assert torch.equal(one, other)
