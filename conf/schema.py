@@ -75,6 +75,14 @@ class HookMoment(Enum):
     sweep = "sweep"
 
 
+class WandbMode(Enum):
+    """How metrics reach wandb."""
+
+    online = "online"
+    offline = "offline"
+    disabled = "disabled"
+
+
 class OutputFormat(Enum):
     """What a command prints on standard output."""
 
@@ -416,6 +424,15 @@ class PolicyConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WandbConfig:
+    """Whether and where trainings are shown on wandb; `offline` writes files for `wandb sync`."""
+
+    mode: WandbMode = WandbMode.disabled
+    project: str = "isogrid"
+    entity: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LaunchConfig:
     """What belongs to a launch rather than to a run.
 
@@ -425,6 +442,7 @@ class LaunchConfig:
     cluster: ClusterConfig
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
+    wandb: WandbConfig = field(default_factory=WandbConfig)
     hooks: tuple[Any, ...] = ()
     root: str | None = None
     format: OutputFormat = OutputFormat.text

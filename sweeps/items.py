@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from conf.schema import EvalSpec, ResourceConfig
+from conf.schema import EvalSpec, ResourceConfig, WandbConfig
 from sweeps.durable import encode
 from sweeps.expansion import Segment
 from sweeps.sources import SourceFiles
@@ -12,12 +12,17 @@ from sweeps.sources import SourceFiles
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainItem:
-    """Train a segment from the state of its parent to its end. `sources`: as its config lists them."""
+    """Train a segment from the state of its parent to its end.
+
+    `sources`: as its config lists them. `sweep`, for which it is trained, and `wandb`: how it is shown.
+    """
 
     segment: Segment
     sources: tuple[SourceFiles, ...]
     resources: ResourceConfig
     save_every_s: float
+    sweep: str = ""
+    wandb: WandbConfig = field(default_factory=WandbConfig)
 
     @property
     def key(self) -> str:

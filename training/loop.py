@@ -8,7 +8,7 @@ stop file, and writes states, milestones, metrics and finally the done marker.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,17 +25,19 @@ from training.data.loader import Batch, StepDataset, batches
 from training.data.sources import opened, ready
 from training.distributed import World, first_decides, wait_for_first
 from training.done import DoneMarker, done_path
+from training.flops import gflops_per_sample
+from training.hardware import peak_flops
 from training.laying_out import lay_out
-from training.metrics import MetricsWriter, continue_metrics
 from training.model import fitted
 from training.optimizer import make_optimizer
 from training.orders import TrainOrder
 from training.precision import use_precision
 from training.procedure import Procedure, make_procedure
-from training.progress import Progress
+from training.progress import Pace, Progress
 from training.saved import state_path
 from training.saver import Saver, Write
 from training.schedule import learning_rate
+from training.sinks import sinks_of
 from training.step import Stepper, StepReport
 
 log = logging.getLogger(__name__)
@@ -55,9 +57,12 @@ def train_segment(order: TrainOrder, world: World) -> bool:
     trainer = _Trainer(order, world)
     if not world.is_first:
         return trainer.run(None)
-    path = continue_metrics(order.folder, order.attempt, trainer.samples_seen)
-    with MetricsWriter(path) as metrics:
-        return trainer.run(Progress(metrics, trainer.samples_seen, trainer.shown))
+    sinks = sinks_of(order)
+    try:
+        return trainer.run(Progress(sinks, trainer.samples_seen, trainer.shown, trainer.pace))
+    finally:
+        for sink in sinks:
+            sink.close()
 
 
 class _Trainer:
@@ -96,6 +101,14 @@ class _Trainer:
         """Whether this rank has a part in a save: it writes, or has what no other one has."""
         return self._world.is_first or self._resources.sharding is not Sharding.none
 
+    @property
+    def pace(self) -> Pace:
+        """What rates are measured by."""
+        peak = peak_flops(self._world.device, self._train.precision)
+        gflops = gflops_per_sample(self._procedure) if peak else None
+        flops = None if gflops is None else gflops * 1e9
+        return Pace(world=self._world, flops_per_sample=flops, peak_flops=peak)
+
     def shown(self) -> dict[str, float]:
         """Return what metrics show beside losses and rates."""
         return self._procedure.shown(self._model)
@@ -107,7 +120,10 @@ class _Trainer:
 
     def _run(self, progress: Progress | None) -> bool:
         first, last = self._step_at(self._position.samples_seen), self._step_at(self._segment.end)
-        for step, batch in zip(range(first, last), self._batches(range(first, last)), strict=True):
+        batches = self._batches(range(first, last))
+        if progress is not None:
+            batches = progress.waiting(batches)
+        for step, batch in zip(range(first, last), batches, strict=True):
             report = self._stepper.take(step, batch, self._learning_rate(step))
             self._advance(step + 1, report)
             if progress is not None:

@@ -255,6 +255,8 @@ def _train_items(sweep: Sweep) -> list[TrainItem]:
             sources=source_files(owners[key].config.data, sweep.root),
             resources=owners[key].config.resources,
             save_every_s=owners[key].config.checkpoints.save_every_s,
+            sweep=sweep.name,
+            wandb=sweep.launch.wandb,
         )
         for key, segment in sweep.expansion.segments.items()
     ]

@@ -30,6 +30,12 @@ class RankProcess:
         self._process.start()
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
     def has_ended(self) -> bool:
         """Whether it has ended, in whatever way."""
         return self._process.exitcode is not None
