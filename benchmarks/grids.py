@@ -8,15 +8,15 @@ from pathlib import Path
 from evaluation import store
 from evaluation.rows import Row
 from launcher.reconcile.prepare import generated_data
-from launcher.records.lease import Attempt, Holder, Lease
 from launcher.records.ledger import Act, Ledger, Line
-from launcher.records.outcome import Outcome
 from sweeps import durable
 from sweeps.compose import compose_request
 from sweeps.cost import Hours
 from sweeps.expansion import Expansion, Run, Segment, expand
 from sweeps.folders import Root, make_folders
 from sweeps.items import checkpoint_id
+from sweeps.lease import Attempt, Holder, Lease
+from sweeps.outcome import Outcome
 from training.data.generate import MADE_WITH
 from training.done import DoneMarker, done_path
 from training.saved import weights_path

@@ -12,9 +12,10 @@ import msgspec
 
 from conf.schema import LaunchConfig, RunConfig, TrainConfig
 from sweeps import durable
-from sweeps.errors import DamagedFile
+from sweeps.errors import DamagedFile, KeyConflict
 from sweeps.expansion import Cut, Expansion, Run, Segment, cuts_of
 from sweeps.folders import CONF, Root
+from sweeps.identity import differing_fields
 from sweeps.packed import Packer, Row, Tables, Unpacker, fields_of
 
 
@@ -78,6 +79,38 @@ def load_cuts(root: Root, sweep: str) -> tuple[Cut, ...]:
 def launched(root: Root) -> list[str]:
     """Return the names of all sweeps that were launched under `root`."""
     return sorted(path.stem for path in root.frozen("any").parent.glob("[!.]*.json"))
+
+
+def standing_cuts(root: Root) -> dict[str, set[int]]:
+    """Return by stage, in samples, the ends of all segments that any launched sweep has begun.
+
+    A sweep that cuts its stages there too starts from what stands, and trains only what is missing.
+    """
+    standing: dict[str, set[int]] = {}
+    for sweep in launched(root):
+        for cut in load_cuts(root, sweep):
+            if root.segment(cut.key).is_dir():
+                standing.setdefault(cut.stage, set()).add(cut.end)
+    return standing
+
+
+def freeze_segment(root: Root, segment: Segment) -> None:
+    """Write what a segment is into its folder, unless it stands there already.
+
+    Raises:
+        KeyConflict: the folder belongs to another configuration.
+    """
+    path = root.segment_config(segment.key)
+    known = durable.read(path, Segment)
+    if known == segment:
+        return
+    if known is not None and (fields := differing_fields(known.train, segment.train)):
+        raise KeyConflict(
+            f"{path.parent} holds another configuration under this key: {', '.join(fields)} differ; "
+            f"move the folder away, or choose another root"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    durable.replace(path, durable.encode(segment))
 
 
 def conf_digest(conf: Path = CONF) -> str:

@@ -14,10 +14,10 @@ from launcher.doctor.folder import check_promises
 from launcher.doctor.network import check_host, check_interfaces, interfaces
 from launcher.doctor.software import check_python
 from launcher.doctor.trial import FINDINGS, SUBJECT
-from launcher.machines.host import this_host
 from launcher.machines.slurm_client import hosts
 from sweeps import durable
 from sweeps.errors import DamagedFile
+from sweeps.host import this_host
 
 
 def examine_node(subject: Subject, folder: Path, host: str) -> Iterator[Finding]:

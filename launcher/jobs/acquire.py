@@ -12,11 +12,11 @@ from enum import Enum
 from pathlib import Path
 
 from conf.schema import ClusterKind, PolicyConfig
-from launcher.machines.host import is_alive, this_host
 from launcher.machines.slurm_client import ask_queue
-from launcher.records import lease
-from launcher.records.lease import Holder, Lease
+from sweeps import lease
 from sweeps.errors import QueueUnknown
+from sweeps.host import is_alive, this_host
+from sweeps.lease import Holder, Lease
 
 POLL_S = 1.0
 

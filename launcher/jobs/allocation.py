@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from launcher.machines.host import this_host
+from sweeps.host import this_host
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

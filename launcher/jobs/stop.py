@@ -3,7 +3,7 @@
 import signal
 from types import FrameType
 
-from launcher.records.outcome import Outcome
+from sweeps.outcome import Outcome
 
 STOP_SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
 

@@ -20,11 +20,11 @@ from launcher.jobs.watch import Watch
 from launcher.records import submission
 from launcher.records.budget import why_held
 from launcher.records.orders import OrderPaths, forget_old_attempts, num_done
-from launcher.records.outcome import Outcome, Remedy
 from launcher.records.submission import Submission
 from sweeps.errors import Superseded
 from sweeps.items import TrainItem
 from sweeps.logs import configure_logging
+from sweeps.outcome import Outcome, Remedy
 from training.done import done_path
 from training.leash import die_with_parent
 

@@ -8,12 +8,12 @@ from conf.schema import ClusterKind
 from launcher.jobs.ending import Ending
 from launcher.machines.nodes import failing_nodes
 from launcher.records import quarantine
-from launcher.records.lease import Attempt
-from launcher.records.outcome import Outcome
 from launcher.records.quarantine import Entry
 from launcher.records.submission import Submission
 from sweeps.errors import QueueUnknown
 from sweeps.folders import Root
+from sweeps.lease import Attempt
+from sweeps.outcome import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 from launcher.jobs import acquire
 from launcher.jobs.allocation import own_allocation
 from launcher.jobs.suspects import closed
-from launcher.machines.host import own_start, this_host
-from launcher.records import lease
-from launcher.records.lease import Attempt, Holder, Lease
 from launcher.records.ledger import SubmissionRecord, SubmissionState, read_history
-from launcher.records.outcome import Outcome
 from launcher.records.submission import Submission
+from sweeps import lease
 from sweeps.cost import hourly_charge
 from sweeps.errors import Superseded
 from sweeps.folders import Root
+from sweeps.host import own_start, this_host
+from sweeps.lease import Attempt, Holder, Lease
+from sweeps.outcome import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from launcher.jobs.tenure import Tenure
 from launcher.machines import slurm_client
 from launcher.records import submission
 from launcher.records.orders import OrderPaths, num_done, write_order
-from launcher.records.outcome import Outcome
 from launcher.records.submission import Submission
 from sweeps.errors import QueueUnknown, Superseded
 from sweeps.items import TrainItem
+from sweeps.outcome import Outcome
 from training.done import done_path
 from training.exits import RankExit, forget_verdicts, read_verdict
 

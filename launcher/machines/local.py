@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 
 from conf.schema import ClusterConfig
-from launcher.machines.host import this_host, usable_cores
 from launcher.machines.queue import Job, Queue
 from launcher.records.submission import Submission, output_path, read
 from sweeps.errors import DamagedFile
+from sweeps.host import this_host, usable_cores
 
 MODULE = "launcher.jobs.job"
 

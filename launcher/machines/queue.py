@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from launcher.records.outcome import Outcome
+from sweeps.outcome import Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

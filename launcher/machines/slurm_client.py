@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from launcher.machines.queue import Ended, Job, Queue
-from launcher.records.outcome import Outcome
 from sweeps.errors import QueueUnknown, RequeueRefused, UsageError
+from sweeps.outcome import Outcome
 
 FIELDS = (
     "ArrayJobID", "ArrayTaskID", "JobID", "State", "Reason", "EndTime", "NodeList", "Account", "QOS",

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from launcher.machines.host import this_host
 from sweeps import durable
 from sweeps.folders import user_name
+from sweeps.host import this_host
 
 SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 """A variable with one of these in its name is left out."""

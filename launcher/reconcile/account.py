@@ -12,11 +12,11 @@ from types import MappingProxyType
 from conf.schema import BudgetConfig, ClusterConfig, ResourceConfig
 from launcher.reconcile.observe import NOTHING_KNOWN, Observed
 from launcher.reconcile.state import live_items
-from launcher.records.lease import Lease, charged_by
 from launcher.records.ledger import History, SubmissionRecord, SubmissionState
 from sweeps.cost import NO_HOURS, Estimate, Hours, estimate, most_hours
 from sweeps.expansion import Segment
 from sweeps.items import ScoreItem, TrainItem
+from sweeps.lease import Lease, charged_by
 from sweeps.rates import Rates
 
 NO_CAP = BudgetConfig()

@@ -30,11 +30,9 @@ from launcher.records import submission
 from launcher.records.ledger import Act, Ledger, Line
 from launcher.records.submission import Submission
 from launcher.text import plural
-from sweeps import durable
-from sweeps.errors import KeyConflict, QueueUnknown, SubmissionDeferred, SubmissionRefused
-from sweeps.expansion import Segment
+from sweeps.errors import QueueUnknown, SubmissionDeferred, SubmissionRefused
 from sweeps.folders import Root
-from sweeps.identity import differing_fields
+from sweeps.frozen import freeze_segment
 from sweeps.items import ScoreItem, TrainItem
 from sweeps.layout import items_per_job
 
@@ -198,25 +196,6 @@ def describe(given: Submission) -> str:
         return f"score {plural(sum(len(item.checkpoints) for item in given.score), 'checkpoint')}{when}"
     keys = [item.key for item in given.train]
     return f"train {keys[0]}" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
-
-
-def freeze_segment(root: Root, segment: Segment) -> None:
-    """Write what a segment is into its folder, unless it stands there already.
-
-    Raises:
-        KeyConflict: the folder belongs to another configuration.
-    """
-    path = root.segment_config(segment.key)
-    known = durable.read(path, Segment)
-    if known == segment:
-        return
-    if known is not None and (fields := differing_fields(known.train, segment.train)):
-        raise KeyConflict(
-            f"{path.parent} holds another configuration under this key: {', '.join(fields)} differ; "
-            f"move the folder away, or choose another root"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    durable.replace(path, durable.encode(segment))
 
 
 def _note(site: Site, act: Act, name: str, *, at: float | None = None, **more: Any) -> None:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from launcher.reconcile.hooks import read_hooks
-from launcher.reconcile.reuse import is_cut_as_standing, standing_cuts
+from launcher.reconcile.reuse import is_cut_as_standing
 from launcher.reconcile.sweep import Sweep, sweep_of
 from sweeps import frozen, recall
 from sweeps.basis import basis_of
 from sweeps.compose import compose_whole
 from sweeps.expansion import Expansion, expand
 from sweeps.folders import root_of
-from sweeps.frozen import FrozenSweep
+from sweeps.frozen import FrozenSweep, standing_cuts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

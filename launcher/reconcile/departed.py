@@ -12,11 +12,11 @@ from pathlib import Path
 from launcher.machines.queue import Ended
 from launcher.reconcile.observe import Observed
 from launcher.reconcile.told import Told
-from launcher.records.lease import Lease, as_told
 from launcher.records.ledger import SubmissionRecord, SubmissionState
-from launcher.records.outcome import Outcome
 from launcher.records.submission import output_path
 from sweeps.folders import Root
+from sweeps.lease import Lease, as_told
+from sweeps.outcome import Outcome
 
 UNTROUBLED = {outcome.value for outcome in (Outcome.stopped, Outcome.cancelled, Outcome.preempted)}
 """A job that ends so before an attempt begins did not fail."""

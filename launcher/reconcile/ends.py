@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from launcher.machines.queue import Ended
-from launcher.records import lease, submission
-from launcher.records.lease import Attempt, Lease
-from launcher.records.outcome import Outcome
+from launcher.records import submission
 from launcher.records.submission import Submission
+from sweeps import lease
 from sweeps.cost import setting_of
 from sweeps.folders import Root
 from sweeps.items import TrainItem, WorkItem
+from sweeps.lease import Attempt, Lease
+from sweeps.outcome import Outcome
 from sweeps.rates import Rate
 from training.done import read_done
 

@@ -17,9 +17,8 @@ from launcher.reconcile.deliver import failed_deliveries
 from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.sweep import Sweep, current_statuses
 from launcher.reconcile.unwanted import unwanted_jobs
-from launcher.records import lease
 from launcher.records.ledger import Act, History, Ledger, Line
-from sweeps import frozen
+from sweeps import frozen, lease
 from sweeps.errors import QueueUnknown
 from sweeps.expansion import Run
 from sweeps.folders import Root, refuse_unusable

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from launcher.machines.host import is_alive, own_start, this_host
 from sweeps import durable
 from sweeps.errors import LauncherBusy
+from sweeps.host import is_alive, own_start, this_host
 
 log = logging.getLogger(__name__)
 

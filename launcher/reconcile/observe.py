@@ -11,12 +11,12 @@ from evaluation.claims import Claim
 from evaluation.results import scored_pairs
 from launcher.machines.executor import Executor
 from launcher.machines.queue import Queue
-from launcher.records import lease
-from launcher.records.lease import Lease
 from launcher.records.ledger import History
+from sweeps import lease
 from sweeps.errors import QueueUnknown
 from sweeps.expansion import Segment
 from sweeps.folders import Root
+from sweeps.lease import Lease
 from training.done import DONE
 from training.saved import saved_among
 

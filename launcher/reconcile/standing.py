@@ -7,14 +7,13 @@ from launcher.reconcile.account import NO_CAP, Account, Costs, account_of, open_
 from launcher.reconcile.observe import Observed, observe_files
 from launcher.reconcile.state import RunStatus, State, live_items
 from launcher.reconcile.sweep import Sweep, observe_now, statuses_of, wanted_now
-from launcher.records import lease
-from launcher.records.lease import Lease
 from launcher.records.ledger import History, read_history, segment_of
-from sweeps import frozen
+from sweeps import frozen, lease
 from sweeps.cost import Estimate, setting_of
 from sweeps.expansion import owners_of
 from sweeps.folders import Root
 from sweeps.items import CheckpointEvals
+from sweeps.lease import Lease
 from sweeps.rates import Rate, Rates, published_rates
 
 MEASURED_S = 300.0

@@ -16,7 +16,6 @@ from launcher.reconcile.observe import Observed
 from launcher.reconcile.told import Told
 from launcher.records.budget import why_held
 from launcher.records.claims import num_failures
-from launcher.records.lease import Attempt
 from launcher.records.ledger import (
     NEVER,
     History,
@@ -25,9 +24,10 @@ from launcher.records.ledger import (
     SubmissionState,
     segment_of,
 )
-from launcher.records.outcome import ON_REQUEST, Outcome
 from sweeps.expansion import Run, Segment
 from sweeps.items import CheckpointEvals, pairs_of
+from sweeps.lease import Attempt
+from sweeps.outcome import ON_REQUEST, Outcome
 
 TOLD_BY_CLAIMS = {
     outcome.value for outcome in Outcome if outcome is Outcome.done or outcome.is_final

@@ -9,7 +9,6 @@ from launcher.machines.executor import executor_for
 from launcher.reconcile.deliver import checkpoint_events
 from launcher.reconcile.hooks import Hook, read_hooks, wanted_scores
 from launcher.reconcile.observe import Observed, observe, observe_files
-from launcher.reconcile.reuse import standing_cuts
 from launcher.reconcile.state import RunStatus, run_statuses
 from launcher.records.ledger import read_history
 from sweeps.compose import Request
@@ -17,6 +16,7 @@ from sweeps.errors import UsageError
 from sweeps.events import Event
 from sweeps.expansion import Expansion, expand
 from sweeps.folders import Root, root_of
+from sweeps.frozen import standing_cuts
 from sweeps.items import CheckpointEvals
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,10 @@ from pathlib import Path
 from evaluation import claims
 from evaluation.claims import Claim, Scorer
 from evaluation.orders import ScoreOrder
-from launcher.records import lease
 from launcher.records.claims import followable
 from launcher.records.ledger import read_history
 from launcher.records.submission import Submission
-from sweeps import durable
+from sweeps import durable, lease
 from sweeps.folders import Root
 from sweeps.items import ScoreItem, TrainItem, WorkItem
 from training.metrics import last_moment, metrics_path

@@ -4,13 +4,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from launcher.records import lease
-from launcher.records.lease import Lease
 from launcher.records.orders import OrderPaths
-from launcher.records.outcome import Outcome
+from sweeps import lease
 from sweeps.errors import UsageError
 from sweeps.expansion import Run
 from sweeps.folders import Root
+from sweeps.lease import Lease
+from sweeps.outcome import Outcome
 
 POLL_S = 0.5
 BLOCK = 1 << 16

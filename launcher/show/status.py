@@ -12,14 +12,14 @@ from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.told import Told
 from launcher.reconcile.waits import Wait, waits_of
 from launcher.records import quarantine
-from launcher.records.lease import Lease
-from launcher.records.outcome import ON_REQUEST
 from launcher.records.quarantine import Entry
 from launcher.show.account import account_json, budget_lines, hours_text
 from launcher.text import Colour, coloured, duration, plural, table
 from sweeps.cost import Estimate, Hours, total
 from sweeps.expansion import Run
 from sweeps.folders import Root
+from sweeps.lease import Lease
+from sweeps.outcome import ON_REQUEST
 
 COLUMN_AXIS = "samples_seen"
 """The axis that runs along the columns of the table; the others make its rows."""

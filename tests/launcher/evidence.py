@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from launcher.records import lease
-from launcher.records.lease import Attempt
 from launcher.records.ledger import read_history
-from launcher.records.outcome import Outcome
+from sweeps import lease
 from sweeps.folders import Root
+from sweeps.lease import Attempt
+from sweeps.outcome import Outcome
 from tests.launcher.processes import RANK, processes
 
 CENSUS_S = 0.5

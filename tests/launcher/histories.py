@@ -30,12 +30,12 @@ from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.plan import Work, plan
 from launcher.reconcile.state import State, score_failures, segment_states
 from launcher.reconcile.told import Told
-from launcher.records import lease
-from launcher.records.lease import Holder, Lease
 from launcher.records.ledger import Act, History, Line, SubmissionState, segment_of
-from launcher.records.outcome import Outcome
+from sweeps import lease
 from sweeps.cost import NO_HOURS
 from sweeps.items import CheckpointEvals, ScoreItem, TrainItem, WorkItem, pairs_of
+from sweeps.lease import Holder, Lease
+from sweeps.outcome import Outcome
 from tests.configs import EVAL, expansion_of, run_config
 from tests.launcher.simulated import Memory, Process, SimJob
 from tests.launcher.worlds import work

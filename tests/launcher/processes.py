@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 
 from evaluation import store
-from launcher.records import lease
-from launcher.records.outcome import Outcome
+from sweeps import lease
 from sweeps.expansion import Expansion
 from sweeps.folders import Root
+from sweeps.outcome import Outcome
 from tests.commands import start
 from training.done import read_done
 from training.metrics import metrics_path, read_moments

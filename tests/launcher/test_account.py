@@ -11,11 +11,11 @@ from conf.schema import BudgetConfig, ClusterConfig, ClusterKind, ResourceConfig
 from launcher.reconcile.account import Account, Costs, account_of
 from launcher.reconcile.actions import Submit
 from launcher.reconcile.observe import SegmentEvidence
-from launcher.records.lease import Lease
 from launcher.records.ledger import Act
-from launcher.records.outcome import Outcome
 from sweeps.cost import NO_HOURS, Hours
 from sweeps.expansion import Expansion
+from sweeps.lease import Lease
+from sweeps.outcome import Outcome
 from sweeps.rates import Rate, Rates, Setting
 from tests.configs import expansion_of, run_config
 from tests.launcher.worlds import (

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from launcher.records.budget import fruitless_attempts, why_held
-from launcher.records.lease import Lease
-from launcher.records.outcome import TREATMENTS, Outcome, Remedy
+from sweeps.lease import Lease
+from sweeps.outcome import TREATMENTS, Outcome, Remedy
 from tests.launcher.worlds import lease
 
 MOST = 3

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.records import lease, submission
+from launcher.records import submission
+from sweeps import lease
 from sweeps.folders import Root
 from tests.commands import HERE, TINY, run, start, wait_for
 from tests.launcher.checkouts import copy_of_this

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from launcher.records import lease
-from launcher.records.lease import Lease, charged_by
 from launcher.records.ledger import read_history
-from launcher.records.outcome import Outcome
+from sweeps import lease
 from sweeps.cost import NO_HOURS, Hours
 from sweeps.folders import Root
+from sweeps.lease import Lease, charged_by
+from sweeps.outcome import Outcome
 from tests.launcher.worlds import lease as lease_of
 from training.done import read_done
 

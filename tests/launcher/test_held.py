@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher.records import lease
-from launcher.records.outcome import Outcome
+from sweeps import lease
 from sweeps.folders import Root
+from sweeps.outcome import Outcome
 from tests.commands import HERE, run
 
 ONE = (*HERE, "samples_seen=2560", "resources.num_ranks=1")

@@ -10,11 +10,11 @@ import pytest
 
 from conf.schema import ClusterKind, PolicyConfig
 from launcher.jobs.acquire import HolderState, acquire, holder_state
-from launcher.machines.host import own_start, this_host
-from launcher.records import lease
-from launcher.records.lease import Holder, Lease
-from launcher.records.outcome import Outcome
+from sweeps import lease
 from sweeps.errors import Superseded
+from sweeps.host import own_start, this_host
+from sweeps.lease import Holder, Lease
+from sweeps.outcome import Outcome
 from tests.launcher.worlds import HOLDER
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from evaluation import results
-from launcher.records import lease
-from launcher.records.outcome import Outcome
-from sweeps import frozen
+from sweeps import frozen, lease
 from sweeps.folders import CHECKOUT, Root
+from sweeps.outcome import Outcome
 from tests.commands import HERE as SWEEP
 from tests.commands import OWN_CONF, PATIENCE_S, environment, gated_by, run, start, wait_for
 from tests.launcher.processes import (

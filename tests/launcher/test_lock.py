@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.machines.host import own_start, this_host
 from launcher.reconcile.lock import LockHolder, locked
 from sweeps import durable
 from sweeps.errors import LauncherBusy
 from sweeps.folders import CHECKOUT
+from sweeps.host import own_start, this_host
 from tests.commands import wait_for
 
 

@@ -8,11 +8,11 @@ import pytest
 from conf.schema import ResourceConfig, ScheduleConfig, ScheduleName
 from launcher.reconcile.actions import NoteEnded, Submit
 from launcher.reconcile.observe import SegmentEvidence
-from launcher.records.lease import Lease
 from launcher.records.ledger import Act
-from launcher.records.outcome import Outcome
 from sweeps.cost import NO_HOURS
 from sweeps.items import TrainItem
+from sweeps.lease import Lease
+from sweeps.outcome import Outcome
 from tests.configs import expansion_of, run_config
 from tests.launcher.worlds import (
     DONE,

@@ -8,12 +8,12 @@ import pytest
 from conf.schema import ScheduleConfig, ScheduleName
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.state import RunStatus, State, run_statuses
-from launcher.records.lease import Lease
 from launcher.records.ledger import Act
-from launcher.records.outcome import Outcome
 from sweeps.cost import NO_HOURS
 from sweeps.expansion import Expansion
 from sweeps.items import CheckpointEvals, eval_id
+from sweeps.lease import Lease
+from sweeps.outcome import Outcome
 from tests.configs import EVAL, expansion_of, run_config
 from tests.launcher.worlds import (
     DONE,

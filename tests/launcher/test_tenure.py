@@ -7,12 +7,12 @@ import pytest
 
 from conf.schema import ClusterConfig, ClusterKind, PolicyConfig
 from launcher.jobs.tenure import Tenure
-from launcher.machines.host import this_host
-from launcher.records import lease
 from launcher.records.ledger import Act, Ledger, Line
-from launcher.records.outcome import Outcome
 from launcher.records.submission import Submission
+from sweeps import lease
 from sweeps.folders import Root
+from sweeps.host import this_host
+from sweeps.outcome import Outcome
 from tests.launcher.worlds import HOLDER, TWO, A, work
 
 GONE = replace(HOLDER, where="local@x", host=this_host(), pid=2**22)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from launcher.machines.slurm_client import why_told_to_end
-from launcher.records.outcome import Outcome
 from sweeps.errors import QueueUnknown
+from sweeps.outcome import Outcome
 
 SHOWN = "JobId=7 JobState=RUNNING Reason={reason} Restarts={restarts} PreemptTime={preempted} X=1"
 

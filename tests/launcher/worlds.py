@@ -9,12 +9,12 @@ from launcher.reconcile.actions import Action, Submit
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.plan import Work, plan
 from launcher.reconcile.scores import Scoring
-from launcher.records.lease import Attempt, Holder, Lease
 from launcher.records.ledger import Act, History, Line
-from launcher.records.outcome import Outcome
 from sweeps.expansion import Expansion
 from sweeps.items import CheckpointEvals, TrainItem
 from sweeps.layout import items_per_job
+from sweeps.lease import Attempt, Holder, Lease
+from sweeps.outcome import Outcome
 from sweeps.sources import SourceFiles
 from tests.configs import EVAL, expansion_of, run_config
 

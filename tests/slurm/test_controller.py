@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from launcher.records.ledger import SubmissionRecord, SubmissionState, read_history
-from launcher.records.outcome import Outcome
 from sweeps.folders import Root
+from sweeps.outcome import Outcome
 from tests.commands import OWN_CONF, PATIENCE_S, gated_by, run, start, wait_for
 from tests.launcher.evidence import census, outcomes, refute_doubles, trainings
 from tests.launcher.processes import SUPERVISOR, processes

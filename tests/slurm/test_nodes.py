@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from launcher.records import quarantine
-from launcher.records.outcome import Outcome
 from sweeps.folders import Root
+from sweeps.outcome import Outcome
 from tests.commands import TINY, run, wait_for
 from tests.launcher.processes import (
     RANK,

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.records import lease
-from launcher.records.lease import Lease
 from launcher.records.ledger import read_history
-from launcher.records.outcome import Outcome
+from sweeps import lease
 from sweeps.folders import Root
+from sweeps.lease import Lease
+from sweeps.outcome import Outcome
 from tests.commands import OWN_CONF, run, wait_for
 from tests.launcher.processes import RANK, expected_scores, processes, scores_of
 from tests.slurm.cluster import SlurmCluster

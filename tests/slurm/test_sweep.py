@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher.records import lease
 from launcher.records.ledger import read_history
-from launcher.records.outcome import Outcome
+from sweeps import lease
 from sweeps.folders import Root
+from sweeps.outcome import Outcome
 from tests.commands import PATIENCE_S, TINY, run, start, wait_for
 from tests.launcher.processes import (
     RANK,

@@ -8,10 +8,10 @@ renaming or deleting. The file carries the history, so one read tells all.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from launcher.records.outcome import Outcome
 from sweeps import durable
 from sweeps.cost import NO_HOURS, Hours
 from sweeps.errors import Superseded
+from sweeps.outcome import Outcome
 
 NAME = "lease"
 
