@@ -126,12 +126,13 @@ class _Scorer:
     def _rows(self, task: CheckpointEvals, evals: list[EvalSpec]) -> Iterator[Row]:
         if not evals:
             return
-        segment = durable.decode(self._root.segment_config(task.segment).read_bytes(), Segment)
+        segment = self._segment(task.segment)
         weights, position = checkpoint.read(self._weights(task))
         procedure = make_procedure(segment.train.procedure, segment.train.model)
         model, encoder = _load(procedure, weights)
         size = _Size(
-            gflops=self._gflops(segment.train, procedure),
+            gflops=self._gflops(segment.train),
+            gflops_total=self._gflops_total(segment, position.samples_seen),
             num_params=sum(parameter.numel() for parameter in model.parameters()),
         )
         for spec in evals:
@@ -140,11 +141,25 @@ class _Scorer:
             _refuse_not_finite(spec, metrics)
             yield _row(task, spec, segment.train, position, size, metrics, self._order.commit)
 
-    def _gflops(self, train: TrainConfig, procedure: Procedure) -> float | None:
+    def _gflops(self, train: TrainConfig) -> float | None:
         name = repr((train.procedure, train.model))
         if name not in self._counted:
-            self._counted[name] = gflops_per_sample(procedure)
+            self._counted[name] = gflops_per_sample(make_procedure(train.procedure, train.model))
         return self._counted[name]
+
+    def _gflops_total(self, segment: Segment, samples: int) -> float | None:
+        """Return what so many samples took, of which earlier stages may have seen smaller images."""
+        gflops = self._gflops(segment.train)
+        if gflops is None:
+            return None
+        own, parent = gflops * (samples - segment.start), segment.parent
+        if parent is None:
+            return own
+        before = self._gflops_total(self._segment(parent), segment.start)
+        return None if before is None else own + before
+
+    def _segment(self, key: str) -> Segment:
+        return durable.decode(self._root.segment_config(key).read_bytes(), Segment)
 
     def _test_set(self, name: str, side: int) -> TestSet:
         if (name, side) not in self._sets:
@@ -154,9 +169,13 @@ class _Scorer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Size:
-    """What a model costs: 1e9 forward FLOPs a sample, where they can be counted, and parameters."""
+    """What a checkpoint cost: 1e9 forward FLOPs a sample and in all, where they can be counted.
+
+    `num_params`: of its model.
+    """
 
     gflops: float | None
+    gflops_total: float | None
     num_params: int
 
 
@@ -201,7 +220,7 @@ def _row(
         seed=train.seed,
         precision=train.precision.value,
         gflops_per_sample=size.gflops,
-        gflops_total=None if size.gflops is None else size.gflops * position.samples_seen,
+        gflops_total=size.gflops_total,
         num_params=size.num_params,
         train_s=position.train_s,
         gpu_hours=position.rank_s / 3600 if on_gpu else 0.0,

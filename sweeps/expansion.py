@@ -134,17 +134,12 @@ def cuts_of(expansion: Expansion) -> Iterator[Cut]:
             yield Cut(stage=stage, end=segment.end, key=key)
 
 
-def micro_batch_of(config: RunConfig) -> int:
+def micro_batch(global_batch_size: int, resources: ResourceConfig) -> int:
     """Return the samples that one rank takes through the model at once.
 
     Raises:
         UsageError: the global batch does not divide.
     """
-    return micro_batch(config.global_batch_size, config.resources)
-
-
-def micro_batch(global_batch_size: int, resources: ResourceConfig) -> int:
-    """Return global batch ÷ ranks ÷ accumulation; see `micro_batch_of`."""
     ranks, accumulation = resources.num_ranks, resources.accumulation
     size, rest = divmod(global_batch_size, ranks * accumulation)
     if rest or not size:

@@ -5,7 +5,7 @@ import pytest
 from conf.schema import CheckpointConfig, ResourceConfig, RunConfig, ScheduleConfig, ScheduleName
 from sweeps.declared import samples_seen_of
 from sweeps.errors import UsageError
-from sweeps.expansion import Expansion, cuts_of, expand, micro_batch_of
+from sweeps.expansion import Expansion, cuts_of, expand, micro_batch
 from sweeps.grid import Cell
 from sweeps.stages import milestones_of, stages_of
 from tests.configs import expansion_of, run_config
@@ -140,5 +140,5 @@ def test_two_cells_of_one_run_are_refused() -> None:
 
 
 def test_the_micro_batch_is_what_ranks_leave() -> None:
-    assert micro_batch_of(run_config(resources=ResourceConfig(num_ranks=4))) == 16
-    assert micro_batch_of(run_config(resources=ResourceConfig(num_ranks=4, accumulation=2))) == 8
+    assert micro_batch(64, ResourceConfig(num_ranks=4)) == 16
+    assert micro_batch(64, ResourceConfig(num_ranks=4, accumulation=2)) == 8

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from conf.schema import ResourceConfig, Sharding
-from sweeps.expansion import Expansion
 from tests.commands import wait_for
 from tests.training.ranks import start_ranks
 from tests.training.segments import expansion_of, order_for, train
@@ -79,25 +78,6 @@ def test_ranks_that_are_asked_to_stop_save_and_go_on_exactly(tmp_path: Path, dat
     stopped.stop_file.unlink()
     straight = order_for(segment, tmp_path / "straight", data, resources=resources)
     assert finished(stopped) == finished(straight)
-
-
-def trained_below(folder: Path, expansion: Expansion, data: Path) -> dict[str, str]:
-    """Train all segments of an expansion in order; return their final weights' digests."""
-    return {
-        key: train(order_for(segment, folder, data)).weights_sha256
-        for key, segment in expansion.segments.items()
-    }
-
-
-def test_a_trunk_in_pieces_with_cooldowns_equals_each_run_alone(tmp_path: Path, data: Path) -> None:
-    together = expansion_of("sweep=trunk")
-    shared = trained_below(tmp_path / "together", together, data)
-    assert len(together.segments) == 6
-    for run in together.runs:
-        alone = expansion_of("sweep=trunk", f"samples_seen={run.samples_seen}")
-        assert len(alone.segments) == 2
-        own = trained_below(tmp_path / f"alone-{run.samples_seen}", alone, data)
-        assert own[run.run_id] == shared[run.run_id]
 
 
 def test_the_number_of_loading_processes_changes_no_bit(tmp_path: Path, data: Path) -> None:

@@ -7,18 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from conf.schema import ResourceConfig
 from evaluation import results
-from evaluation.claims import Scorer
-from evaluation.orders import ScoreOrder
-from evaluation.scoring import score_all
-from sweeps import durable
 from sweeps.expansion import Run, Segment
 from sweeps.folders import Root, make_folders
-from sweeps.items import CheckpointEvals, ScoreItem
+from tests.evaluation.scored import score
 from tests.training.segments import expansion_of, order_for, train
 from training import checkpoint
-from training.data.generate import Generation, generate
 from training.done import done_path
 from training.model import build_model, fitted
 from training.saved import saved_samples, weights_path
@@ -39,7 +33,6 @@ def root(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Root:
     make_folders(root)
     for segment in staged()[1:]:
         train(order_for(segment, root.segments, data))
-        durable.replace(root.segment_config(segment.key), durable.encode(segment))
     return root
 
 
@@ -75,30 +68,11 @@ def test_a_later_stage_resumes_exactly(root: Root, data: Path, tmp_path: Path) -
     assert resumed == checkpoint.tensors_digest(straight)
 
 
-def test_each_stage_is_scored_at_its_resolution(root: Root, tmp_path: Path) -> None:
-    run, low, high = staged()
-    generator = run.config.eval.datasets["shapes"].generator
-    assert generator is not None
-    generate(Generation(folder=root.data / "tiny-test", generator=generator))
-    item = ScoreItem(
-        checkpoints=tuple(
-            CheckpointEvals(segment=one.key, samples_seen=one.end, evals=run.config.eval.evals)
-            for one in (low, high)
-        ),
-        datasets={"shapes": str(root.data / "tiny-test")},
-        resources=ResourceConfig(),
-    )
-    order = ScoreOrder(
-        item=item,
-        root=root.path,
-        scorer=Scorer(submission="s", index=0, attempt=1),
-        followable=(),
-        progress=tmp_path / "progress",
-        commit="",
-        stop_file=tmp_path / "stop",
-    )
-    assert score_all(order)
+def test_each_stage_is_scored_at_its_resolution(root: Root) -> None:
+    expansion = expansion_of("sweep=staged", "recipe=staged")
+    score(root, expansion, expansion.segments.values(), root.data / "tiny-test")
     frame = results.load(root.path, eval="contrastive_loss").sort_values("samples_seen")
     early, late = frame["gflops_per_sample"]
     assert early < late / 2
+    assert frame["gflops_total"].tolist() == pytest.approx([480 * early, 480 * early + 160 * late])
     assert frame["steps"].tolist() == [10, 15]
