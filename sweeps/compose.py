@@ -79,6 +79,21 @@ def compose_launch(arguments: Sequence[str]) -> LaunchConfig:
         return typed(composer.base(), LaunchConfig, "this launch")
 
 
+def compose_run(arguments: Sequence[str]) -> tuple[RunConfig, LaunchConfig]:
+    """Return the one run that overrides describe, of no sweep, and what they say of a launch.
+
+    Raises:
+        UsageError: an override or a value is wrong.
+    """
+    from sweeps import hydra_api
+    from sweeps.points import Composer
+
+    with hydra_api.session():
+        none = SweepConfig(name="(none)", blocks=())
+        composed = Composer(none, hydra_api.parse(arguments)).base()
+        return typed(composed, RunConfig, "this run"), typed(composed, LaunchConfig, "this launch")
+
+
 def compose_data(arguments: Sequence[str]) -> DataConfig:
     """Return the data set that overrides describe: `data=NAME`, and changes of it.
 

@@ -10,6 +10,7 @@ ROOT/results/                     inbox, parts and manifests of the table
 ROOT/data/                        generated data sets
 ROOT/code/<id>/                   the code that jobs run, as it was when they were submitted
 ROOT/reports/<sweep>/             status.html, law.html
+ROOT/wandb/                       what is shown on wandb, where that is wanted
 """
 
 import os

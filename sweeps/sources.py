@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from conf.schema import DataConfig, SourceConfig
 from sweeps.folders import Root
 
+UNSET = ("", "???")
+"""Where only the user knows a path."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceFiles:

@@ -11,17 +11,25 @@ from launcher.reconcile.hooks import read_hooks
 from sweeps.compose import compose_request
 from sweeps.folders import CHECKOUT
 from sweeps.layout import items_per_job
+from sweeps.stages import stages_of
 from tests.commands import OWN_CONF, run
 from tests.slurm.cluster import SlurmCluster
 
 README = (CHECKOUT / "README.md").read_text()
-SWEEP, DATA, SUBSET, MIXTURE, CLUSTER, HOOKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+SWEEP, DATA, SUBSET, MIXTURE, STAGES, CLUSTER, HOOKS = re.findall(
+    r"```yaml\n(.*?)```", README, re.DOTALL
+)
 
 
 @pytest.fixture
 def conf(tmp_path: Path) -> str:
     """A search path with the README's files, beside the tests' own."""
-    files = {"sweep/lr_study": SWEEP, "cluster/mine": CLUSTER, "data/my-laion": DATA}
+    files = {
+        "sweep/lr_study": SWEEP,
+        "sweep/low_then_high": STAGES,
+        "cluster/mine": CLUSTER,
+        "data/my-laion": DATA,
+    }
     files |= {"data/datacomp-medium": SUBSET, "data/my-mixture": MIXTURE}
     for name, text in files.items():
         path = tmp_path / f"{name}.yaml"
@@ -41,6 +49,13 @@ def test_its_sweep_and_cluster_compose(conf: str) -> None:
         [conf, "sweep=lr_study", "cluster=mine", *alone]
     ).launch.cluster.pass_from_jobs
     assert len(compose_request([conf, "sweep=lr_study", "scale=small"]).configs) == 5
+
+
+def test_its_stages_compose(conf: str) -> None:
+    request = compose_request([conf, "sweep=low_then_high"])
+    low, high = stages_of(request.configs[0])
+    assert (low.train.model.image_size, low.end, high.end) == (16, 40960, 51200)
+    assert (high.train.global_batch_size, high.train.schedule.warmup_steps) == (32, 16)
 
 
 @pytest.mark.slurm

@@ -1,4 +1,7 @@
-"""Data tools: `python -m training index|verify|subset`; `generate` is for the launcher."""
+"""One run without a sweep, `python -m training model=NAME …`, and data tools, `index|verify|subset`.
+
+`generate` is for the launcher.
+"""
 
 import argparse
 import sys
@@ -17,6 +20,8 @@ DATA_TOOLS = {"index": commands.index, "verify": commands.verify, "subset": comm
 
 def main() -> int:
     """Run one command; return its exit status."""
+    if sys.argv[1:] and "=" in sys.argv[1]:
+        return _train(sys.argv[1:])
     parser = argparse.ArgumentParser(
         prog="python -m training",
         description=commands.__doc__,
@@ -29,6 +34,17 @@ def main() -> int:
     try:
         return _run(given.command, given.words)
     except (IsogridError, msgspec.MsgspecError, OSError) as error:
+        print(f"{error}", file=sys.stderr)
+        return 2
+
+
+def _train(words: Sequence[str]) -> int:
+    from training.alone import train_alone  # torch, which the data tools do without
+
+    configure_logging()
+    try:
+        return train_alone(words)
+    except (IsogridError, OSError) as error:
         print(f"{error}", file=sys.stderr)
         return 2
 

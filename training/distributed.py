@@ -30,7 +30,11 @@ JOIN_TIMEOUT = timedelta(minutes=10)
 """For all ranks to come: some import torch from a cold file system, but a lost node never comes."""
 
 MEETING_NAME = "MEETING_NAME"
-"""Environment variable: under which the ranks of one attempt meet; torchrun sets none."""
+"""Environment variable: under which the ranks of one attempt meet."""
+
+AGENT_LISTENS, RESTARTS = "TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RESTART_COUNT"
+"""Environment variables of torchrun: whether it listens itself where its ranks meet, and how often it
+has started them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ def _world_from_environment() -> World:
 def _meet(world: World, timeout: timedelta) -> Store:
     """Return the ranks' store once all have come to it."""
     store = _store(world, os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout)
-    named = PrefixStore(os.environ.get(MEETING_NAME, ""), store)
+    named = PrefixStore(_meeting_name(), store)
     named.set(f"rank {world.rank}", "here")
     if named.add("arrived", 1) == world.size:
         named.set("all", "here")
@@ -150,9 +154,13 @@ def _meet(world: World, timeout: timedelta) -> Store:
     return named
 
 
+def _meeting_name() -> str:
+    return os.environ.get(MEETING_NAME, os.environ.get(RESTARTS, ""))
+
+
 def _store(world: World, address: str, port: int, timeout: timedelta) -> TCPStore:
     """Return the meeting point; the first rank listens on `address` only, not on every network."""
-    if not world.is_first:
+    if not world.is_first or os.environ.get(AGENT_LISTENS) == "True":
         return TCPStore(address, port, world.size, False, timeout)
     try:
         listener = socket.create_server((address, port))

@@ -127,7 +127,7 @@ class _Trainer:
             report = self._stepper.take(step, batch, self._learning_rate(step))
             self._advance(step + 1, report)
             if progress is not None:
-                progress.after_step(self._position, report)
+                progress.after_step(self._position, report, is_last=step + 1 == last)
             self._refuse_divergence(step)
             wish = Wish(first_decides(self._own_wish(), self._world))
             self._save(wish, is_last=step + 1 == last)

@@ -67,15 +67,15 @@ class Progress:
             self._waited_s += time.monotonic() - asked
             yield batch
 
-    def after_step(self, position: Position, report: StepReport) -> None:
-        """Count one step, and show a moment if it is time."""
+    def after_step(self, position: Position, report: StepReport, *, is_last: bool) -> None:
+        """Count one step, and show a moment if it is time, or it was the last one."""
         if not report.is_skipped:
             for name, loss in report.losses.items():
                 self._sums[name] = self._sums.get(name, 0.0) + loss
             self._steps += 1
         now = time.monotonic()
         every_s = MOMENT_EVERY_S if now - self._began < SOON_S else SELDOM_EVERY_S
-        if self._written and now - self._since_s < every_s:
+        if self._written and not is_last and now - self._since_s < every_s:
             return
         moment = self._moment(position, report, now - self._since_s)
         for sink in self._sinks:

@@ -11,12 +11,10 @@ from launcher.reconcile.prepare import eval_datasets, generated_data
 from sweeps.errors import DataError, UsageError, choices
 from sweeps.expansion import Expansion, Run
 from sweeps.folders import Root, refuse_unusable
-from sweeps.sources import source_files, sources_of
+from sweeps.sources import UNSET, source_files, sources_of
 from sweeps.targets import refuse_missing_target
 from training.data.generate import made_with
 from training.data.patterns import existing_shards, expand_shards
-
-UNSET = ("", "???")
 
 
 def refuse_impossible(root: Root, expansion: Expansion, cluster: ClusterConfig) -> None:

@@ -1,0 +1,102 @@
+"""One run without a sweep, from the command line."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sweeps import lease
+from sweeps.folders import CHECKOUT, Root
+from sweeps.outcome import Outcome
+from tests.commands import OWN_CONF, PATIENCE_S, TINY, environment, gated_by, run, wait_for
+from tests.training.segments import expansion_of, order_for, train
+from training.done import read_done
+from training.metrics import metrics_path
+from training.saved import saved_samples
+
+pytestmark = pytest.mark.slow
+
+RUN = (OWN_CONF, "data=tiny", "eval=tiny", "global_batch_size=32", "checkpoints.save_every_s=0.2")
+INTERRUPTED = 130
+
+
+def begun(root: Path, *words: str) -> "tuple[subprocess.Popen[bytes], int]":
+    """Start a training on a terminal of its own; return it, and what reads the terminal."""
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "training", *RUN, *words],
+        cwd=CHECKOUT, env=environment(root), stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    return process, terminal
+
+
+def test_a_run_is_interrupted_goes_on_and_counts_in_a_sweep(
+    root: Path, data: Path, tmp_path: Path
+) -> None:
+    (segment,) = expansion_of("sweep=tiny", "samples_seen=7680").segments.values()
+    folder = Root(root).segment(segment.key)
+    process, terminal = begun(root, "samples_seen=7680")
+    wait_for(metrics_path(folder, 1).exists, "the first step")
+    wait_for(lambda: "samples/s" in os.read(terminal, 4096).decode(), "the line of progress")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE_S) == INTERRUPTED
+    os.close(terminal)
+    assert 0 < saved_samples(folder, "state")[-1] < segment.end
+    done = run("training", *RUN, "samples_seen=7680", root=root)
+    assert (done.returncode, "samples/s" in done.stderr) == (0, False), done.stderr
+    held, marker = lease.newest(folder), read_done(folder)
+    assert held is not None
+    assert marker is not None
+    assert [one.outcome for one in held.attempts] == [Outcome.stopped, Outcome.done]
+    assert (
+        marker.weights_sha256 == train(order_for(segment, tmp_path / "straight", data)).weights_sha256
+    )
+    status = run("launcher", "status", *TINY, "samples_seen=7680", root=root)
+    assert "tiny: 1 run: 1 trained" in status.stdout
+
+
+def test_a_run_is_not_trained_twice_at_once(root: Path) -> None:
+    words = ("samples_seen=2560", *gated_by(root / "no such gate"))
+    process, terminal = begun(root, *words)
+    wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step")
+    second = run("training", *RUN, *words, root=root)
+    assert (second.returncode, f"in other hands: process {process.pid} on" in second.stderr) == (
+        2,
+        True,
+    )
+    process.kill()
+    process.wait()
+    os.close(terminal)
+
+
+def test_ranks_of_torchrun_train_one_run(root: Path) -> None:
+    torchrun = ("--nproc-per-node=2", "--standalone", "-m", "training")
+    done = run(
+        "torch.distributed.run", *torchrun, *RUN, "samples_seen=640",
+        root=root, env={"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (folder,) = Root(root).segments.iterdir()
+    held = lease.newest(folder)
+    assert held is not None
+    assert (held.attempt.number, held.attempt.num_cores) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["model=ViT-B-33"], "there is no model 'ViT-B-33'. did you mean ViT-B-32"),
+        (["model=ViT-w32"], "set samples_seen, or epochs"),
+        (["samples_seen=64", "data=LAION-2B"], "data.shards of LAION-2B is not set"),
+    ],
+)
+def test_what_is_impossible_is_named_in_one_line(root: Path, words: list[str], message: str) -> None:
+    done = run("training", *words, root=root)
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+    assert done.stderr.count("\n") == 1

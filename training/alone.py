@@ -1,0 +1,173 @@
+"""One run without a sweep: `python -m training model=NAME data=NAME samples_seen=N [root=DIR]`.
+
+Composes the run as a sweep would, and trains its segments in order in this process (under torchrun: in
+each of them), in the same folders, so that a sweep with this run finds it trained. Ctrl-C saves and
+stops; typed again, it goes on. Scores are left to a sweep.
+"""
+
+import logging
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from conf.schema import DataConfig, LaunchConfig, RunConfig
+from sweeps.compose import compose_run
+from sweeps.errors import UsageError
+from sweeps.expansion import Expansion, Segment, expand
+from sweeps.folders import Root, make_folders, refuse_unusable, root_of
+from sweeps.frozen import freeze_segment, standing_cuts
+from sweeps.grid import Cell
+from sweeps.items import TrainItem
+from sweeps.sources import UNSET, source_files, sources_of
+from training.data.generate import Generation, generate, made_with
+from training.data.patterns import existing_shards, expand_shards
+from training.distributed import World, first_decides, join_world, leave_world
+from training.done import read_done
+from training.loop import train_segment
+from training.orders import TrainOrder
+from training.tenure import Tenure
+
+log = logging.getLogger(__name__)
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+SWEEP = "alone"
+"""Stands where a sweep's name would."""
+
+INTERRUPTED = 130
+"""Exit status, as a shell gives it to what Ctrl-C ended."""
+
+
+def train_alone(arguments: Sequence[str]) -> int:
+    """Train one run; return an exit status.
+
+    Raises:
+        IsogridError: the run is impossible, in other hands, or fails.
+    """
+    config, launch = compose_run(arguments)
+    world = join_world()
+    resources = replace(config.resources, num_ranks=world.size)
+    alone = _Alone(replace(config, resources=resources), launch, world)
+    try:
+        return 0 if alone.run() else INTERRUPTED
+    finally:
+        leave_world(world)
+
+
+class _Alone:
+    """A run that is trained by hand."""
+
+    def __init__(self, config: RunConfig, launch: LaunchConfig, world: World) -> None:
+        self._config, self._launch, self._world = config, launch, world
+        self._root = root_of(launch.root)
+        self._stop = _StopRequest()
+
+    def run(self) -> bool:
+        """Train what is missing; return False if stopped before the end."""
+        torch.set_num_threads(self._config.resources.threads_per_rank)
+        expansion = self._expansion()
+        if self._world.is_first:
+            refuse_unusable(self._root)
+            make_folders(self._root)
+            _provide(self._config.data, self._root)
+        for segment in expansion.segments.values():
+            if not self._is_trained(segment) and not self._train(segment):
+                return False
+        if self._world.is_first:
+            log.info("trained: %s", self._root.segment(expansion.runs[0].run_id))
+        return True
+
+    def _expansion(self) -> Expansion:
+        cell = Cell(labels={}, settings=())
+        return expand(SWEEP, [cell], [self._config], standing_cuts(self._root))
+
+    def _is_trained(self, segment: Segment) -> bool:
+        is_done = self._world.is_first and read_done(self._root.segment(segment.key)) is not None
+        return bool(first_decides(is_done, self._world))
+
+    def _train(self, segment: Segment) -> bool:
+        """Train a segment, whose lease the first rank holds; return whether its end was reached."""
+        if not self._world.is_first:
+            return train_segment(self._order(segment, first_decides(0, self._world)), self._world)
+        freeze_segment(self._root, segment)
+        folder, resources = self._root.segment(segment.key), self._config.resources
+        with Tenure(folder, resources, self._launch.cluster) as tenure:
+            order = self._order(segment, first_decides(tenure.attempt, self._world))
+            log.info("training %s", segment.key)
+            with self._stop.through(order.stop_file):
+                tenure.is_finished = train_segment(order, self._world)
+        if not tenure.is_finished:
+            log.info("stopped and saved; type the same again to go on")
+        return tenure.is_finished
+
+    def _order(self, segment: Segment, attempt: int) -> TrainOrder:
+        folder, parent = self._root.segment(segment.key), segment.parent
+        return TrainOrder(
+            item=TrainItem(
+                segment=segment,
+                sources=source_files(self._config.data, self._root),
+                resources=self._config.resources,
+                save_every_s=self._config.checkpoints.save_every_s,
+                sweep=SWEEP,
+                wandb=self._launch.wandb,
+            ),
+            folder=folder,
+            parent_folder=self._root.segment(parent) if parent else None,
+            index_folder=self._root.data,
+            attempt=attempt,
+            stop_file=folder / f"stop-{attempt}",
+            verdict_file=folder / f"verdict-{attempt}",
+        )
+
+
+class _StopRequest:
+    """Turns signals into a stop file, for which training looks."""
+
+    def __init__(self) -> None:
+        self._file: Path | None = None
+        self._is_made = False
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._note)
+
+    @contextmanager
+    def through(self, file: Path) -> Iterator[None]:
+        """Make the file when a signal comes, or has come before."""
+        self._file = file
+        if self._is_made:
+            file.touch()
+        try:
+            yield
+        finally:
+            self._file = None
+            file.unlink(missing_ok=True)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._is_made = True
+        if self._file is not None:
+            self._file.touch()
+
+
+def _provide(data: DataConfig, root: Root) -> None:
+    """Write the shards of a data set that is made on the spot, if they are not there.
+
+    Raises:
+        UsageError: it is not said where its shards lie.
+        DataError: some are missing.
+    """
+    if any(source.shards in UNSET for source in sources_of(data)):
+        raise UsageError(
+            f"data.shards of {data.name} is not set: pass data.shards='/path/{{00000..00099}}.tar'"
+        )
+    if data.generator is None:
+        for source in source_files(data, root):
+            existing_shards(source.shards)
+        return
+    folder = Path(expand_shards(root.absolute(data.shards))[0]).parent
+    if made_with(folder) is None:
+        log.info("writing %s", folder)
+        generate(Generation(folder=folder, generator=data.generator))
