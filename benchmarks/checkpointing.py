@@ -31,7 +31,7 @@ from training.optimizer import make_optimizer
 from training.saver import Saver
 
 MODEL = ModelConfig(name="ViT-S-32-alt")
-BATCH, CONTEXT, VOCABULARY = 16, 77, 49_408
+BATCH, CONTEXT, VOCABULARY = 4, 77, 49_408
 STEPS = 6
 """Of a round; its save begins before the second one."""
 BLOCKED, EXTRA = 0.02, 0.10
