@@ -1,0 +1,102 @@
+"""Training beside open_clip's trainer, on this machine: `python -m benchmarks.training`.
+
+Prints one JSON object: a figure for each part, both sides from this invocation, alternating; and
+`bars`, which says which limits are met. `--parts` names the parts. open_clip's trainer comes from PyPI
+into a virtual environment of its own.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.captioned import write_shards
+from benchmarks.openclip import Task
+from benchmarks.sharing import units
+from benchmarks.speed import rates, starts
+
+TINY: dict[str, Any] = {
+    "embed_dim": 128,
+    "vision_cfg": {"image_size": 32, "patch_size": 8, "layers": 4, "width": 128, "head_width": 32},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 4},
+}
+FULL_TEXTS = "resources.cut_padding=false"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A comparison, and the bar for its ratio: at least `least`, at most `most`."""
+
+    measure: Callable[["Bench"], dict[str, Any]]
+    least: float | None = None
+    most: float | None = None
+
+    def is_met(self, ratio: float) -> bool:
+        """Whether a ratio lies within the bar."""
+        return (self.least is None or ratio >= self.least) and (self.most is None or ratio <= self.most)
+
+
+class Bench:
+    """The data, and folders to work in."""
+
+    def __init__(self, folder: Path, repeat: int) -> None:
+        self._folder, self._repeat = folder, repeat
+        self._shards = write_shards(folder / "data", num_shards=10, per_shard=200, side=256)
+
+    def tiny(self) -> dict[str, Any]:
+        """Train a tiny model at 32 px with CLIP's vocabulary of 49,408 tokens."""
+        return rates(self._tiny(6400), self._folder / "tiny", self._repeat, FULL_TEXTS)
+
+    def small(self) -> dict[str, Any]:
+        """Train ViT-S-32-alt at 224 px with all 77 tokens."""
+        return rates(self._small(), self._folder / "small", self._repeat, FULL_TEXTS)
+
+    def small_cut(self) -> dict[str, Any]:
+        """Train it with texts cut behind the end of the longest one."""
+        return rates(self._small(), self._folder / "cut", self._repeat)
+
+    def start(self) -> dict[str, Any]:
+        """Take the first step after a resume."""
+        return starts(self._tiny(2000), self._folder / "start", self._repeat)
+
+    def sharing(self) -> dict[str, Any]:
+        """Share a trunk."""
+        found = units()
+        return {**found, "ratio": found["isogrid"] / found["alone"]}
+
+    def _tiny(self, num_samples: int) -> Task:
+        return Task(model="tiny-49k", shards=self._shards, num_samples=num_samples, config=TINY)
+
+    def _small(self) -> Task:
+        return Task(model="ViT-S-32-alt", shards=self._shards, num_samples=384)
+
+
+PARTS = {
+    "tiny": Part(measure=Bench.tiny, least=1.5),
+    "small": Part(measure=Bench.small, least=0.98),
+    "small_cut": Part(measure=Bench.small_cut, least=1.25),
+    "start": Part(measure=Bench.start, most=1.0),
+    "sharing": Part(measure=Bench.sharing, most=9.4 / 15),
+}
+
+
+def main() -> None:
+    """Measure, and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    given = parser.parse_args()
+    load_before = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="isogrid-") as name:
+        bench = Bench(Path(name), given.repeat)
+        found = {part: PARTS[part].measure(bench) for part in given.parts}
+    bars = {part: PARTS[part].is_met(found[part]["ratio"]) for part in given.parts}
+    print(json.dumps({"parts": found, "bars": bars, "load": [load_before, os.getloadavg()[0]]}))
+
+
+if __name__ == "__main__":
+    main()
