@@ -103,7 +103,7 @@ def test_what_a_budget_holds_up_goes_on_when_it_is_raised(root: Path) -> None:
     spent = json.loads(shown)["gpu_hours"]
     assert spent > 0
     two = (*eight, "seed=0,1")
-    waits = run("launcher", *two, f"budget.gpu_hours={spent:.9f}", root=root)
+    waits = run("launcher", *two, f"budget.gpu_hours={spent / 2:.9f}", root=root)
     assert "2 runs: 1 waiting, 1 done" in waits.stdout, waits.stderr
     assert "committed; 1 run waits for more" in waits.stdout
     assert not processes(root, SUPERVISOR)
