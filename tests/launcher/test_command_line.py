@@ -20,7 +20,7 @@ RUN_KEYS = {"run_id", "state", "model", "data", "samples_seen", "progress"}
         (["sweep=quickstrat"], "there is no sweep 'quickstrat'. did you mean quickstart"),
         (["sweep=quickstart", "model=ViT-w33"], "model=ViT-w33 is not in this sweep"),
         (["sweep=quickstart", "model=ViT-w33"], "Choose from: ViT-w32, ViT-w64, ViT-w96"),
-        ([*ONE, "global_batch_size=66"], "= global_batch_size 66, but 66 = 4 × 16 + 2"),
+        ([*ONE, "global_batch_size=66"], "= global_batch_size 66, but 66 = 4 × 16 × 1 + 2"),
         ([*ONE, "data.generator=null", "data.shards=/none/{0..3}.tar"], "4 of 4 shards are missing"),
         ([*ONE, "data.generator=null", "data.shards=/none/{0..3}.tar"], "the first is /none/0.tar"),
         (["sweep=full_grid", "samples_seen=3B"], "data.shards of LAION-80M is not set"),

@@ -124,7 +124,7 @@ def test_a_bare_on_in_yaml_is_no_boolean() -> None:
         ),
         (["sweep=quickstart", "optim.lrr=1"], "no 'optim.lrr' to set. did you mean lr"),
         (["sweep=quickstart", "optim.lr=fast"], "optim.lr=fast: Value 'fast'.*Float"),
-        (["sweep=quickstart", "precision=fp8"], r"precision=fp8: .*\[fp32, bf16\]"),
+        (["sweep=quickstart", "precision=fp8"], r"precision=fp8: .*\[fp32, tf32, bf16\]"),
         (["sweep=quickstart", "optim.lr=1e-3,1e-4"], "optim.lr is no axis of sweep quickstart"),
         (["sweep=quickstart", "schedule=cosin"], "no schedule 'cosin'. did you mean cosine"),
         (["sweep=quickstart", "==="], "."),
