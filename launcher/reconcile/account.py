@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from conf.schema import BudgetConfig, ClusterConfig, ResourceConfig
+from launcher.reconcile.liveness import live_items
 from launcher.reconcile.observe import NOTHING_KNOWN, Observed
-from launcher.reconcile.state import live_items
 from launcher.records.ledger import History, SubmissionRecord, SubmissionState
 from sweeps.cost import NO_HOURS, Estimate, Hours, estimate, most_hours
 from sweeps.expansion import Segment

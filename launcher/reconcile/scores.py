@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conf.schema import ResourceConfig
+from launcher.reconcile.liveness import scores_in_hand
 from launcher.reconcile.observe import Observed
-from launcher.reconcile.state import State, score_failures, scores_in_hand, unscored
+from launcher.reconcile.state import State, score_failures, unscored
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from sweeps.items import CheckpointEvals, ScoreItem
 

@@ -4,8 +4,9 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from launcher.reconcile.account import NO_CAP, Account, Costs, account_of, open_items
+from launcher.reconcile.liveness import live_items
 from launcher.reconcile.observe import Observed, observe_files
-from launcher.reconcile.state import RunStatus, State, live_items
+from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.sweep import Sweep, observe_now, statuses_of, wanted_now
 from launcher.records.ledger import History, read_history, segment_of
 from sweeps import frozen, lease

@@ -1,10 +1,9 @@
-"""States, derived from evidence and never stored: of work items, of checkpoints' scores, of runs."""
+"""States, derived from evidence and never stored: of segments, of checkpoints' scores, of runs."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from launcher.machines.queue import Job
 from launcher.reconcile.departed import (
     Departed,
     departed_jobs,
@@ -12,6 +11,7 @@ from launcher.reconcile.departed import (
     why_never_begun,
     with_told_end,
 )
+from launcher.reconcile.liveness import Liveness, live_items
 from launcher.reconcile.observe import Observed
 from launcher.reconcile.told import Told
 from launcher.records.budget import why_held
@@ -20,7 +20,6 @@ from launcher.records.ledger import (
     NEVER,
     History,
     Resumed,
-    SubmissionRecord,
     SubmissionState,
     segment_of,
 )
@@ -33,14 +32,6 @@ TOLD_BY_CLAIMS = {
     outcome.value for outcome in Outcome if outcome is Outcome.done or outcome.is_final
 } | {outcome.value for outcome in ON_REQUEST}
 """How a scoring item may end that says nothing of its checkpoints: their claims do."""
-
-
-class Liveness(Enum):
-    """Whether somebody is at work on an item, as far as is known."""
-
-    running = "running"
-    queued = "queued"
-    unknown = "unknown"
 
 
 class State(Enum):
@@ -68,55 +59,6 @@ class RunStatus:
     def is_held_up(self) -> bool:
         """Whether it waits to be trained, or scored, for something that does not come by itself."""
         return self.state in (State.waiting, State.trained) and bool(self.reason)
-
-
-def live_items(observed: Observed, over: Container[str] = ()) -> dict[str, Liveness]:
-    """Return every work item and every checkpoint being scored that is, or may be, alive.
-
-    Alive is what the queue lists, what was handed over without a clear answer, and what another
-    machine on this file system was given: that one's queue cannot be asked from here.
-
-    Args:
-        observed: what is.
-        over: submissions that have just been found to be over.
-    """
-    live: dict[str, Liveness] = {}
-    for record, index, liveness in _alive(observed, over):
-        live.update(dict.fromkeys(record.covers(index), liveness))
-    return live
-
-
-def scores_in_hand(observed: Observed, over: Container[str] = ()) -> tuple[set[str], set[str]]:
-    """Return the checkpoints that scorers may score now, and those whose scorers wait for trainings."""
-    listed = {job.name for job in observed.queue.jobs} if observed.queue else set()
-    now: set[str] = set()
-    later: set[str] = set()
-    for record, index, liveness in _alive(observed, over):
-        waits = liveness is Liveness.queued and record.after in listed
-        if record.checkpoints:
-            (later if waits else now).update(record.checkpoints[index])
-    return now, later - now
-
-
-def _alive(
-    observed: Observed, over: Container[str]
-) -> Iterator[tuple[SubmissionRecord, int, Liveness]]:
-    """Yield (submission, index of an item that is or may be alive, how far that is known)."""
-    listed: dict[str, list[Job]] = {}
-    for job in observed.queue.jobs if observed.queue else ():
-        listed.setdefault(job.name, []).append(job)
-    for record in observed.history.submissions.values():
-        is_over = record.state is SubmissionState.over or record.id in over
-        if is_over and record.id not in listed:
-            continue
-        is_known = observed.queue is not None and record.where == observed.where
-        for index in range(len(record.items)):
-            found = [job for job in listed.get(record.id, []) if job.lists(record.task_of(index))]
-            if found:
-                is_running = any(job.is_running for job in found)
-                yield record, index, Liveness.running if is_running else Liveness.queued
-            elif not (is_known and (record.id in listed or record.state is SubmissionState.submitted)):
-                yield record, index, Liveness.unknown
 
 
 def score_failures(observed: Observed) -> dict[str, int]:

@@ -8,8 +8,8 @@ from conf.schema import ClusterConfig, ClusterKind
 from launcher.jobs.pack import cores_of, devices_of
 from launcher.machines.queue import Queue
 from launcher.reconcile.actions import Cancel, Submit
+from launcher.reconcile.liveness import live_items
 from launcher.reconcile.observe import SegmentEvidence
-from launcher.reconcile.state import live_items
 from launcher.reconcile.unwanted import Unwanted, unwanted_jobs
 from launcher.records.ledger import Act, History
 from tests.launcher.worlds import (

@@ -1,0 +1,65 @@
+"""Who may be at work on what: the items of which the queue, or the lack of an answer, says so. Pure."""
+
+from collections.abc import Container, Iterator
+from enum import Enum
+
+from launcher.machines.queue import Job
+from launcher.reconcile.observe import Observed
+from launcher.records.ledger import SubmissionRecord, SubmissionState
+
+
+class Liveness(Enum):
+    """Whether somebody is at work on an item, as far as is known."""
+
+    running = "running"
+    queued = "queued"
+    unknown = "unknown"
+
+
+def live_items(observed: Observed, over: Container[str] = ()) -> dict[str, Liveness]:
+    """Return every work item and every checkpoint being scored that is, or may be, alive.
+
+    Alive is what the queue lists, what was handed over without a clear answer, and what another
+    machine on this file system was given: that one's queue cannot be asked from here.
+
+    Args:
+        observed: what is.
+        over: submissions that have just been found to be over.
+    """
+    live: dict[str, Liveness] = {}
+    for record, index, liveness in _alive(observed, over):
+        live.update(dict.fromkeys(record.covers(index), liveness))
+    return live
+
+
+def scores_in_hand(observed: Observed, over: Container[str] = ()) -> tuple[set[str], set[str]]:
+    """Return the checkpoints that scorers may score now, and those whose scorers wait for trainings."""
+    listed = {job.name for job in observed.queue.jobs} if observed.queue else set()
+    now: set[str] = set()
+    later: set[str] = set()
+    for record, index, liveness in _alive(observed, over):
+        waits = liveness is Liveness.queued and record.after in listed
+        if record.checkpoints:
+            (later if waits else now).update(record.checkpoints[index])
+    return now, later - now
+
+
+def _alive(
+    observed: Observed, over: Container[str]
+) -> Iterator[tuple[SubmissionRecord, int, Liveness]]:
+    """Yield (submission, index of an item that is or may be alive, how far that is known)."""
+    listed: dict[str, list[Job]] = {}
+    for job in observed.queue.jobs if observed.queue else ():
+        listed.setdefault(job.name, []).append(job)
+    for record in observed.history.submissions.values():
+        is_over = record.state is SubmissionState.over or record.id in over
+        if is_over and record.id not in listed:
+            continue
+        is_known = observed.queue is not None and record.where == observed.where
+        for index in range(len(record.items)):
+            found = [job for job in listed.get(record.id, []) if job.lists(record.task_of(index))]
+            if found:
+                is_running = any(job.is_running for job in found)
+                yield record, index, Liveness.running if is_running else Liveness.queued
+            elif not (is_known and (record.id in listed or record.state is SubmissionState.submitted)):
+                yield record, index, Liveness.unknown
