@@ -19,7 +19,6 @@ from sweeps.duration import steps_of
 from sweeps.errors import NotFinite, Superseded
 from sweeps.expansion import Segment
 from training import checkpoint
-from training.checkpoint import Layout, Position, Tensors
 from training.clock import Clock, Wish
 from training.data.loader import Batch, StepDataset, batches
 from training.data.sources import opened, ready
@@ -28,13 +27,12 @@ from training.done import DoneMarker, done_path
 from training.flops import gflops_per_sample
 from training.hardware import peak_flops
 from training.laying_out import lay_out
-from training.model import fitted
 from training.optimizer import make_optimizer
 from training.orders import TrainOrder
 from training.precision import use_precision
 from training.procedure import Procedure, make_procedure
 from training.progress import Pace, Progress
-from training.saved import state_path
+from training.restore import restored
 from training.saver import Saver, Write
 from training.schedule import learning_rate
 from training.sinks import sinks_of
@@ -42,7 +40,6 @@ from training.step import Stepper, StepReport
 
 log = logging.getLogger(__name__)
 
-NOTHING_SAVED = -1
 SHARDS_NAMED = 3
 
 
@@ -88,7 +85,7 @@ class _Trainer:
             world=world,
         )
         self._saver = Saver(self._optimizer)
-        self._position = self._restore()
+        self._position = restored(order, self._model, self._optimizer, world)
         self._clock = Clock(order.stop_file, order.item.save_every_s)
 
     @property
@@ -138,46 +135,6 @@ class _Trainer:
         self._finish()
         wait_for_first(self._world)
         return True
-
-    def _restore(self) -> Position:
-        """Load the newest state of this segment, else its parent's end, else keep fresh weights."""
-        found = self._saved_state()
-        here = Layout.here(self._world, self._resources)
-        if found is None:
-            return Position(
-                key=self._segment.key,
-                samples_seen=self._segment.start,
-                samples_trained=self._segment.start,
-                steps=0,
-                train_s=0.0,
-                rank_s=0.0,
-                layout=here,
-            )
-        tensors, position = found
-        if self._train.fresh_optimizer and position.samples_seen == self._segment.stage_start:
-            weights = fitted(checkpoint.weights_of(tensors), self._model)
-            checkpoint.load_weights(self._model, weights)
-        else:
-            checkpoint.load_full_state(self._model, self._optimizer, tensors)
-        if position.layout != here and self._world.is_first:
-            log.warning(
-                "continues exactly in data, but not in bits: saved on %s, now on %s",
-                position.layout,
-                here,
-            )
-        return replace(position, key=self._segment.key, layout=here)
-
-    def _saved_state(self) -> tuple[Tensors, Position] | None:
-        """Return the state to start from. The first rank chooses, so that all start at one place."""
-        folder, parent = self._order.folder, self._order.parent_folder
-        found = None
-        if self._world.is_first:
-            checkpoint.sweep_unfinished(folder)
-            found = checkpoint.newest_state(folder)
-        samples = first_decides(found[1].samples_seen if found else NOTHING_SAVED, self._world)
-        if samples == NOTHING_SAVED:
-            return checkpoint.read(state_path(parent, self._segment.start)) if parent else None
-        return found or checkpoint.read(state_path(folder, samples))
 
     def _open_data(self) -> StepDataset:
         item = self._order.item
