@@ -8,8 +8,7 @@ from conf.schema import ModelConfig
 from sweeps.parameters import sized
 from training.distributed import World
 from training.model import Tokenizer, build_tokenizer, image_size
-from training.procedures.captions import caption_loss, token_losses
-from training.procedures.contrast import softmax_contrast
+from training.procedures.captions import LossWeights, captioner_losses, token_losses
 from training.procedures.mammut_model import MammutModel
 from training.procedures.mammut_sizes import spelled_out
 from training.procedures.towers import logit_scale, logits_shown
@@ -26,7 +25,7 @@ class Mammut:
         self, config: ModelConfig, contrastive_weight: float = 1.0, caption_weight: float = 2.0
     ) -> None:
         self._config = spelled_out(config)
-        self._contrastive_weight, self._caption_weight = contrastive_weight, caption_weight
+        self._weights = LossWeights(contrastive=contrastive_weight, caption=caption_weight)
 
     @property
     def image_size(self) -> int:
@@ -45,12 +44,8 @@ class Mammut:
 
     def losses(self, model: torch.nn.Module, samples: Samples, world: World) -> dict[str, torch.Tensor]:
         """Return the two losses, weighted."""
-        images, texts, sums, counts = samples.through(partial(_encode, model))
-        contrast = softmax_contrast(images, texts, logit_scale(model), world)
-        return {
-            "contrastive_loss": self._contrastive_weight * contrast,
-            "caption_loss": self._caption_weight * caption_loss(sums, counts, world),
-        }
+        made = samples.through(partial(_encode, model))
+        return captioner_losses(made, logit_scale(model), world, self._weights)
 
     def shown(self, model: torch.nn.Module) -> dict[str, float]:
         """Return the scale of the logits."""
