@@ -53,7 +53,7 @@ def test_the_heart_outlives_a_file_system_that_fails_for_a_while(
         wait_for(lambda: "no heartbeat of the lock" in caplog.text, "a heartbeat that fails")
         away.rename(root)
         back_at = time.time()
-        wait_for(lambda: beat_at(root) > back_at, "the next heartbeat")
+        assert wait_for(lambda: beat_at(root) > back_at, "the next heartbeat")
 
 
 @pytest.mark.parametrize(
