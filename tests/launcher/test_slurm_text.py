@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -184,15 +185,19 @@ PRESETS = sorted(
 
 
 def preset(name: str) -> Submission:
-    launch = compose_request(["sweep=full_grid", f"cluster={name}"]).launch
+    launch = compose_request(["sweep=quickstart", f"cluster={name}"]).launch
     return submission(launch.cluster, ResourceConfig(num_ranks=16), 3)
 
 
-PACKED = replace(preset("juwels_booster"), train=submission(OWN, ResourceConfig(), 6).train, pack=4)
+def packed() -> Submission:
+    train = submission(OWN, ResourceConfig(), 6).train
+    return replace(preset("juwels_booster"), train=train, pack=4, after_job="12")
+
+
 SCRIPTS = {
-    "juwels_booster_packed": replace(PACKED, after_job="12"),
-    "own_single": submission(OWN, ResourceConfig(), 1),
-    **{name: preset(name) for name in PRESETS},
+    "juwels_booster_packed": packed,
+    "own_single": partial(submission, OWN, ResourceConfig(), 1),
+    **{name: partial(preset, name) for name in PRESETS},
 }
 
 
@@ -209,7 +214,7 @@ def test_the_batch_script_is_the_one_that_was_agreed_on(
     name: str, slurm_is_there: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/venv/bin/python")
-    text = script(SCRIPTS[name])
+    text = script(SCRIPTS[name]())
     assert text == (GOLDEN / f"{name}.sh").read_text()
 
 
