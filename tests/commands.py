@@ -17,6 +17,9 @@ OWN_CONF = f"hydra.searchpath=[file://{CHECKOUT}/tests/conf]"
 PATIENCE_S = 300.0
 """A test waits so long for another process; only a hang takes longer, however busy the machine is."""
 
+WAITED_FOR_EACH_S = 8
+"""Seconds of rest after a condition that took one second to ask."""
+
 TINY = (OWN_CONF, "sweep=tiny")
 """The sweep of two runs that most tests of whole sweeps play."""
 
@@ -66,13 +69,19 @@ def start(
 
 
 def wait_for(condition: Callable[[], T], what: str, timeout_s: float = PATIENCE_S) -> T:
-    """Return what `condition` returns as soon as it is true."""
+    """Return what `condition` returns soon after it is true.
+
+    A condition that is costly to ask is asked less often: what it waits for needs the machine, too.
+    """
     deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
-        if time.monotonic() > deadline:
+    while True:
+        asked = time.monotonic()
+        if found := condition():
+            return found
+        answered = time.monotonic()
+        if answered > deadline:
             raise TimeoutError(f"waited {timeout_s:g} s for {what}")
-        time.sleep(0.02)
-    return found
+        time.sleep(max(0.02, WAITED_FOR_EACH_S * (answered - asked)))
 
 
 def gated_by(gate: Path) -> tuple[str, str]:

@@ -18,12 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from tests.commands import wait_for
 from tests.slurm.accounting import Accounting
 
 DAEMONS = ("munged", "slurmctld", "slurmd", "unshare", "setpriv")
@@ -155,7 +156,7 @@ class SlurmCluster:
             self.start_controller()
             for number in range(1, self._num_nodes + 1):
                 self.start_node(f"n{number}")
-            _wait_for(self._all_idle, "all nodes to be idle")
+            wait_for(self._all_idle, "all nodes to be idle", START_TIMEOUT_S)
 
     def start_node(self, name: str) -> None:
         """Start one node."""
@@ -186,14 +187,18 @@ class SlurmCluster:
         for job_id in self.client("squeue", "--me", "--noheader", "-o", "%A").split():
             self.client("scontrol", "update", f"jobid={job_id}", "comment=saved")
         saved = self.folder / "state/job_state"
-        _wait_for(lambda: saved.exists() and saved.stat().st_mtime >= since, "the state to be saved")
+        wait_for(
+            lambda: saved.exists() and saved.stat().st_mtime >= since,
+            "the state to be saved",
+            START_TIMEOUT_S,
+        )
         self._daemons["slurmctld"].kill()
         self._daemons["slurmctld"].wait()
 
     def start_controller(self) -> None:
         """Start slurmctld again; return when it answers."""
         self._start_daemon("slurmctld", "-D")
-        _wait_for(self._answers, "slurmctld to answer")
+        wait_for(self._answers, "slurmctld to answer", START_TIMEOUT_S)
 
     def daemon(self, name: str) -> "subprocess.Popen[bytes]":
         """Return the process of `munged` or `slurmctld`."""
@@ -279,7 +284,7 @@ class SlurmCluster:
             f"--seed-file={munge}/seed",
             f"--log-file={self.folder}/log/munged.log",
         )
-        _wait_for((munge / "socket").exists, "munged to listen")
+        wait_for((munge / "socket").exists, "munged to listen", START_TIMEOUT_S)
 
     def _start_daemon(
         self, *command: str, env: Mapping[str, str] | None = None
@@ -354,14 +359,6 @@ def _port_block() -> Iterator[int]:
                 continue
             yield port
             return
-
-
-def _wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {START_TIMEOUT_S:g} s for {what}")
-        time.sleep(0.05)
 
 
 def _user() -> str:
