@@ -24,7 +24,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data: Path) -> tuple[Path,
     """A root in which one run is trained, and its test set written."""
     root = Root(tmp_path_factory.mktemp("root"))
     make_folders(root)
-    expansion = expansion_of("sweep=tiny", "samples_seen=2560")
+    expansion = expansion_of("sweep=tiny", "samples_seen=1280")
     (segment,) = expansion.segments.values()
     train(order_for(segment, root.segments, data))
     durable.replace(root.segment_config(segment.key), durable.encode(segment))
@@ -66,7 +66,7 @@ def make_copy_of_weights(root: Path, expansion: Expansion, source: int, target: 
 def test_each_checkpoint_gets_its_rows_and_only_once(
     trained: tuple[Path, Expansion], tmp_path: Path
 ) -> None:
-    order = order_of(trained, tmp_path, 1280, 2560)
+    order = order_of(trained, tmp_path, 640, 1280)
     assert score_all(order)
     frame = results.load(trained[0])
     assert len(frame) == 4
@@ -77,16 +77,16 @@ def test_each_checkpoint_gets_its_rows_and_only_once(
 
 
 def test_rows_are_born_complete(trained: tuple[Path, Expansion], tmp_path: Path) -> None:
-    score_all(order_of(trained, tmp_path, 2560))
-    frame = results.load(trained[0], samples_seen=2560, eval="zeroshot_classification")
+    score_all(order_of(trained, tmp_path, 1280))
+    frame = results.load(trained[0], samples_seen=1280, eval="zeroshot_classification")
     (row,) = frame.to_dict("records")
     assert (row["model"], row["pretrain_dataset"], row["downstream_dataset"]) == (
         "ViT-w32",
         "tiny",
         "shapes",
     )
-    assert (row["lr"], row["warmup"], row["lr_scheduler"], row["steps"]) == (1e-3, 8, "cosine", 80)
-    assert row["gflops_total"] == pytest.approx(row["gflops_per_sample"] * 2560)
+    assert (row["lr"], row["warmup"], row["lr_scheduler"], row["steps"]) == (1e-3, 8, "cosine", 40)
+    assert row["gflops_total"] == pytest.approx(row["gflops_per_sample"] * 1280)
     assert 0 <= row["acc1"] <= 1
     assert row["commit"] == "c0ffee"
     assert row["num_params"] > 10_000
@@ -103,7 +103,7 @@ def test_a_checkpoint_that_is_not_there_is_passed_over(
 
 def test_a_stop_leaves_the_rest_unscored(trained: tuple[Path, Expansion], tmp_path: Path) -> None:
     (tmp_path / "stop").touch()
-    assert not score_all(order_of(trained, tmp_path, 1280))
+    assert not score_all(order_of(trained, tmp_path, 640))
 
 
 def test_what_is_corrupt_is_named_after_the_others_are_scored(
@@ -113,8 +113,8 @@ def test_what_is_corrupt_is_named_after_the_others_are_scored(
     folder = Root(root).segment(expansion.runs[0].run_id)
     weights_path(folder, 1).write_bytes(b"torn")
     with pytest.raises(ScoringFailed, match=r"1 checkpoints not scored; .*@1: .*weights-1"):
-        score_all(order_of(trained, tmp_path, 1, 1280))
-    assert len(results.load(root, samples_seen=1280)) == 2
+        score_all(order_of(trained, tmp_path, 1, 640))
+    assert len(results.load(root, samples_seen=640)) == 2
     (failed,) = claims.newest(Root(root).results).values()
     assert (failed.tries, "weights-1" in failed.error) == (1, True)
     assert score_all(order_of(trained, tmp_path, 1)), "what is not followable is left alone"
@@ -129,7 +129,7 @@ def test_a_checkpoint_in_other_hands_is_left_to_them(
     trained: tuple[Path, Expansion], tmp_path: Path
 ) -> None:
     root, expansion = trained
-    make_copy_of_weights(root, expansion, 1280, 64)
+    make_copy_of_weights(root, expansion, 640, 64)
     (run,) = expansion.runs
     theirs = Claim(
         checkpoint=f"{run.run_id}@64",

@@ -39,7 +39,7 @@ def test_a_job_that_waits_runs_what_was_submitted(
     cluster: SlurmCluster, root: Path, tmp_path: Path
 ) -> None:
     checkout = copy_of_this(tmp_path / "checkout")
-    held_back = ("cluster=slurm", "samples_seen=2560", "+cluster.sbatch.begin=now+1hour")
+    held_back = ("cluster=slurm", "samples_seen=1280", "+cluster.sbatch.begin=now+1hour")
     safe_path = "+cluster.env.PYTHONSAFEPATH='1'"  # would have Python look elsewhere first
     env = {**cluster.env, "MY_TOKEN": "hidden"}
     done = run("launcher", *TINY, *held_back, safe_path, root=root, env=env, checkout=checkout)
@@ -61,7 +61,7 @@ def test_a_job_that_waits_runs_what_was_submitted(
 
 def test_what_starts_again_on_this_machine_runs_what_was_submitted(root: Path, tmp_path: Path) -> None:
     checkout = copy_of_this(tmp_path / "checkout")
-    words = (*HERE, "samples_seen=7680", "resources.num_ranks=1")
+    words = (*HERE, "samples_seen=3840", "resources.num_ranks=1")
     launcher = start("launcher", *words, root=root, checkout=checkout)
     wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step", timeout_s=120)
     break_what_jobs_run(checkout)

@@ -10,7 +10,7 @@ from sweeps.folders import Root
 from sweeps.outcome import Outcome
 from tests.commands import HERE, run
 
-ONE = (*HERE, "samples_seen=2560", "resources.num_ranks=1")
+ONE = (*HERE, "samples_seen=1280", "resources.num_ranks=1")
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from tests.training.segments import expansion_of
 from training.metrics import metrics_path
 
 SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=5")
-LONG = (*SWEEP, "samples_seen=7680")
-WIDE = (*SWEEP, "samples_seen=2560")
+LONG = (*SWEEP, "samples_seen=3840")
+WIDE = (*SWEEP, "samples_seen=1280")
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -41,4 +41,4 @@ def test_a_power_cut_under_a_rank_costs_only_what_was_not_saved(
     known = lease.newest(folder)
     assert known is not None
     assert len(known.attempts) > 1
-    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=2560"))
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=1280"))

@@ -64,7 +64,7 @@ def test_what_is_wrong_with_a_run_holds_it_and_no_other(root: Path, data: Path) 
 def test_jobs_that_die_before_training_begins_are_held_after_a_few(
     cluster: SlurmCluster, root: Path
 ) -> None:
-    words = (*TINY, *FAST, "samples_seen=7680", "+cluster.env.PYTHONHOME=/nowhere")
+    words = (*TINY, *FAST, "samples_seen=3840", "+cluster.env.PYTHONHOME=/nowhere")
     done = run("launcher", "watch", *words, root=root, env=cluster.env)
     assert done.returncode == 1, done.stderr
     assert "3 jobs in a row ended before training began: FAILED" in done.stdout

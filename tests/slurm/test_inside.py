@@ -10,7 +10,7 @@ from tests.commands import CHECKOUT, TINY, environment, wait_for
 from tests.launcher.processes import SUPERVISOR, processes
 from tests.slurm.cluster import SlurmCluster
 
-NARROW = ("resources.num_ranks=1", "resources.ranks_per_node=1", "samples_seen=7680")
+NARROW = ("resources.num_ranks=1", "resources.ranks_per_node=1", "samples_seen=3840")
 LAUNCH = ("python", "-m", "launcher", *TINY, "cluster=slurm", "policy.client_timeout_s=20", *NARROW)
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]

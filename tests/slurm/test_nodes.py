@@ -24,7 +24,7 @@ from tests.training.segments import expansion_of
 from training.saved import saved_samples
 
 SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=10")
-LONG = (*SWEEP, "samples_seen=7680")
+LONG = (*SWEEP, "samples_seen=3840")
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -69,7 +69,7 @@ def test_a_power_cut_of_the_batch_host_quarantines_it_and_loses_only_what_was_no
     finish(root, *LONG, cluster=cluster)
     assert outcomes_of(folder) == [Outcome.node_failure, Outcome.done]
     refute_repetition(folder, before)
-    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=7680"))
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=3840"))
     shown = run("launcher", "status", *LONG, "format=json", root=root, env=cluster.env).stdout
     assert [entry["node"] for entry in json.loads(shown)["quarantine"]] == [node]
     assert f"{node} of slurm@lab" in run("launcher", "status", *LONG, root=root).stdout
@@ -107,7 +107,7 @@ def test_a_daemon_that_dies_under_its_steps_doubles_nothing(
     cluster.cut_power(node)
     lost.append(node)
     assert outcomes_of(folder)[-1] is Outcome.done
-    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=7680"))
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=3840"))
 
 
 def test_a_rank_that_is_killed_is_a_lost_rank_and_is_started_again(
@@ -119,7 +119,7 @@ def test_a_rank_that_is_killed_is_a_lost_rank_and_is_started_again(
     finish(root, *LONG, cluster=cluster)
     assert outcomes_of(folder) == [Outcome.communication, Outcome.done]
     refute_repetition(folder, before)
-    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=7680"))
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=3840"))
 
 
 def test_a_rank_that_hangs_is_killed_and_what_it_prints_does_not_count(
@@ -141,7 +141,7 @@ def test_a_rank_that_hangs_is_killed_and_what_it_prints_does_not_count(
     finish(root, *words, cluster=cluster)
     assert outcomes_of(folder) == [Outcome.stalled, Outcome.done]
     refute_repetition(folder, before)
-    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=7680"))
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=3840"))
 
 
 def test_a_job_that_is_preempted_goes_on_where_it_saved(
@@ -155,4 +155,4 @@ def test_a_job_that_is_preempted_goes_on_where_it_saved(
     finish(root, *LONG, cluster=slurm_with_limits)
     assert outcomes_of(folder) == [Outcome.preempted, Outcome.done]
     refute_repetition(folder, before)
-    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=7680"))
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=3840"))

@@ -12,7 +12,7 @@ from tests.slurm.cluster import SlurmCluster
 from tests.training.segments import expansion_of
 
 SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=10")
-SHORT = (*SWEEP, "samples_seen=2560")
+SHORT = (*SWEEP, "samples_seen=1280", "resources.num_ranks=4", "resources.ranks_per_node=2")
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -56,5 +56,5 @@ def test_a_scorer_that_is_killed_and_starts_again_scores_everything_once(
     cluster.client("scontrol", "requeue", job_id)
     wait_for(lambda: not jobs(cluster), "all jobs to end", timeout_s=240)
     scores = scores_of(root)
-    assert set(scores) == expected_scores(expansion_of("sweep=tiny", "samples_seen=2560"))
+    assert set(scores) == expected_scores(expansion_of("sweep=tiny", "samples_seen=1280"))
     assert set(scores.values()) == {1}

@@ -8,7 +8,7 @@ import pytest
 from tests.commands import TINY, run, wait_for
 from tests.slurm.cluster import INSTALL, SlurmCluster, missing_daemons, running_cluster
 
-ONE = (*TINY, "cluster=slurm", "samples_seen=2560", "policy.client_timeout_s=30")
+ONE = (*TINY, "cluster=slurm", "samples_seen=1280", "policy.client_timeout_s=30")
 HELD = "launch failed requeued held"
 PARTITION = ("scontrol", "update", "partitionname=main")
 

@@ -39,16 +39,16 @@ def begun(root: Path, *words: str) -> "tuple[subprocess.Popen[bytes], int]":
 def test_a_run_is_interrupted_goes_on_and_counts_in_a_sweep(
     root: Path, data: Path, tmp_path: Path
 ) -> None:
-    (segment,) = expansion_of("sweep=tiny", "samples_seen=7680").segments.values()
+    (segment,) = expansion_of("sweep=tiny", "samples_seen=3840").segments.values()
     folder = Root(root).segment(segment.key)
-    process, terminal = begun(root, "samples_seen=7680")
+    process, terminal = begun(root, "samples_seen=3840")
     wait_for(metrics_path(folder, 1).exists, "the first step")
     wait_for(lambda: "samples/s" in os.read(terminal, 4096).decode(), "the line of progress")
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE_S) == INTERRUPTED
     os.close(terminal)
     assert 0 < saved_samples(folder, "state")[-1] < segment.end
-    done = run("training", *RUN, "samples_seen=7680", root=root)
+    done = run("training", *RUN, "samples_seen=3840", root=root)
     assert (done.returncode, "samples/s" in done.stderr) == (0, False), done.stderr
     held, marker = lease.newest(folder), read_done(folder)
     assert held is not None
@@ -57,12 +57,12 @@ def test_a_run_is_interrupted_goes_on_and_counts_in_a_sweep(
     assert (
         marker.weights_sha256 == train(order_for(segment, tmp_path / "straight", data)).weights_sha256
     )
-    status = run("launcher", "status", *TINY, "samples_seen=7680", root=root)
+    status = run("launcher", "status", *TINY, "samples_seen=3840", root=root)
     assert "tiny: 1 run: 1 trained" in status.stdout
 
 
 def test_a_run_is_not_trained_twice_at_once(root: Path) -> None:
-    words = ("samples_seen=2560", *gated_by(root / "no such gate"))
+    words = ("samples_seen=1280", *gated_by(root / "no such gate"))
     process, terminal = begun(root, *words)
     wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step")
     second = run("training", *RUN, *words, root=root)

@@ -55,7 +55,7 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @needs_wandb
 def test_a_run_is_shown_offline_and_changes_no_bit(tmp_path: Path, data: Path) -> None:
-    (segment,) = expansion_of("sweep=tiny", "samples_seen=2560").segments.values()
+    (segment,) = expansion_of("sweep=tiny", "samples_seen=1280").segments.values()
     straight = train(order_for(segment, tmp_path / "straight" / "segments", data))
     order = shown(order_for(segment, tmp_path / "shown" / "segments", data))
     assert train(order).weights_sha256 == straight.weights_sha256
@@ -71,7 +71,7 @@ def test_a_run_is_shown_offline_and_changes_no_bit(tmp_path: Path, data: Path) -
 @needs_wandb
 def test_a_run_outlives_the_service_of_wandb_bit_for_bit(tmp_path: Path, data: Path) -> None:
     gate = tmp_path / "gate"
-    words = ("sweep=tiny", "samples_seen=2560", "resources.num_ranks=1", *gated_by(gate))
+    words = ("sweep=tiny", "samples_seen=1280", "resources.num_ranks=1", *gated_by(gate))
     (segment,) = expansion_of(*words).segments.values()
     order = shown(order_for(segment, tmp_path / "shown" / "segments", data))
     (rank,) = start_ranks(order)

@@ -46,10 +46,10 @@ def finished(order: TrainOrder) -> str:
 @pytest.mark.parametrize(
     ("num_ranks", "samples", "layout"),
     [
-        (1, 7680, {}),
-        (2, 7680, {}),
-        (4, 2560, {}),
-        (2, 2560, {"sharding": Sharding.fsdp2, "accumulation": 2}),
+        (1, 3840, {}),
+        (2, 3840, {}),
+        (4, 1280, {}),
+        (2, 1280, {"sharding": Sharding.fsdp2, "accumulation": 2}),
     ],
 )
 def test_a_run_that_is_killed_and_resumed_ends_in_the_same_bits(
@@ -66,7 +66,7 @@ def test_a_run_that_is_killed_and_resumed_ends_in_the_same_bits(
 
 @pytest.mark.slow
 def test_ranks_that_are_asked_to_stop_save_and_go_on_exactly(tmp_path: Path, data: Path) -> None:
-    (segment,) = expansion_of("sweep=tiny", "samples_seen=7680").segments.values()
+    (segment,) = expansion_of("sweep=tiny", "samples_seen=3840").segments.values()
     resources = ResourceConfig(num_ranks=2)
     stopped = order_for(segment, tmp_path / "stopped", data, resources=resources)
     ranks = start_ranks(stopped)

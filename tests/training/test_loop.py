@@ -17,13 +17,13 @@ from training.saved import saved_samples, state_path, weights_path
 
 
 def test_a_segment_leaves_its_milestones_and_no_state(tmp_path: Path, data: Path) -> None:
-    (segment,) = expansion_of("sweep=tiny", "samples_seen=2560").segments.values()
+    (segment,) = expansion_of("sweep=tiny", "samples_seen=1280").segments.values()
     order = order_for(segment, tmp_path, data, save_every_s=0.0)
     marker = train(order)
-    assert saved_samples(order.folder, "weights") == [1280, 2560]
+    assert saved_samples(order.folder, "weights") == [640, 1280]
     assert saved_samples(order.folder, "state") == []
-    assert (marker.samples_seen, marker.samples_trained, marker.steps) == (2560, 2560, 80)
-    weights, position = checkpoint.read(weights_path(order.folder, 2560))
+    assert (marker.samples_seen, marker.samples_trained, marker.steps) == (1280, 1280, 40)
+    weights, position = checkpoint.read(weights_path(order.folder, 1280))
     assert checkpoint.tensors_digest(weights) == marker.weights_sha256
     assert position.key == segment.key
     moment = last_moment(metrics_path(order.folder, 1))

@@ -1,15 +1,19 @@
-"""Write data sets in the field's two WebDataset layouts, with the webdataset package.
+"""Write data sets in the field's two WebDataset layouts.
 
 Training: what img2dataset writes and open_clip reads: `00000.tar` with `000000000.jpg`, `.txt` and
 `.json`. Evaluation: what CLIP_benchmark reads: `test/0.tar` with an image, `.cls` and `.txt`, beside
 `classnames.txt`, `zeroshot_classification_templates.txt` and `test/nshards.txt`.
+
+The webdataset package would write the same, but imports torch, for which a login node would wait longer
+than for the writing.
 """
 
+import io
+import json
+import tarfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import webdataset
 
 SAMPLES_PER_SHARD = 10_000
 """img2dataset's keys are the shard's number and four digits of the sample's."""
@@ -34,12 +38,14 @@ def write_training_set(
         raise ValueError(f"{per_shard} samples a shard are more than {SAMPLES_PER_SHARD}")
     iterator = iter(pairs)
     for shard in range(num_shards):
-        with webdataset.TarWriter(str(folder / f"{shard:05d}.tar"), mtime=0) as tar:
+        with tarfile.open(folder / f"{shard:05d}.tar", "w") as tar:
             for number in range(min(per_shard, num_samples - shard * per_shard)):
                 image, caption = next(iterator)
                 key = f"{shard:05d}{number:04d}"
                 meta = {"caption": caption, "key": key, "status": "success"}
-                tar.write({"__key__": key, "jpg": image, "txt": caption, "json": meta})
+                _add(tar, f"{key}.jpg", image)
+                _add(tar, f"{key}.txt", caption.encode())
+                _add(tar, f"{key}.json", json.dumps(meta).encode())
 
 
 def write_eval_set(
@@ -47,19 +53,21 @@ def write_eval_set(
 ) -> None:
     """Write a test set that serves zero-shot classification and retrieval."""
     (folder / "test").mkdir()
-    with webdataset.TarWriter(str(folder / "test" / "0.tar"), mtime=0) as tar:
+    with tarfile.open(folder / "test" / "0.tar", "w") as tar:
         for number, sample in enumerate(samples):
-            tar.write(
-                {
-                    "__key__": f"s{number:07d}",
-                    sample.extension: sample.image,
-                    "cls": str(sample.label),
-                    "txt": "\n".join(sample.captions),
-                }
-            )
+            key = f"s{number:07d}"
+            _add(tar, f"{key}.{sample.extension}", sample.image)
+            _add(tar, f"{key}.cls", str(sample.label).encode())
+            _add(tar, f"{key}.txt", "\n".join(sample.captions).encode())
     _write_lines(folder / "classnames.txt", classes)
     _write_lines(folder / "zeroshot_classification_templates.txt", templates)
     _write_lines(folder / "test" / "nshards.txt", ["1"])
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
 
 
 def _write_lines(path: Path, lines: Sequence[str]) -> None:
