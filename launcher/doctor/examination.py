@@ -42,8 +42,10 @@ def _machine_checks(subject: Subject) -> Iterator[Finding]:
     is_local = cluster.kind is ClusterKind.local
     yield from check_interfaces(cluster.env, interfaces(), is_on_node=is_local)
     yield from check_timeout(cluster.env)
-    yield from check_modules(cluster, subject.timeout_s)
-    yield from check_python(cluster, is_on_node=is_local)
+    modules = list(check_modules(cluster, subject.timeout_s))
+    yield from modules
+    if not has_problem(modules):
+        yield from check_python(cluster, is_on_node=is_local)
     yield from check_offline(cluster.env, subject.runs)
     yield from check_prefix(subject)
     yield from check_root(subject)

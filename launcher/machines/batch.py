@@ -22,9 +22,12 @@ def named_options(cluster: ClusterConfig, num_gpus: int) -> dict[str, Any]:
 
 
 def environment_lines(cluster: ClusterConfig) -> list[str]:
-    """Return the shell lines that load modules and export variables; everything is quoted."""
+    """Return the shell lines that load modules and export variables; everything is quoted.
+
+    A module that does not load ends the job: what runs without it fails later, or slowly.
+    """
     return [
-        *(f"module load {shlex.quote(module)}" for module in cluster.modules),
+        *(f"module load {shlex.quote(module)} || exit" for module in cluster.modules),
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(cluster.env.items())),
     ]
 

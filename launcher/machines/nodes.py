@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from launcher.machines.slurm_client import client
 
-FAILING = {"down", "drain", "drained", "draining", "fail", "failing", "error"}
+FAILING = {"down", "drain", "drained", "draining", "fail", "failing", "error", "inval"}
 NOT_RESPONDING = "*"
 
 

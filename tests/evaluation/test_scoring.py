@@ -85,7 +85,7 @@ def test_rows_are_born_complete(trained: tuple[Path, Expansion], tmp_path: Path)
         "tiny",
         "shapes",
     )
-    assert (row["lr"], row["warmup"], row["lr_scheduler"], row["steps"]) == (1e-3, 8, "cosine", 40)
+    assert (row["lr"], row["warmup"], row["lr_scheduler"], row["steps"]) == (1e-3, 4, "cosine", 40)
     assert row["gflops_total"] == pytest.approx(row["gflops_per_sample"] * 1280)
     assert 0 <= row["acc1"] <= 1
     assert row["commit"] == "c0ffee"

@@ -86,5 +86,7 @@ def test_nothing_is_avoided_where_there_is_no_quarantine(tmp_path: Path) -> None
 
 
 def test_nodes_that_are_down_drained_or_silent_fail() -> None:
-    shown = "n1|idle\nn2|down*\nn3|allocated\nn4|draining\nn5|mixed*\nn6|drained\nn7|completing\n"
-    assert list(parse_failing(shown)) == ["n2", "n4", "n5", "n6"]
+    shown = (
+        "n1|idle\nn2|down*\nn3|allocated\nn4|draining\nn5|mixed*\nn6|drained\nn7|completing\nn8|inval\n"
+    )
+    assert list(parse_failing(shown)) == ["n2", "n4", "n5", "n6", "n8"]

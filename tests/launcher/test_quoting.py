@@ -80,6 +80,12 @@ def split(path: Path) -> list[str]:
     return path.read_bytes().decode().split("\0")[:-1] if path.exists() else []
 
 
+def options(text: str) -> list[str]:
+    """Return the names of the options that sbatch finds in a script."""
+    lines = (line.split()[1] for line in text.splitlines() if line.startswith("#SBATCH"))
+    return sorted(line.removeprefix("--").partition("=")[0] for line in lines)
+
+
 @settings(max_examples=60)
 @given(CLUSTERS)
 def test_a_batch_script_does_what_is_meant_and_nothing_else(cluster: ClusterConfig) -> None:
@@ -89,6 +95,7 @@ def test_a_batch_script_does_what_is_meant_and_nothing_else(cluster: ClusterConf
         return
     with tempfile.TemporaryDirectory() as name, shell(folder := Path(name)):
         text = script(submission(cluster, folder))
+        plain = script(submission(ClusterConfig(name="mine", kind=ClusterKind.slurm), folder))
         before = set(os.listdir(folder))
         subprocess.run(["bash", "-n"], input=text, text=True, check=True)
         env = {**os.environ, "BASH_ENV": str(folder / "functions"), "HOME": "/nowhere"}
@@ -98,8 +105,19 @@ def test_a_batch_script_does_what_is_meant_and_nothing_else(cluster: ClusterConf
         exported = dict(line.split("=", 1) for line in split(folder / "environment"))
     assert loaded == [word for module in cluster.modules for word in ("load", module)]
     assert {key: exported[key] for key in cluster.env} == cluster.env
-    options = [line for line in text.splitlines() if line.startswith("#SBATCH")]
-    assert len(options) == text.count("#SBATCH --")
+    named = {name for name in ("account", "partition", "qos") if getattr(cluster, name) is not None}
+    assert options(text) == sorted({*options(plain), *named, *cluster.sbatch})
+
+
+def test_a_module_that_does_not_load_ends_the_job_before_python(tmp_path: Path) -> None:
+    cluster = ClusterConfig(name="mine", kind=ClusterKind.slurm, modules=("CUDA/99",))
+    with shell(tmp_path):
+        text = script(submission(cluster, tmp_path))
+        (tmp_path / "functions").write_text("module() { return 3; }\n")
+        env = {**os.environ, "BASH_ENV": str(tmp_path / "functions")}
+        ended = subprocess.run(["bash", "-c", text], cwd=tmp_path, env=env, check=False)
+    assert ended.returncode == 3
+    assert not (tmp_path / "environment").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What Slurm's clients print, and what we write for them; without a cluster."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -194,7 +195,7 @@ def packed() -> Submission:
     return replace(preset("juwels_booster"), train=train, pack=4, after_job="12")
 
 
-SCRIPTS = {
+SCRIPTS: dict[str, Callable[[], Submission]] = {
     "juwels_booster_packed": packed,
     "own_single": partial(submission, OWN, ResourceConfig(), 1),
     **{name: partial(preset, name) for name in PRESETS},

@@ -38,8 +38,8 @@ def names(folder: Path) -> set[str]:
 
 def test_the_packages_are_those_of_the_distribution() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
-    known = project["tool"]["setuptools"]["packages"]
-    assert {package.partition(".")[0] for package in known} == set(PACKAGES)
+    known = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert {pattern.removesuffix("*") for pattern in known} == set(PACKAGES)
 
 
 def test_it_holds_the_packages_and_their_data_and_nothing_else(checkout: Path, place: Root) -> None:

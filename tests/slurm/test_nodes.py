@@ -12,6 +12,7 @@ from launcher.records import quarantine
 from sweeps.folders import Root
 from sweeps.outcome import Outcome
 from tests.commands import TINY, run, wait_for
+from tests.launcher.evidence import census
 from tests.launcher.processes import (
     RANK,
     outcomes_of,
@@ -103,10 +104,12 @@ def test_a_daemon_that_dies_under_its_steps_doubles_nothing(
     node = cluster.client("squeue", "--me", "--noheader", "-o", "%N").strip()
     cluster.kill_daemon(node)
     cluster.client("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-    finish(root, *LONG, cluster=cluster)
+    with census(root):
+        finish(root, *LONG, cluster=cluster)
     cluster.cut_power(node)
     lost.append(node)
-    assert outcomes_of(folder)[-1] is Outcome.done
+    # Its steps may reach the end when others already have given them up.
+    assert set(outcomes_of(folder)) <= {Outcome.node_failure, Outcome.done}
     refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=3840"))
 
 

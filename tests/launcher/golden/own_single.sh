@@ -15,8 +15,8 @@
 
 # setup
 trap '' USR1
-module load CUDA/12
-module load 'odd name; rm -rf ~'
+module load CUDA/12 || exit
+module load 'odd name; rm -rf ~' || exit
 export A=1
 export B='it'"'"'s $HOME'
 export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
