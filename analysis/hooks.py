@@ -1,11 +1,18 @@
 """The completion hook that fits and reports a sweep."""
 
+from sweeps.errors import NothingToFit
 from sweeps.events import Event
 
 
 def report(event: Event) -> str:
-    """Fit the sweep that is complete and write its report; return the laws and where it lies."""
+    """Fit the sweep that is complete and write its report; return the laws and where it lies.
+
+    A sweep whose suite is empty is complete without scores, and has no report.
+    """
     from analysis.sweep_report import report_sweep
 
-    laws, files = report_sweep(event.root, event.sweep)
+    try:
+        laws, files = report_sweep(event.root, event.sweep)
+    except NothingToFit as error:
+        return f"no report: {error}"
     return "\n".join([*(law.sentence() for law in laws), f"report: {files.html}"])

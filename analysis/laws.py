@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.fit import Fit, fit_frontier, fit_json
 from evaluation.select import ERROR, quantity, require_column, require_numbers
-from sweeps.errors import UsageError
+from sweeps.errors import NothingToFit
 
 DEFAULT_X = "gflops_total"
 DEFAULT_GROUP = "pretrain_dataset"
@@ -90,6 +90,7 @@ def laws_of(
 
     Raises:
         UsageError: a column does not exist or holds no numbers, or there is no such rule.
+        NothingToFit: nothing is scored.
     """
     require_numbers(frame, x)
     require_column(frame, group)
@@ -101,7 +102,7 @@ def laws_of(
         for name, points in rows.groupby(group, sort=True)
     ]
     if not laws:
-        raise UsageError("there is nothing to fit: no row has a metric")
+        raise NothingToFit("there is nothing to fit: no row has a metric")
     return laws
 
 

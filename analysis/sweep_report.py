@@ -12,7 +12,8 @@ def report_sweep(root: Path, sweep: str) -> tuple[list[Law], ReportFiles]:
     """Fit the final checkpoints of a sweep and write `law.html` and the rest; return both.
 
     Raises:
-        UsageError: the sweep was never launched under this root, or nothing is scored yet.
+        UsageError: the sweep was never launched under this root.
+        NothingToFit: nothing of it is scored.
     """
     laws = laws_of(results.load(root, sweep=sweep, final=True))
     command = f"python -m analysis fit root={root} sweep={sweep}"

@@ -29,6 +29,10 @@ class UsageError(IsogridError):
     """The user's input is wrong; nothing was written."""
 
 
+class NothingToFit(UsageError):
+    """No row of a table has what a law could be fitted to."""
+
+
 class DataError(IsogridError):
     """Shards or a data set are missing, truncated or unreadable."""
 

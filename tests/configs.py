@@ -1,5 +1,6 @@
 """Small configs for tests of pure code; every field can be given."""
 
+from pathlib import Path
 from typing import Any
 
 from conf.schema import (
@@ -16,8 +17,13 @@ from conf.schema import (
     StageSchedule,
     TrainConfig,
 )
+from sweeps import frozen
+from sweeps.compose import compose_request
 from sweeps.expansion import Expansion, expand
+from sweeps.folders import Root, make_folders
+from sweeps.frozen import FrozenSweep
 from sweeps.grid import Cell
+from tests.commands import OWN_CONF
 
 EVAL = EvalConfig(
     name="tiny",
@@ -59,3 +65,13 @@ def expansion_of(*configs: RunConfig) -> Expansion:
     """Return the sweep of some runs, with their number as the only axis."""
     cells = [Cell(labels={"number": str(number)}, settings=()) for number in range(len(configs))]
     return expand("test", cells, configs)
+
+
+def launched(root: Path, *words: str) -> Root:
+    """Make a root under which a sweep of tests/conf was launched, and nothing has begun."""
+    request = compose_request([OWN_CONF, *words])
+    expansion = expand(request.sweep, request.cells, request.configs)
+    make_folders(Root(root))
+    sweep = FrozenSweep(expansion=expansion, overrides=(), launch=request.launch, conf_digest="")
+    frozen.freeze(Root(root), sweep)
+    return Root(root)

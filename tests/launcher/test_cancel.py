@@ -8,11 +8,9 @@ import pytest
 from launcher import commands
 from launcher.records.ledger import read_history
 from sweeps import frozen
-from sweeps.compose import compose_request
-from sweeps.expansion import expand
-from sweeps.folders import Root, make_folders
-from sweeps.frozen import FrozenSweep
+from sweeps.folders import Root
 from tests.commands import OWN_CONF
+from tests.configs import launched as a_launched_sweep
 
 TRUNK = (OWN_CONF, "sweep=trunk")
 
@@ -20,12 +18,7 @@ TRUNK = (OWN_CONF, "sweep=trunk")
 @pytest.fixture
 def launched(root: Path) -> Root:
     """A root under which the sweep of three horizons was launched, and nothing has begun."""
-    request = compose_request(TRUNK)
-    expansion = expand(request.sweep, request.cells, request.configs)
-    make_folders(Root(root))
-    sweep = FrozenSweep(expansion=expansion, overrides=(), launch=request.launch, conf_digest="")
-    frozen.freeze(Root(root), sweep)
-    return Root(root)
+    return a_launched_sweep(root, "sweep=trunk")
 
 
 def ids(root: Root) -> dict[int, str]:

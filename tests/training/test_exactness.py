@@ -1,13 +1,19 @@
 """k steps, a stop or a kill, and the rest are all steps at once, bit for bit."""
 
 import random
+import signal
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from conf.schema import ResourceConfig, Sharding
+from conf.schema import ProcedureConfig, ResourceConfig, Sharding
+from sweeps.expansion import Segment
 from tests.commands import wait_for
 from tests.training.ranks import start_ranks
 from tests.training.segments import expansion_of, order_for, train
@@ -64,6 +70,49 @@ def test_a_run_that_is_killed_and_resumed_ends_in_the_same_bits(
     assert finished(broken) == finished(straight)
 
 
+FOR_EVER = 1_000_000
+SHORT = ("sweep=trunk", "samples_seen=640", "schedule=constant")
+"""20 steps."""
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory, data: Path) -> tuple[Segment, str]:
+    """A short segment, and the digest in which it ends on one rank that nothing disturbs."""
+    (segment,) = expansion_of(*SHORT).segments.values()
+    marker = train(order_for(segment, tmp_path_factory.mktemp("straight"), data))
+    return segment, marker.weights_sha256
+
+
+def with_fate(segment: Segment, fate: Path) -> Segment:
+    procedure = ProcedureConfig(_target_="tests.training.fated.Fated", options={"fate": str(fate)})
+    return replace(segment, train=replace(segment.train, procedure=procedure))
+
+
+@pytest.mark.slow
+@settings(max_examples=6)
+@given(
+    lives=st.lists(st.integers(0, 12), min_size=1, max_size=3),
+    num_workers=st.sampled_from([0, 1, 2, 4]),
+    save_every_s=st.sampled_from([0.0, 0.2]),
+)
+def test_wherever_a_run_is_killed_it_ends_in_the_same_bits(
+    short: tuple[Segment, str], data: Path, lives: list[int], num_workers: int, save_every_s: float
+) -> None:
+    segment, straight = short
+    resources = ResourceConfig(num_workers=num_workers)
+    with tempfile.TemporaryDirectory() as name:
+        fate = Path(name) / "fate"
+        order = order_for(
+            with_fate(segment, fate), Path(name), data, resources=resources, save_every_s=save_every_s
+        )
+        for num_steps in lives:
+            fate.write_text(f"{num_steps}")
+            (rank,) = start_ranks(order)
+            assert rank.wait() in (-signal.SIGKILL, RankExit.finished)
+        fate.write_text(f"{FOR_EVER}")
+        assert finished(order) == straight
+
+
 @pytest.mark.slow
 def test_ranks_that_are_asked_to_stop_save_and_go_on_exactly(tmp_path: Path, data: Path) -> None:
     (segment,) = expansion_of("sweep=tiny", "samples_seen=3840").segments.values()
@@ -81,7 +130,7 @@ def test_ranks_that_are_asked_to_stop_save_and_go_on_exactly(tmp_path: Path, dat
 
 
 def test_the_number_of_loading_processes_changes_no_bit(tmp_path: Path, data: Path) -> None:
-    (segment,) = expansion_of("sweep=trunk", "samples_seen=640", "schedule=constant").segments.values()
+    (segment,) = expansion_of(*SHORT).segments.values()
     digests = {
         train(order_for(segment, tmp_path / f"{n}", data, resources=ResourceConfig(num_workers=n)))
         .weights_sha256
@@ -94,8 +143,6 @@ def test_another_seed_ends_elsewhere(tmp_path: Path, data: Path) -> None:
     digests = {
         train(order_for(segment, tmp_path, data)).weights_sha256
         for seed in (0, 1)
-        for segment in expansion_of(
-            "sweep=trunk", "samples_seen=640", "schedule=constant", f"seed={seed}"
-        ).segments.values()
+        for segment in expansion_of(*SHORT, f"seed={seed}").segments.values()
     }
     assert len(digests) == 2
