@@ -17,15 +17,19 @@ from sweeps.folders import CHECKOUT
 PACKAGES = ("open_clip_torch[training]==3.3.0", "torch==2.13.0", "torchvision==0.28.0")
 POLL_S = 0.01
 STEP = re.compile(r"Train Epoch.* Batch \(t\): ([0-9.]+),")
+PRECISIONS = {"fp32": "fp32", "bf16": "amp_bf16"}
+"""Ours → theirs."""
+
 APP = CHECKOUT / "benchmarks" / "peer_apps" / "openclip_train.py"
 REMEDY = CHECKOUT / "training" / "torchvision_remedy.py"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """What both trainers do: fp32 on the CPU, in one process with one worker for the data.
+    """What both trainers do, in one process.
 
-    `model`: a name that open_clip knows, or one of `config`, which is open_clip's JSON form.
+    `model`: a name that open_clip knows, or one of `config`, which is open_clip's JSON form. `device`:
+    cpu or cuda. `precision`: fp32 or bf16. `workers`: processes that load data.
     """
 
     model: str
@@ -33,6 +37,9 @@ class Task:
     num_samples: int
     batch_size: int = 64
     threads: int = 2
+    device: str = "cpu"
+    precision: str = "fp32"
+    workers: int = 1
     config: Mapping[str, Any] | None = None
 
 
@@ -81,14 +88,14 @@ def _log(folder: Path) -> str:
 
 def _arguments(task: Task, folder: Path) -> Sequence[str]:
     values = {
-        "device": "cpu",
-        "precision": "fp32",
+        "device": task.device,
+        "precision": PRECISIONS[task.precision],
         "model": task.model,
         "train-data": task.shards,
         "train-num-samples": str(task.num_samples),
         "dataset-type": "webdataset",
         "batch-size": str(task.batch_size),
-        "workers": "1",
+        "workers": str(task.workers),
         "epochs": "1",
         "warmup": "5",
         "log-every-n-steps": "1",

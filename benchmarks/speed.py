@@ -106,10 +106,16 @@ def command(task: Task, folder: Path, *options: str) -> list[str]:
         f"samples_seen={task.num_samples}",
         f"global_batch_size={task.batch_size}",
         f"resources.threads_per_rank={task.threads}",
-        "resources.num_workers=1",
+        f"resources.num_workers={task.workers}",
+        f"precision={task.precision}",
         f"root={folder}",
         *options,
     ]
+
+
+def last_moment(folder: Path) -> Moment:
+    """Return the last line of metrics of the run in a root."""
+    return _moments(folder)[-1]
 
 
 def _write(path: Path, content: Any) -> None:
