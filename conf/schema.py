@@ -267,6 +267,7 @@ class ResourceConfig:
     each step is made. `cut_padding`: texts are cut behind the longest one of a micro-batch where a
     model's features do not depend on what lies there. `activation_checkpointing`: each block of a model
     is computed once more in the backward pass instead of kept. `compile`: by torch.compile.
+    `deterministic`: on a GPU, too, equal runs end in equal bits, which takes slower algorithms.
     """
 
     num_ranks: Positive = 1
@@ -277,6 +278,7 @@ class ResourceConfig:
     cut_padding: bool = True
     activation_checkpointing: bool = False
     compile: bool = False
+    deterministic: bool = False
     sharding: Sharding = Sharding.none
 
     @property

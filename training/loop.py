@@ -29,7 +29,7 @@ from training.hardware import peak_flops
 from training.laying_out import lay_out
 from training.optimizer import make_optimizer
 from training.orders import TrainOrder
-from training.precision import use_precision
+from training.precision import use_deterministic_algorithms, use_precision
 from training.procedure import Procedure, make_procedure
 from training.progress import Pace, Progress
 from training.restore import restored
@@ -71,6 +71,8 @@ class _Trainer:
         self._train: TrainConfig = self._segment.train
         self._resources: ResourceConfig = order.item.resources
         use_precision(self._train.precision)
+        if self._resources.deterministic:
+            use_deterministic_algorithms()
         self._procedure: Procedure = make_procedure(self._train.procedure, self._train.model)
         self._dataset = self._open_data()
         self._model = self._procedure.build(self._train.seed).to(world.device)

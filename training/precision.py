@@ -1,4 +1,6 @@
-"""Arithmetic of matrix products: what `precision` means to torch."""
+"""Arithmetic: what `precision` and `deterministic` mean to torch."""
+
+import os
 
 import torch
 
@@ -10,6 +12,15 @@ def use_precision(precision: Precision) -> None:
     tf32 = precision is Precision.tf32
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
+
+
+def use_deterministic_algorithms() -> None:
+    """Let this process compute what is equal to equal bits on a GPU, or fail; before it uses one.
+
+    On a CPU all that is trained here does that anyway.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
 
 
 def autocast_type(precision: Precision) -> torch.dtype | None:

@@ -1,6 +1,7 @@
 """The processes of one attempt: started on this machine or by srun, watched and ended as one."""
 
 import contextlib
+import logging
 import os
 import random
 import secrets
@@ -18,6 +19,8 @@ from launcher.machines.slurm_client import hosts
 from sweeps.folders import CHECKOUT
 from sweeps.layout import num_nodes, ranks_per_node
 
+log = logging.getLogger(__name__)
+
 LOOPBACK = "127.0.0.1"
 FIRST_PORT, LAST_PORT = 20_000, 30_000
 """Ranks meet on a port of this range, which lies below those that the kernel gives to clients."""
@@ -27,13 +30,19 @@ STEP_GRACE_S = 60.0
 
 
 class Ranks:
-    """The running processes of an attempt. Several on this machine, or one srun.
+    """The running processes of an attempt. Several on this machine, or one srun with a step of tasks.
 
     As a context, it leaves none of them behind.
+
+    Args:
+        processes: started by this one.
+        step: what the tasks of srun's step are told by and nothing else is: the path of their order.
     """
 
-    def __init__(self, processes: Sequence[subprocess.Popen[bytes]], *, is_step: bool = False) -> None:
-        self._processes, self._is_step = list(processes), is_step
+    def __init__(
+        self, processes: Sequence[subprocess.Popen[bytes]], *, step: Path | None = None
+    ) -> None:
+        self._processes, self._step = list(processes), step
 
     def __enter__(self) -> Self:
         return self
@@ -52,6 +61,8 @@ class Ranks:
             if not any(codes):
                 return None
             self.kill()
+        elif any(codes):
+            self._kill_survivors()
         return [code for code in codes if code is not None]
 
     def kill(self) -> None:
@@ -60,7 +71,7 @@ class Ranks:
         An srun that is killed leaves its step behind, which keeps the nodes from the next attempt; one
         that is asked to end has the step killed first.
         """
-        for process in self._processes if self._is_step else ():
+        for process in self._processes if self._step else ():
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STEP_GRACE_S)
@@ -69,6 +80,26 @@ class Ranks:
                 os.killpg(process.pid, signal.SIGKILL)
         for process in self._processes:
             process.wait(KILL_GRACE_S)
+        self._kill_survivors()
+
+    def _kill_survivors(self) -> None:
+        """End the tasks on this host that outlive their srun.
+
+        It gives up a node whose daemon is dead, on which the tasks go on: the next attempt must not
+        begin beside them. Elsewhere none goes on without the first rank, which is on this host.
+        """
+        if self._step is None:
+            return
+        import psutil  # which most supervisors never need
+
+        order = str(self._step)
+        listed = psutil.process_iter(["cmdline"])
+        survivors = [process for process in listed if order in (process.info["cmdline"] or ())]
+        for process in survivors:
+            log.warning("process %d outlived its srun; ending it", process.pid)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(survivors, KILL_GRACE_S)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +150,7 @@ def _start_srun(crew: Crew, cluster: ClusterConfig, *, timeout_s: float) -> Rank
     ]
     first = hosts(os.environ["SLURM_JOB_NODELIST"], timeout_s)[0]  # where this process is, too
     meeting = _meeting(first + cluster.host_suffix)
-    return Ranks([_start(crew, ["srun", *options], meeting, stdin=subprocess.DEVNULL)], is_step=True)
+    return Ranks([_start(crew, ["srun", *options], meeting, stdin=subprocess.DEVNULL)], step=crew.order)
 
 
 def _local_rank(crew: Crew, rank: int, meeting: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -50,8 +50,9 @@ def test_the_log_of_a_run_is_found_by_the_beginning_of_its_id(undisturbed: Path)
     assert (unknown.returncode, "no run was launched that begins with" in unknown.stderr) == (2, True)
 
 
-def test_a_log_is_followed_over_attempts_to_the_end(root: Path) -> None:
-    one = (*SWEEP, "samples_seen=3840", "policy.fruitless_attempts=20")
+def test_a_log_is_followed_over_attempts_to_the_end(root: Path, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    one = (*SWEEP, "samples_seen=3840", "policy.fruitless_attempts=20", *gated_by(gate))
     launcher = start("launcher", *one, root=root)
     wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step")
     command = [sys.executable, "-m", "launcher", "logs", "ViT-w32_tiny_3840", "follow=true"]
@@ -61,6 +62,7 @@ def test_a_log_is_followed_over_attempts_to_the_end(root: Path) -> None:
         assert logs.stdout is not None
         titles = [logs.stdout.readline()]
         processes(root, RANK)[0].kill()
+        gate.touch()
         titles += [line for line in logs.stdout if line.startswith("==> ")]
     assert launcher.wait(PATIENCE_S) == 0
     assert [title.split(", ")[1] for title in titles] == ["attempt 1", "attempt 2"]
@@ -152,12 +154,16 @@ def test_a_second_launcher_leaves_the_first_alone(root: Path) -> None:
     assert launcher.wait(PATIENCE_S) == 130
 
 
-def test_what_is_cancelled_is_saved_and_starts_again_after_resume_only(root: Path) -> None:
-    one = (*SWEEP, "samples_seen=3840")
+def test_what_is_cancelled_is_saved_and_starts_again_after_resume_only(
+    root: Path, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    one = (*SWEEP, "samples_seen=3840", *gated_by(gate))
     launcher = start("launcher", *one, root=root)
     wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step")
     (folder,) = Root(root).segments.iterdir()
     assert run("launcher", "cancel", *one, root=root).stdout.startswith(f"cancelled {folder.name}, ")
+    gate.touch()
     assert launcher.wait(PATIENCE_S) == 0
     assert saved_samples(folder, "state") != []
     assert "1 cancelled" in run("launcher", *one, root=root).stdout

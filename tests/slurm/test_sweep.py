@@ -9,7 +9,7 @@ from launcher.records.ledger import read_history
 from sweeps import lease
 from sweeps.folders import Root
 from sweeps.outcome import Outcome
-from tests.commands import PATIENCE_S, TINY, run, start, wait_for
+from tests.commands import PATIENCE_S, TINY, gated_by, run, start, wait_for
 from tests.launcher.processes import (
     RANK,
     kill_often,
@@ -88,30 +88,33 @@ def test_a_job_at_its_time_limit_that_may_not_be_requeued_is_followed_by_another
 
 @pytest.mark.parametrize("how", ["cancel", "scancel"])
 def test_what_the_user_cancels_is_saved_and_stays_cancelled_until_resume(
-    cluster: SlurmCluster, root: Path, how: str
+    cluster: SlurmCluster, root: Path, tmp_path: Path, how: str
 ) -> None:
-    assert run("launcher", *LONG, root=root, env=cluster.env).returncode == 0
+    words = (*LONG, *gated_by(tmp_path / "gate"))
+    assert run("launcher", *words, root=root, env=cluster.env).returncode == 0
     folder = only_segment(root)
     if how == "cancel":
-        run("launcher", "cancel", *LONG, root=root, env=cluster.env)
+        run("launcher", "cancel", *words, root=root, env=cluster.env)
     else:
         cluster.client("scancel", jobs(cluster)[0][0])
+    (tmp_path / "gate").touch()
     wait_for(lambda: not jobs(cluster), "the job to end")
     assert saved_samples(folder, "state") != []
-    assert "1 cancelled" in run("launcher", *LONG, root=root, env=cluster.env).stdout
+    assert "1 cancelled" in run("launcher", *words, root=root, env=cluster.env).stdout
     assert jobs(cluster) == []
-    run("launcher", "resume", *LONG, root=root, env=cluster.env)
-    assert "1 done" in run("launcher", "watch", *LONG, root=root, env=cluster.env).stdout
+    run("launcher", "resume", *words, root=root, env=cluster.env)
+    assert "1 done" in run("launcher", "watch", *words, root=root, env=cluster.env).stdout
 
 
 def test_nothing_is_submitted_while_the_queue_cannot_be_asked(
-    cluster: SlurmCluster, root: Path
+    cluster: SlurmCluster, root: Path, tmp_path: Path
 ) -> None:
-    assert run("launcher", *LONG, root=root, env=cluster.env).returncode == 0
+    words = (*LONG, *gated_by(tmp_path / "gate"))
+    assert run("launcher", *words, root=root, env=cluster.env).returncode == 0
     only_segment(root)
     cluster.daemon("slurmctld").send_signal(signal.SIGSTOP)
     try:
-        done = run("launcher", *LONG, "policy.client_timeout_s=2", root=root, env=cluster.env)
+        done = run("launcher", *words, "policy.client_timeout_s=2", root=root, env=cluster.env)
     finally:
         cluster.daemon("slurmctld").send_signal(signal.SIGCONT)
     assert "did not answer in 2 s" in done.stderr

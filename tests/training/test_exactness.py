@@ -88,6 +88,14 @@ def with_fate(segment: Segment, fate: Path) -> Segment:
     return replace(segment, train=replace(segment.train, procedure=procedure))
 
 
+def test_deterministic_algorithms_are_those_of_a_cpu(
+    short: tuple[Segment, str], tmp_path: Path, data: Path
+) -> None:
+    segment, straight = short
+    order = order_for(segment, tmp_path, data, resources=ResourceConfig(deterministic=True))
+    assert finished(order) == straight
+
+
 @pytest.mark.slow
 @settings(max_examples=6)
 @given(
