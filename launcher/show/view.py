@@ -38,8 +38,6 @@ def look_at(arguments: Sequence[str]) -> View:
     given = simple_overrides(arguments)
     root = root_of(str(given["root"][0]) if "root" in given else None)
     known = frozen.load(root, str(given["sweep"][0]))
-    if known is not None:
-        _refuse_unknown(known, given)
     selection = {} if known is None else _selection(known, given)
     if known is None or _changes_runs(given, selection):
         request = compose_request(arguments)
@@ -55,16 +53,13 @@ def look_at(arguments: Sequence[str]) -> View:
     return View(sweep=sweep, note=note, format=_format(given, known))
 
 
-def _refuse_unknown(known: FrozenSweep, given: Mapping[str, list[Any]]) -> None:
+def _selection(known: FrozenSweep, given: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return what is given of axes; refuse what is nothing that can be given."""
     axes = axes_of(_cells(known.expansion))
     valid = {*axes, *RUN_KEYS, *LAUNCH_KEYS, "sweep", "hydra"}
     for key in given:
         if key not in valid and key.split(".")[0] not in valid:
             raise UsageError(f"there is no {key!r} to select or to set. {choices(key, valid)}")
-
-
-def _selection(known: FrozenSweep, given: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    axes = axes_of(_cells(known.expansion))
     return {key: values for key, values in given.items() if key in axes}
 
 
