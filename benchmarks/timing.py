@@ -28,7 +28,10 @@ class Timing:
 
 
 class Shims:
-    """Slurm's client commands with a log of their calls; `env` has them first on the path."""
+    """Slurm's client commands with a log of their calls; `env` has them first on the path.
+
+    Python may keep what it compiles in it, as it does by default.
+    """
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self._log = folder / "calls"
@@ -39,6 +42,7 @@ class Shims:
             shim.write_text(f'#!/bin/sh\necho {client} >>"{self._log}"\nexec /usr/bin/{client} "$@"\n')
             shim.chmod(0o755)
         self.env = {**env, "PATH": f"{shims}:{env['PATH']}"}
+        self.env.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def forget(self) -> None:
         """Begin a new count."""

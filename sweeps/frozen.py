@@ -152,10 +152,10 @@ def _unpacked(file: _File) -> FrozenSweep:
 
 
 def _run(row: Row, unpacker: Unpacker) -> Run:
-    config = unpacker.config(row["config"], RunConfig)
-    return Run(**{**row, "config": config, "segments": tuple(row["segments"])})
+    row.update(config=unpacker.config(row["config"], RunConfig), segments=tuple(row["segments"]))
+    return Run(**row)
 
 
 def _segment(row: Row, unpacker: Unpacker) -> Segment:
-    train = unpacker.config(row["train"], TrainConfig)
-    return Segment(**{**row, "train": train, "milestones": tuple(row["milestones"])})
+    row.update(train=unpacker.config(row["train"], TrainConfig), milestones=tuple(row["milestones"]))
+    return Segment(**row)

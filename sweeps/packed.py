@@ -59,16 +59,15 @@ class Unpacker:
         self._tables: dict[type, dict[str, list[Any]]] = {}
 
     def config(self, row: Row, kind: type[T]) -> T:
-        """Return the config that was packed as `row`.
+        """Return the config that was packed as `row`, which is used up.
 
         Raises:
             msgspec.DecodeError, LookupError, TypeError: it is none of a `kind`.
         """
-        given = dict(row)
         for name, table in self._tables_of(kind).items():
-            if name in given:
-                given[name] = table[given[name]]
-        return kind(**given)
+            if name in row:
+                row[name] = table[row[name]]
+        return kind(**row)
 
     def _tables_of(self, kind: Any) -> dict[str, list[Any]]:
         if kind not in self._tables:
