@@ -349,8 +349,8 @@ class ClusterConfig:
     `charged_cores_per_node`: core-hours that a node-hour costs, where nodes are not shared.
     `host_suffix`: appended to the first host's name to reach it over the fast network.
     `signal_s`: seconds before the time limit at which a checkpoint is asked for.
-    `modules`, `env`: loaded and exported in every job. `sbatch`: further options by long name,
-    without a value where it is empty.
+    `modules`, `env`: loaded and exported in every job; a module that does not load ends it. `sbatch`:
+    further options by long name, without a value where it is empty.
     `beat_s`: a holder renews its lease so often; `stale_s`: a lease unchanged for so long may be
     taken over, if the queue agrees (network file systems hide changes for up to a minute).
     `price_per_gpu_hour`, in `currency`: what an hour of a GPU costs, used or not (null: not known).
