@@ -61,7 +61,7 @@ class Ranks:
             if not any(codes):
                 return None
             self.kill()
-        elif any(codes):
+        else:
             self._kill_survivors()
         return [code for code in codes if code is not None]
 
@@ -85,12 +85,13 @@ class Ranks:
     def _kill_survivors(self) -> None:
         """End the tasks on this host that outlive their srun.
 
-        It gives up a node whose daemon is dead, on which the tasks go on: the next attempt must not
-        begin beside them. Elsewhere none goes on without the first rank, which is on this host.
+        It gives up a node whose daemon is dead, with status 0 even, while the tasks go on there: the
+        next attempt must not begin beside them. Elsewhere none goes on without the first rank, which
+        is on this host.
         """
         if self._step is None:
             return
-        import psutil  # which most supervisors never need
+        import psutil  # which most processes that know of ranks never need
 
         order = str(self._step)
         listed = psutil.process_iter(["cmdline"])
