@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from training.synthetic.wds import add_member
+
 MEDIAN_TOKENS, LOG_DEVIATION = 15.0, 0.57
 FEWEST, MOST = 5, 75
 WORDS = ("a", "photo", "of", "the", "dog", "house", "red", "car", "on", "street", "with", "blue", "sky")
@@ -26,17 +28,11 @@ def write_shards(folder: Path, *, num_shards: int, per_shard: int, side: int, se
         with tarfile.open(folder / f"{shard:05d}.tar", "w") as tar:
             for number in range(per_shard):
                 key = f"{shard:05d}{number:04d}"
-                _add(tar, f"{key}.jpg", _jpeg(_picture(side, stream)))
-                _add(tar, f"{key}.txt", _caption(stream).encode())
+                add_member(tar, f"{key}.jpg", _jpeg(_picture(side, stream)))
+                add_member(tar, f"{key}.txt", _caption(stream).encode())
     sizes = {f"{shard:05d}.tar": per_shard for shard in range(num_shards)}
     (folder / "sizes.json").write_text(json.dumps(sizes))
     return f"{folder}/{{00000..{num_shards - 1:05d}}}.tar"
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))
 
 
 def _picture(side: int, stream: np.random.Generator) -> NDArray[np.uint8]:

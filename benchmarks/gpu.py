@@ -4,7 +4,7 @@ Prints one JSON object with the machine, the versions and the date, for `benchma
 trainers read the same shards in bf16, with the same batch and the same number of workers, in turns; a
 rate leaves the first step out. `utilization` is the share of the GPU's peak that ours reaches,
 `memory_gib` the most that it held, `data_wait` the share of time in which it waited for data. On a
-machine without a GPU, `--device cpu --models ViT-S-32-alt --batch 8 --steps 4 --precision fp32` shows
+machine without a GPU, `--device cpu --models ViT-S-32-alt --batch 8 --steps 8 --precision fp32` shows
 that it works.
 """
 

@@ -36,7 +36,7 @@ class Ranks:
 
     Args:
         processes: started by this one.
-        step: what the tasks of srun's step are told by and nothing else is: the path of their order.
+        step: of srun, the order on the command line of its tasks and of no other process.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Ranks:
         """
         if self._step is None:
             return
-        import psutil  # which most processes that know of ranks never need
+        import psutil  # not needed while ranks run
 
         order = str(self._step)
         listed = psutil.process_iter(["cmdline"])

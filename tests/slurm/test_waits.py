@@ -40,6 +40,7 @@ def test_status_says_why_jobs_wait_and_what_starts_those_that_would_wait_for_eve
         await_reason(cluster, "PartitionTimeLimit")
         shown = run("launcher", "status", *ONE, "format=json", root=root, env=cluster.env).stdout
         waits = {wait["reason"]: wait for wait in json.loads(shown)["queued"]}
+        assert waits.get("Dependency", {"advice": None})["advice"] is None
         job_ids = waits["PartitionTimeLimit"]["job_ids"]
         listed = ",".join(job_ids)
         assert f"`scontrol update jobid={listed} timelimit=…`" in waits["PartitionTimeLimit"]["advice"]

@@ -43,9 +43,9 @@ def write_training_set(
                 image, caption = next(iterator)
                 key = f"{shard:05d}{number:04d}"
                 meta = {"caption": caption, "key": key, "status": "success"}
-                _add(tar, f"{key}.jpg", image)
-                _add(tar, f"{key}.txt", caption.encode())
-                _add(tar, f"{key}.json", json.dumps(meta).encode())
+                add_member(tar, f"{key}.jpg", image)
+                add_member(tar, f"{key}.txt", caption.encode())
+                add_member(tar, f"{key}.json", json.dumps(meta).encode())
 
 
 def write_eval_set(
@@ -56,15 +56,16 @@ def write_eval_set(
     with tarfile.open(folder / "test" / "0.tar", "w") as tar:
         for number, sample in enumerate(samples):
             key = f"s{number:07d}"
-            _add(tar, f"{key}.{sample.extension}", sample.image)
-            _add(tar, f"{key}.cls", str(sample.label).encode())
-            _add(tar, f"{key}.txt", "\n".join(sample.captions).encode())
+            add_member(tar, f"{key}.{sample.extension}", sample.image)
+            add_member(tar, f"{key}.cls", str(sample.label).encode())
+            add_member(tar, f"{key}.txt", "\n".join(sample.captions).encode())
     _write_lines(folder / "classnames.txt", classes)
     _write_lines(folder / "zeroshot_classification_templates.txt", templates)
     _write_lines(folder / "test" / "nshards.txt", ["1"])
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+def add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Put a file into an open tar; equal contents make equal tars."""
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
