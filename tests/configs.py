@@ -28,7 +28,11 @@ from tests.commands import OWN_CONF
 EVAL = EvalConfig(
     name="tiny",
     datasets={"shapes": EvalDatasetConfig(path="data/shapes-test")},
-    evals=(EvalSpec(_target_="evaluation.retrieval.Retrieval", name="retrieval", dataset="shapes"),),
+    evals=(
+        EvalSpec(
+            _target_="evaluation.evaluators.retrieval.Retrieval", name="retrieval", dataset="shapes"
+        ),
+    ),
 )
 
 

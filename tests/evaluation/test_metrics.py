@@ -8,12 +8,12 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
-from evaluation.classification import ZeroShotClassification, accuracy, mean_per_class_recall
-from evaluation.contrastive import HeldOutLoss, contrastive_loss
 from evaluation.encoder import Encoder, Features
-from evaluation.retrieval import Retrieval, places_of_best
+from evaluation.evaluators.classification import ZeroShotClassification, accuracy, mean_per_class_recall
+from evaluation.evaluators.losses import HeldOutLoss, contrastive_loss
+from evaluation.evaluators.retrieval import Retrieval, places_of_best
+from evaluation.evaluators.ties import hit_rate
 from evaluation.testset import TestSet
-from evaluation.ties import hit_rate
 from sweeps.errors import NotFinite
 from training.distributed import World
 from training.procedures.contrast import softmax_contrast

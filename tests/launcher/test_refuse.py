@@ -26,9 +26,9 @@ EVAL = "eval.evals=[{{_target_: {}, name: a, dataset: {}}}]"
         ("data.shards=abc.tar", "generated shards need a folder of their own"),
         ("data.generator._target_=nope.x", "generator: _target_='nope.x': there is no module 'nope'"),
         ("procedure._target_=nope.X", "procedure: _target_='nope.X': there is no module 'nope'"),
-        (EVAL.format("evaluation.retrieval.Retreival", "shapes"), "did you mean Retrieval?"),
+        (EVAL.format("evaluation.evaluators.retrieval.Retreival", "shapes"), "did you mean Retrieval?"),
         (
-            EVAL.format("evaluation.retrieval.Retrieval", "nope"),
+            EVAL.format("evaluation.evaluators.retrieval.Retrieval", "nope"),
             "the data set 'nope'. Choose from: shapes",
         ),
         ("model.name=a/b", "model.name 'a/b' becomes part of paths"),

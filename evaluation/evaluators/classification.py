@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.encoder import Encoder, Features
+from evaluation.evaluators.ties import hit_rate
 from evaluation.testset import TestSet
-from evaluation.ties import hit_rate
 
 
 def accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> float:

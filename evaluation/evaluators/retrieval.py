@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.encoder import Encoder, Features
+from evaluation.evaluators.ties import Counts, hit_rate
 from evaluation.testset import TestSet
-from evaluation.ties import Counts, hit_rate
 
 KS = (1, 5, 10)
 CHUNK = 1024
