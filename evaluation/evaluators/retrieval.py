@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from evaluation.encoder import Encoder, Features
 from evaluation.evaluators.ties import Counts, hit_rate
 from evaluation.testset import TestSet
+from sweeps.errors import DataError
 
 KS = (1, 5, 10)
 CHUNK = 1024
@@ -41,13 +42,23 @@ class Retrieval:
     """Each caption looks for its image, each image for any of its captions."""
 
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
-        """Yield image_retrieval_recall@k and text_retrieval_recall@k for k = 1, 5, 10."""
+        """Yield image_retrieval_recall@k and text_retrieval_recall@k for k = 1, 5, 10.
+
+        And mean_recall@1, which is the mean of both.
+
+        Raises:
+            DataError: an image has no caption.
+        """
+        if not all(data.captions) or len(data.captions) != len(data.images):
+            raise DataError("retrieval needs a caption for each image, and the test set has not")
         owners = np.repeat(np.arange(len(data.captions)), [len(own) for own in data.captions])
         images = model.images(data)
         texts = model.texts([caption for own in data.captions for caption in own])
         image_places = places_of_best(texts, images, list(owners[:, None]))
         captions_of = np.split(np.arange(len(owners)), np.flatnonzero(np.diff(owners)) + 1)
         text_places = places_of_best(images, texts, captions_of)
-        for k in KS:
-            yield f"image_retrieval_recall@{k}", hit_rate(*image_places, k)
-            yield f"text_retrieval_recall@{k}", hit_rate(*text_places, k)
+        recalls = [(hit_rate(*image_places, k), hit_rate(*text_places, k)) for k in KS]
+        for k, (of_images, of_texts) in zip(KS, recalls, strict=True):
+            yield f"image_retrieval_recall@{k}", of_images
+            yield f"text_retrieval_recall@{k}", of_texts
+        yield "mean_recall@1", sum(recalls[0]) / 2

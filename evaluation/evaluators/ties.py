@@ -9,7 +9,12 @@ Counts = NDArray[np.int64]
 
 
 def hit_rate(above: Counts, tied: Counts, relevant: Counts, k: int) -> float:
-    """Return the expected share of queries that find something relevant among the first `k`.
+    """Return the expected share of queries that find something relevant among the first `k`."""
+    return float(np.mean(hit_chances(above, tied, relevant, k)))
+
+
+def hit_chances(above: Counts, tied: Counts, relevant: Counts, k: int) -> NDArray[np.float64]:
+    """Return for each query the chance that something relevant is among the first `k`.
 
     Equal scores stand in random order, so a model that tells nothing apart scores what chance scores.
 
@@ -24,4 +29,4 @@ def hit_rate(above: Counts, tied: Counts, relevant: Counts, k: int) -> float:
         math.comb(t - r, p) / math.comb(t, p)
         for t, r, p in zip(tied.tolist(), relevant.tolist(), places.tolist(), strict=True)
     ]
-    return 1 - float(np.mean(misses))
+    return 1 - np.array(misses)

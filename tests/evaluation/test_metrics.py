@@ -6,15 +6,29 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    f1_score,
+    jaccard_score,
+    top_k_accuracy_score,
+)
 
 from evaluation.encoder import Encoder, Features
-from evaluation.evaluators.classification import ZeroShotClassification, accuracy, mean_per_class_recall
+from evaluation.evaluator import Evaluator
+from evaluation.evaluators.classification import (
+    ZeroShotClassification,
+    accuracy,
+    mean_average_precision,
+    mean_per_class_recall,
+)
+from evaluation.evaluators.groups import MacroF1, WorstGroup, macro_f1
 from evaluation.evaluators.losses import HeldOutLoss, contrastive_loss
 from evaluation.evaluators.retrieval import Retrieval, places_of_best
+from evaluation.evaluators.selection import Association, CaptionSelection, jaccard, prompt
 from evaluation.evaluators.ties import hit_rate
-from evaluation.testset import TestSet
-from sweeps.errors import NotFinite
+from evaluation.testset import Instance, TestSet
+from sweeps.errors import DataError, NotFinite
 from training.distributed import World
 from training.procedures.contrast import softmax_contrast
 
@@ -34,6 +48,32 @@ def test_accuracy_is_scikit_learns() -> None:
         assert accuracy(scores, labels, k) == pytest.approx(top_k_accuracy_score(labels, scores, k=k))
     recall = mean_per_class_recall(scores, labels)
     assert recall == pytest.approx(balanced_accuracy_score(labels, scores.argmax(axis=1)))
+
+
+def test_macro_f1_is_scikit_learns_over_the_classes_present() -> None:
+    scores = RANDOM.standard_normal((300, 10)).astype(np.float32)
+    labels = RANDOM.integers(0, 7, 300)
+    guesses = scores.argmax(axis=1)
+    theirs = f1_score(labels, guesses, average="macro", labels=np.unique(labels))
+    assert macro_f1(scores, labels) == pytest.approx(theirs, abs=1e-12)
+
+
+@pytest.mark.parametrize("decimals", [6, 1])
+def test_mean_average_precision_is_scikit_learns_with_and_without_ties(decimals: int) -> None:
+    scores = RANDOM.standard_normal((200, 6)).round(decimals).astype(np.float32)
+    labels = (RANDOM.random((200, 6)) < 0.3).astype(np.int64)
+    theirs = average_precision_score(labels, scores, average="macro")
+    assert mean_average_precision(scores, labels) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_the_jaccard_index_is_scikit_learns() -> None:
+    for size in (5, 10, 12):
+        scores = RANDOM.standard_normal(size).astype(np.float32)
+        associated = RANDOM.choice(size, size=3, replace=False)
+        chosen = np.isin(np.arange(size), np.argsort(scores)[-3:])
+        theirs = jaccard_score(np.isin(np.arange(size), associated), chosen)
+        assert jaccard(scores, associated.tolist()) == pytest.approx(theirs)
+    assert (prompt("Owl"), prompt("cat")) == ("An owl", "A cat")
 
 
 def test_places_are_those_of_brute_force() -> None:
@@ -107,6 +147,98 @@ def test_zero_shot_averages_templates() -> None:
     )
 
 
+def in_groups(labels: list[int], groups: list[int], width: int = 6) -> tuple[Encoder, TestSet]:
+    """Images that all look like class 0, of classes that no prompt mixes up."""
+    axes = np.eye(width, dtype=np.float32)
+    texts = {f"a {number}": axes[number] for number in range(width)}
+    data = TestSet(
+        numbered_images(len(labels)),
+        np.array(labels),
+        classes=tuple(map(str, range(width))),
+        templates=("a {c}",),
+        groups=np.array([[7, group] for group in groups]),
+    )
+    return encoder(np.stack([axes[0]] * len(labels)), texts), data
+
+
+def test_the_worst_group_is_that_of_least_accuracy_and_each_with_an_image_counts() -> None:
+    model, data = in_groups([0, 0, 1, 0, 0, 1], [2, 2, 2, 5, 5, 9])
+    found = dict(WorstGroup(metric="acc_worst_region", field=1).run(model, data))
+    assert found["acc_worst_region"] == 0.0
+    assert found["acc1"] == pytest.approx(4 / 6)
+    # Five classes are tied behind the first, of which four guesses take four.
+    of_five = dict(WorstGroup(metric="acc_top5_wg", field=1, k=5).run(model, data))
+    assert of_five["acc_top5_wg"] == pytest.approx(4 / 5)
+    assert dict(MacroF1().run(model, data))["F1-macro_all"] == pytest.approx(0.8 / 2)
+    with pytest.raises(DataError, match="no field 2"):
+        list(WorstGroup(metric="acc_wg", field=2).run(model, data))
+
+
+def test_several_labels_an_image_make_a_mean_average_precision_alone() -> None:
+    axes = np.eye(3, dtype=np.float32)
+    labels = np.array([[1, 0], [0, 1], [1, 0]])
+    data = TestSet(numbered_images(3), labels, classes=("cat", "dog"), templates=("a {c}",))
+    model = encoder(axes, {"a cat": axes[0], "a dog": axes[1]})
+    # The first image stands alone before the two others, which are tied.
+    found = dict(ZeroShotClassification().run(model, data))
+    assert found == {"mean_average_precision": pytest.approx((1 / 2 + (1 / 2) * (2 / 3) + 1) / 2)}
+
+
+@pytest.mark.parametrize(
+    "kind", [ZeroShotClassification(), Retrieval(), CaptionSelection(), Association()]
+)
+def test_what_a_set_lacks_is_said(kind: Evaluator) -> None:
+    with pytest.raises(DataError, match="needs"):
+        list(kind.run(encoder(np.eye(2, dtype=np.float32), {}), TestSet(numbered_images(2))))
+
+
+def test_captions_are_chosen_among_hard_negatives() -> None:
+    axes = np.eye(4, dtype=np.float32)
+    texts = {"right": axes[0], "wrong": axes[1], "tied": axes[0]}
+    data = TestSet(
+        numbered_images(3), captions=(("right", "wrong"), ("right", "tied"), ("wrong", "right"))
+    )
+    model = encoder(axes[[0, 0, 0]], texts)
+    assert dict(CaptionSelection().run(model, data)) == {"text_acc": pytest.approx(1 / 3)}
+
+
+def test_winoground_asks_for_text_image_and_both() -> None:
+    axes = np.eye(3, dtype=np.float32)
+    texts = {"a": axes[0], "b": axes[1], "ab": axes[0] + 2 * axes[1], "c": axes[2]}
+    data = TestSet(
+        numbered_images(2),
+        instances=(
+            Instance(images=(0, 1), captions=("a", "b")),
+            Instance(images=(1, 0), captions=("a", "b")),
+            # Both images prefer "ab" to "c"; "ab" prefers its own.
+            Instance(images=(1, 0), captions=("ab", "c")),
+        ),
+    )
+    found = dict(CaptionSelection().run(encoder(axes[:2], texts), data))
+    assert found == {
+        "text_acc": pytest.approx(1 / 3),
+        "image_acc": pytest.approx(1 / 3),
+        "acc": pytest.approx(1 / 3),
+    }
+
+
+def test_associations_are_counted_by_the_number_of_candidates() -> None:
+    images = np.eye(12, dtype=np.float32)
+    data = TestSet(
+        numbered_images(12),
+        instances=(
+            Instance(images=(0, 1, 2, 3, 4), captions=("cue",), associated=(1,)),
+            Instance(images=tuple(range(12)), captions=("Eel",), associated=(2, 3)),
+        ),
+    )
+    model = encoder(images, {"A cue": images[1], "An eel": images[2] + images[4]})
+    assert dict(Association().run(model, data)) == {
+        "avg_jaccard_score": pytest.approx((1 + 1 / 3) / 2),
+        "jaccard_score_5-6": 1.0,
+        "jaccard_score_10-12": pytest.approx(1 / 3),
+    }
+
+
 def test_retrieval_with_several_captions_an_image() -> None:
     axes = np.eye(4, dtype=np.float32)
     texts = {"a": axes[0], "b": axes[1], "c": axes[2], "d": axes[0], "e": axes[3]}
@@ -119,6 +251,8 @@ def test_retrieval_with_several_captions_an_image() -> None:
     # b is as near to its image as to the two others; d is nearer to another.
     assert found["image_retrieval_recall@1"] == pytest.approx((1 + 1 / 3 + 1 + 0 + 1) / 5)
     assert found["image_retrieval_recall@5"] == 1.0
+    both = found["text_retrieval_recall@1"] + found["image_retrieval_recall@1"]
+    assert found["mean_recall@1"] == pytest.approx(both / 2)
 
 
 def test_the_held_out_loss_is_the_mean_over_whole_batches() -> None:

@@ -4,6 +4,7 @@ import io
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,11 +16,23 @@ Image.new("RGB", (8, 8)).save(FILE, "png")
 IMAGE = FILE.getvalue()
 
 
-def made(folder: Path, files: dict[str, bytes]) -> Path:
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "png")
+    return file.getvalue()
+
+
+def npy(numbers: list[int]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.array(numbers))
+    return file.getvalue()
+
+
+def made(folder: Path, files: dict[str, bytes], split: str = "test") -> Path:
     """Return a test set of one shard with these files."""
-    (folder / "test").mkdir()
-    (folder / "test/nshards.txt").write_text("1")
-    with tarfile.open(folder / "test/0.tar", "w") as shard:
+    (folder / split).mkdir()
+    (folder / split / "nshards.txt").write_text("1\n")
+    with tarfile.open(folder / split / "0.tar", "w") as shard:
         for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
@@ -34,6 +47,8 @@ def made(folder: Path, files: dict[str, bytes]) -> Path:
         ({"0.cls": b"1"}, "sample 0: .*no image"),
         ({"0.png": IMAGE, "0.cls": b"one"}, "sample 0: .*'one'"),
         ({"0.cls": b"1", "1.txt": b"a square"}, "some samples have a .cls and others have none"),
+        ({"0.png": IMAGE, "0.npy": b"no array"}, "sample 0: "),
+        ({"0.png": IMAGE, "0.seg.png": IMAGE}, "sample 0: its mask has mode RGB"),
     ],
 )
 def test_a_bad_sample_is_named(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
@@ -45,4 +60,44 @@ def test_a_torn_shard_is_named(tmp_path: Path) -> None:
     shard = made(tmp_path, {"0.cls": b"1"}) / "test/0.tar"
     shard.write_bytes(shard.read_bytes()[:100])
     with pytest.raises(DataError, match=r"0\.tar"):
+        load_test_set(tmp_path, 8)
+
+
+def test_groups_and_names_are_read_as_they_lie_on_the_hub(tmp_path: Path) -> None:
+    made(tmp_path, {"0.png": IMAGE, "0.cls": b"1", "0.npy": npy([3, 2016, 1])})
+    (tmp_path / "classnames.txt").write_text("a café \nzoo\n", encoding="utf-8")
+    (tmp_path / "zeroshot_classification_templates.txt").write_text("a photo of {c}.\n")
+    made(tmp_path, {"0.png": IMAGE, "0.cls": b"0", "1.png": IMAGE, "1.cls": b"1"}, "train")
+    found = load_test_set(tmp_path, 8)
+    assert (found.labels.tolist(), found.groups.tolist()) == ([1], [[3, 2016, 1]])
+    assert (found.classes, found.templates) == (("a café", "zoo"), ("a photo of {c}.",))
+    assert found.train() is found.train()
+    assert found.train().labels.tolist() == [0, 1]
+
+
+def test_a_multilabel_set_has_a_row_of_labels_an_image(tmp_path: Path) -> None:
+    made(tmp_path, {"0.png": IMAGE, "0.npy": npy([1, 0, 1]), "1.png": IMAGE, "1.npy": npy([0, 1, 0])})
+    (tmp_path / "dataset_type.txt").write_text("multilabel\n")
+    found = load_test_set(tmp_path, 8)
+    assert (found.labels.tolist(), found.groups.size) == ([[1, 0, 1], [0, 1, 0]], 0)
+    with pytest.raises(DataError, match="train/nshards.txt is missing"):
+        found.train()
+
+
+def test_a_mask_is_cut_as_its_image_is(tmp_path: Path) -> None:
+    mask = np.zeros((8, 24), np.uint8)
+    mask[:, 8:16], mask[:, 16:] = 1, 255
+    found = load_test_set(
+        made(tmp_path, {"0.png": png(np.stack([mask] * 3, -1)), "0.seg.png": png(mask)}), 4
+    )
+    assert found.images.shape == (1, 4, 4, 3)
+    assert found.masks is not None
+    assert (found.masks == 1).all()
+
+
+@pytest.mark.parametrize("line", [b'{"images": [2], "captions": ["x"]}', b'{"images": "x"}'])
+def test_a_bad_instance_is_named(tmp_path: Path, line: bytes) -> None:
+    made(tmp_path, {"0.png": IMAGE, "1.png": IMAGE})
+    (tmp_path / "test/instances.jsonl").write_bytes(line + b"\n")
+    with pytest.raises(DataError, match=r"instances\.jsonl"):
         load_test_set(tmp_path, 8)

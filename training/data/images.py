@@ -76,9 +76,17 @@ def _whole(width: int, height: int) -> tuple[int, int, int, int]:
 def eval_pixels(image: Pixels, size: int) -> Pixels:
     """Return the centre of an image whose shorter side became `size`; shape (size, size, 3)."""
     height, width = image.shape[:2]
-    short = min(width, height)
-    if short != size:
-        width, height = round(width * size / short), round(height * size / short)
-        image = resize(image, width, height)
-    left, top = round((width - size) / 2), round((height - size) / 2)
+    wide, high, left, top = centre_of(width, height, size)
+    if (wide, high) != (width, height):
+        image = resize(image, wide, high)
     return image[top : top + size, left : left + size]
+
+
+def centre_of(width: int, height: int, size: int) -> tuple[int, int, int, int]:
+    """Return (width, height) to resize to, and (left, top) of the square of `size` in its centre.
+
+    Fractions of pixels are dropped from the longer side and rounded in the margins, as in torchvision.
+    """
+    short = min(width, height)
+    wide, high = width * size // short, height * size // short
+    return wide, high, round((wide - size) / 2), round((high - size) / 2)
