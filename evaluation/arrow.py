@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pyarrow as pa
@@ -11,14 +11,13 @@ import pyarrow.parquet as pq
 from evaluation.rows import Row
 from sweeps import durable
 
+TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+
 BASE_SCHEMA = pa.schema(
     [
-        (name, {int: pa.int64(), float: pa.float64()}.get(kind, pa.string()))
-        for name, kind in {
-            **{f: t for f, t in Row.__annotations__.items() if f != "metrics"},
-            "gflops_per_sample": float,
-            "gflops_total": float,
-        }.items()
+        (name, TYPES[(get_args(kind) or (kind,))[0]])
+        for name, kind in Row.__annotations__.items()
+        if name != "metrics"
     ]
 )
 """Columns that every row has; each metric is a further float column."""

@@ -8,31 +8,32 @@ class Row:
     """Metrics of one eval on one checkpoint, with all that a fit needs to know of the checkpoint.
 
     The names are those of the published LAION tables where they have one. `gflops_per_sample`: forward,
-    of one image and one text. `samples_trained` is `samples_seen` rounded up to whole steps.
+    of one image and one text. `samples_trained` is `samples_seen` rounded up to whole steps. Of models
+    that were not trained under a root, what is not known is None.
     """
 
     checkpoint: str
-    segment: str
+    segment: str | None = None
     eval: str
     eval_version: int
     downstream_dataset: str
     model: str
-    pretrain_dataset: str
-    samples_seen: int
-    samples_trained: int
-    steps: int
-    global_batch_size: int
-    lr: float
-    warmup: int
-    lr_scheduler: str
-    seed: int
-    precision: str
-    gflops_per_sample: float | None
-    gflops_total: float | None
-    num_params: int
-    train_s: float
-    gpu_hours: float
-    commit: str
+    pretrain_dataset: str | None = None
+    samples_seen: int | None = None
+    samples_trained: int | None = None
+    steps: int | None = None
+    global_batch_size: int | None = None
+    lr: float | None = None
+    warmup: int | None = None
+    lr_scheduler: str | None = None
+    seed: int | None = None
+    precision: str | None = None
+    gflops_per_sample: float | None = None
+    gflops_total: float | None = None
+    num_params: int | None = None
+    train_s: float | None = None
+    gpu_hours: float | None = None
+    commit: str | None = None
     scored_at: float
     metrics: dict[str, float]
     schema: int = 1
