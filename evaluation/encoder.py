@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 
 from evaluation.testset import TestSet
 from sweeps.errors import NotFinite
+from training.checkpoint import Tensors, load_weights
 from training.data.normalize import Normalizer
+from training.distributed import World
 from training.model import Tokenizer
+from training.procedure import Procedure
 
 Features = NDArray[np.float32]
 """Unit vectors, shape (n, embedding)."""
@@ -24,6 +27,11 @@ class Encoder:
         self._model, self._tokenizer, self._device = model.eval(), tokenizer, device
         self._normalize = Normalizer()
         self._images: dict[int, Features] = {}
+
+    @property
+    def num_params(self) -> int:
+        """How many parameters the model has."""
+        return sum(parameter.numel() for parameter in self._model.parameters())
 
     @property
     def logit_scale(self) -> float:
@@ -58,6 +66,13 @@ class Encoder:
         tokens = self._tokenizer(texts).to(self._device)
         encoded = self._model.encode_text(tokens, normalize=True)  # type: ignore[operator]
         return _finite(encoded.float().cpu().numpy())
+
+
+def encoder_of(procedure: Procedure, weights: Tensors) -> Encoder:
+    """Return the encoder of a procedure's model with these weights, where this process has its GPU."""
+    device, model = World().device, procedure.build(0)
+    load_weights(model, weights)
+    return Encoder(model.to(device), procedure.tokenizer(), device)
 
 
 def _finite(features: Features) -> Features:

@@ -7,32 +7,23 @@ reported after the others are scored.
 """
 
 import logging
-import math
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from conf.schema import EvalSpec, TrainConfig
+from conf.schema import EvalSpec
 from evaluation import claims, store
 from evaluation.claims import Claim
-from evaluation.encoder import Encoder
-from evaluation.evaluator import make_evaluator
+from evaluation.encoder import encoder_of
+from evaluation.measure import Flops, read_segment, trained_subject
 from evaluation.orders import ScoreOrder
 from evaluation.rows import Row
 from evaluation.testset import TestSet, load_test_set
-from sweeps import durable
-from sweeps.errors import NotFinite, ScoringFailed
-from sweeps.expansion import Segment
+from sweeps.errors import ScoringFailed
 from sweeps.folders import Root
-from sweeps.items import CheckpointEvals, eval_id
+from sweeps.items import CheckpointEvals
 from training import checkpoint
-from training.checkpoint import Position
-from training.distributed import World
-from training.flops import gflops_per_sample
-from training.procedure import Procedure, make_procedure
+from training.procedure import make_procedure
 from training.saved import weights_path
 
 log = logging.getLogger(__name__)
@@ -94,7 +85,7 @@ class _Scorer:
         self._table = store.KeyReader(self._root.results)
         self._table.refresh()
         self._sets: dict[tuple[str, int], TestSet] = {}
-        self._counted: dict[str, float | None] = {}
+        self._flops = Flops(self._root)
 
     @property
     def results(self) -> Path:
@@ -126,105 +117,15 @@ class _Scorer:
     def _rows(self, task: CheckpointEvals, evals: list[EvalSpec]) -> Iterator[Row]:
         if not evals:
             return
-        segment = self._segment(task.segment)
+        segment = read_segment(self._root, task.segment)
         weights, position = checkpoint.read(self._weights(task))
-        procedure = make_procedure(segment.train.procedure, segment.train.model)
-        model, encoder = _load(procedure, weights)
-        size = _Size(
-            gflops=self._gflops(segment.train),
-            gflops_total=self._gflops_total(segment, position.samples_seen),
-            num_params=sum(parameter.numel() for parameter in model.parameters()),
-        )
+        model = encoder_of(make_procedure(segment.train.procedure, segment.train.model), weights)
+        subject = trained_subject(model, segment, position, self._flops)
         for spec in evals:
-            data = self._test_set(spec.dataset, procedure.image_size)
-            metrics = dict(make_evaluator(spec).run(encoder, data))
-            _refuse_not_finite(spec, metrics)
-            yield _row(task, spec, segment.train, position, size, metrics, self._order.commit)
-
-    def _gflops(self, train: TrainConfig) -> float | None:
-        name = repr((train.procedure, train.model))
-        if name not in self._counted:
-            self._counted[name] = gflops_per_sample(make_procedure(train.procedure, train.model))
-        return self._counted[name]
-
-    def _gflops_total(self, segment: Segment, samples: int) -> float | None:
-        """Return what so many samples took, of which earlier stages may have seen smaller images."""
-        gflops = self._gflops(segment.train)
-        if gflops is None:
-            return None
-        own, parent = gflops * (samples - segment.start), segment.parent
-        if parent is None:
-            return own
-        before = self._gflops_total(self._segment(parent), segment.start)
-        return None if before is None else own + before
-
-    def _segment(self, key: str) -> Segment:
-        return durable.decode(self._root.segment_config(key).read_bytes(), Segment)
+            row = subject.score(spec, self._test_set(spec.dataset, subject.image_size))
+            yield replace(row, checkpoint=task.checkpoint, commit=self._order.commit)
 
     def _test_set(self, name: str, side: int) -> TestSet:
         if (name, side) not in self._sets:
             self._sets[name, side] = load_test_set(Path(self._order.item.datasets[name]), side)
         return self._sets[name, side]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Size:
-    """What a checkpoint cost: 1e9 forward FLOPs a sample and in all, where they can be counted.
-
-    `num_params`: of its model.
-    """
-
-    gflops: float | None
-    gflops_total: float | None
-    num_params: int
-
-
-def _load(procedure: Procedure, weights: checkpoint.Tensors) -> tuple[torch.nn.Module, Encoder]:
-    device = World().device
-    model = procedure.build(0)
-    checkpoint.load_weights(model, weights)
-    return model, Encoder(model.to(device), procedure.tokenizer(), device)
-
-
-def _refuse_not_finite(spec: EvalSpec, metrics: dict[str, float]) -> None:
-    wrong = [name for name, value in metrics.items() if not math.isfinite(value)]
-    if wrong:
-        raise NotFinite(f"{eval_id(spec)}: {', '.join(wrong)} is no finite number")
-
-
-def _row(
-    task: CheckpointEvals,
-    spec: EvalSpec,
-    train: TrainConfig,
-    position: Position,
-    size: _Size,
-    metrics: dict[str, float],
-    commit: str,
-) -> Row:
-    on_gpu = not position.layout.device.startswith("cpu")
-    return Row(
-        checkpoint=task.checkpoint,
-        segment=task.segment,
-        eval=spec.name,
-        eval_version=spec.version,
-        downstream_dataset=spec.dataset,
-        model=train.model.name,
-        pretrain_dataset=train.data.name,
-        samples_seen=position.samples_seen,
-        samples_trained=position.samples_trained,
-        steps=position.steps,
-        global_batch_size=train.global_batch_size,
-        lr=train.optim.lr,
-        warmup=train.schedule.warmup_steps,
-        lr_scheduler=train.schedule.shape,
-        seed=train.seed,
-        precision=train.precision.value,
-        gflops_per_sample=size.gflops,
-        gflops_total=size.gflops_total,
-        num_params=size.num_params,
-        train_s=position.train_s,
-        gpu_hours=position.rank_s / 3600 if on_gpu else 0.0,
-        commit=commit,
-        scored_at=time.time(),
-        metrics=metrics,
-    )

@@ -1,0 +1,114 @@
+"""Run an eval on a checkpoint, and say in a row what it found and of what."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from conf.schema import EvalSpec, TrainConfig
+from evaluation.encoder import Encoder
+from evaluation.evaluator import make_evaluator
+from evaluation.rows import Row
+from evaluation.testset import TestSet
+from sweeps import durable
+from sweeps.errors import NotFinite
+from sweeps.expansion import Segment
+from sweeps.folders import Root
+from sweeps.items import checkpoint_id, eval_id
+from training.checkpoint import Position
+from training.flops import gflops_per_sample
+from training.procedure import make_procedure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """A checkpoint that is scored.
+
+    `image_size`: side of its images in pixels. `row`: makes a row of it, given all that is the eval's.
+    """
+
+    model: Encoder
+    image_size: int
+    row: Callable[..., Row]
+
+    def score(self, spec: EvalSpec, data: TestSet) -> Row:
+        """Return the row of one eval.
+
+        Raises:
+            NotFinite: a metric is no finite number.
+            DataError: the test set lacks what the eval needs.
+        """
+        metrics = dict(make_evaluator(spec).run(self.model, data))
+        wrong = [name for name, value in metrics.items() if not math.isfinite(value)]
+        if wrong:
+            raise NotFinite(f"{eval_id(spec)}: {', '.join(wrong)} is no finite number")
+        return self.row(
+            eval=spec.name,
+            eval_version=spec.version,
+            downstream_dataset=spec.dataset,
+            scored_at=time.time(),
+            metrics=metrics,
+        )
+
+
+def trained_subject(model: Encoder, segment: Segment, position: Position, flops: "Flops") -> Subject:
+    """Return a checkpoint of a segment, with all that its rows say of it."""
+    train, on_gpu = segment.train, not position.layout.device.startswith("cpu")
+    row = partial(
+        Row,
+        checkpoint=checkpoint_id(segment.key, position.samples_seen),
+        segment=segment.key,
+        model=train.model.name,
+        pretrain_dataset=train.data.name,
+        samples_seen=position.samples_seen,
+        samples_trained=position.samples_trained,
+        steps=position.steps,
+        global_batch_size=train.global_batch_size,
+        lr=train.optim.lr,
+        warmup=train.schedule.warmup_steps,
+        lr_scheduler=train.schedule.shape,
+        seed=train.seed,
+        precision=train.precision.value,
+        gflops_per_sample=flops.per_sample(train),
+        gflops_total=flops.total(segment, position.samples_seen),
+        num_params=model.num_params,
+        train_s=position.train_s,
+        gpu_hours=position.rank_s / 3600 if on_gpu else 0.0,
+    )
+    return Subject(
+        model=model,
+        image_size=make_procedure(train.procedure, train.model).image_size,
+        row=row,
+    )
+
+
+class Flops:
+    """Counts 1e9 forward FLOPs of what was trained under a root; None where they cannot be counted."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._counted: dict[str, float | None] = {}
+
+    def per_sample(self, train: TrainConfig) -> float | None:
+        """Return what one image with its text takes."""
+        name = repr((train.procedure, train.model))
+        if name not in self._counted:
+            self._counted[name] = gflops_per_sample(make_procedure(train.procedure, train.model))
+        return self._counted[name]
+
+    def total(self, segment: Segment, samples: int) -> float | None:
+        """Return what so many samples took, of which earlier stages may have seen smaller images."""
+        gflops = self.per_sample(segment.train)
+        if gflops is None:
+            return None
+        own, parent = gflops * (samples - segment.start), segment.parent
+        if parent is None:
+            return own
+        before = self.total(read_segment(self._root, parent), segment.start)
+        return None if before is None else own + before
+
+
+def read_segment(root: Root, key: str) -> Segment:
+    """Return what was trained in a segment's folder."""
+    return durable.decode(root.segment_config(key).read_bytes(), Segment)
