@@ -1,195 +1,192 @@
-"""Fit a power law to the frontier of a set of runs, with an interval by resampling the runs. Pure."""
+"""Fit a form to the frontier of runs, say how sure that is and what speaks against it. Pure."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from analysis.frontier import Floats, Points, frontier
+from analysis import trends
+from analysis.arrays import Floats, Rows
+from analysis.forms import Form, Power
+from analysis.frontier import frontier, selected
+from analysis.recipe import Recipe
+from analysis.solve.optimum import Optimum, optima, optimum
+from analysis.solve.problem import Cost, Problems
+from analysis.uncertainty import Bounds, Resampled, Uncertainty, delta_of
 
-FEWEST_POINTS = 3
-FLAT_ALPHA = 0.005
-"""An exponent smaller than this is no trend, however certain it is."""
-LEAST_R2 = 0.8
 MOST_LOST = 0.1
 """More resamples than this share without a fit are said."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PowerLaw:
-    """E = beta · C^alpha, by least squares on natural logarithms. `sse` in their units."""
+class Law:
+    """A form with its parameters, and the points that it was fitted to.
 
-    alpha: float
-    beta: float
-    sse: float
-    r2: float
+    `problems`: the one problem that was solved. `uncertainty` is None where points are too few.
+    """
+
+    form: Form
+    problems: Problems
+    best: Optimum
+    uncertainty: Uncertainty | None
+
+    @property
+    def params(self) -> dict[str, float]:
+        """Its parameters by letter."""
+        each = zip(self.form.parameters, self.best.held, strict=True)
+        found = {p.letter: float(p.natural(value)) for p, value in each}
+        return dict(sorted(found.items()))
 
     def at(self, x: Floats) -> Floats:
-        """Return the law's value at x."""
-        result: Floats = self.beta * np.asarray(x, dtype=np.float64) ** self.alpha
-        return result
+        """Return the law's value at x (n, q) or, with one input, (n,)."""
+        values: Floats = self.form.value(self.best.held[None], _inputs(x, self.form)[None])[0][0]
+        return values
+
+    def interval(self, level: float) -> dict[str, Bounds]:
+        """Return the interval of each parameter, or nothing."""
+        if self.uncertainty is None:
+            return {}
+        return dict(sorted(self.uncertainty.interval(level).items()))
+
+    def band(self, x: Floats, level: float) -> tuple[Floats, Floats] | None:
+        """Return the bounds of the curve at x, or None."""
+        if self.uncertainty is None:
+            return None
+        return self.uncertainty.band(_inputs(x, self.form), level)
+
+    @property
+    def residuals(self) -> Floats:
+        """Residuals of the points that were used."""
+        found: Floats = self.problems.state(self.best.held[None])[0][0]
+        return found
+
+    @property
+    def sse(self) -> float:
+        """The objective: the sum of squares, or Huber's."""
+        return self.best.cost * (2 if self.problems.cost.is_squared else 1)
+
+    @property
+    def rmse(self) -> float:
+        """The root mean square error of the points that were used, in units of y."""
+        return root_mean_square(self.at(self.problems.x[0]) - self.problems.y[0])
+
+    @property
+    def r2(self) -> float:
+        """The share of the variance explained, where residuals are taken."""
+        y = np.log(self.problems.y[0]) if self.problems.cost.is_log else self.problems.y[0]
+        total = float(((y - y.mean()) ** 2).sum())
+        return 1 - float((self.residuals**2).sum()) / total if total else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fit:
     """A law on a frontier, or None with the reason among the warnings.
 
-    `interval`: parameter → (low, high), percentiles over runs resampled through the frontier step.
-    `rows`: of the given points, those on the frontier; `x`, `y`: as they were fitted.
+    `rows`: of the given points, those on the frontier; `x` (k, q), `y` (k,): as they were fitted.
     """
 
-    law: PowerLaw | None
-    interval: dict[str, tuple[float, float]]
-    level: float
-    num_resamples: int
-    frontier: str
-    rows: Points
+    recipe: Recipe
+    law: Law | None
+    rows: Rows
     x: Floats
     y: Floats
-    rmse: float | None
     warnings: list[str]
 
 
-def fit_power(x: Floats, y: Floats) -> PowerLaw | None:
-    """Return the power law through points; None for fewer than two distinct x or a y ≤ 0."""
-    if len(np.unique(x)) < 2 or (y <= 0).any():
-        return None
-    log_x, log_y = np.log(x), np.log(y)
-    centred = log_x - log_x.mean()
-    alpha = float(centred @ log_y / (centred @ centred))
-    beta = float(np.exp(log_y.mean() - alpha * log_x.mean()))
-    residuals = log_y - (np.log(beta) + alpha * log_x)
-    sse, total = float(residuals @ residuals), float(((log_y - log_y.mean()) ** 2).sum())
-    return PowerLaw(alpha=alpha, beta=beta, sse=sse, r2=1 - sse / total if total else 0.0)
-
-
-def fit_frontier(
-    x: Floats,
-    y: Floats,
-    *,
-    rule: str = "pareto",
-    num_resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Fit:
-    """Return the power law on the frontier of runs.
-
-    Args:
-        x: compute of each run, shape (n,).
-        y: its error or loss, shape (n,).
-        rule: of the frontier (see `analysis.frontier`).
-        num_resamples: bootstrap samples of the runs; each goes through the frontier step.
-        level: of the interval.
-        seed: of the resampling.
+def fit_points(x: Floats, y: Floats, recipe: Recipe) -> Fit:
+    """Return the law on the frontier of runs with inputs x, (n,) or (n, q), and y (n,).
 
     Raises:
-        UsageError: there is no such rule.
+        UsageError: there is no such rule or form.
     """
-    if not len(x):
-        return _no_fit(rule, level, num_resamples)
-    used_x, used_y, rows = frontier(rule, x, y)
-    law = fit_power(used_x, used_y) if len(rows) >= FEWEST_POINTS else None
-    resampled = _resample(x, y, rule, num_resamples, seed) if law else np.empty((0, 2))
-    interval = _interval(resampled, level)
-    # The best of many runs falls with their number even where compute does nothing, so whether there is
-    # a trend at all is asked of all runs, not of the frontier.
-    trend = _interval(_resample(x, y, "none", num_resamples, seed), level)
-    return Fit(
-        law=law,
-        interval=interval,
-        level=level,
-        num_resamples=num_resamples,
-        frontier=rule,
-        rows=rows,
-        x=used_x,
-        y=used_y,
-        rmse=float(np.sqrt(np.mean((law.at(used_x) - used_y) ** 2))) if law else None,
-        warnings=_warnings(law, used_y, len(x), trend, num_resamples - len(resampled), num_resamples),
-    )
+    form = recipe.shape
+    inputs = _inputs(x, form)
+    rows, used_x, used_y = _used(inputs, y, recipe)
+    why_not = _why_no_fit(form, used_x, used_y, len(y), recipe)
+    notes = trends.of_all(inputs[:, 0], y) if isinstance(form, Power) else []
+    if why_not:
+        law = None
+        notes.append(why_not)
+    else:
+        problems = problem_of(form, used_x, used_y, recipe.cost)
+        best = optimum(problems)
+        uncertainty, lost = _uncertainty(inputs, y, recipe, problems, best)
+        law = Law(form=form, problems=problems, best=best, uncertainty=uncertainty)
+        notes += [*trends.of_law(form, law.params, best, law.r2), *lost]
+    return Fit(recipe=recipe, law=law, rows=rows, x=used_x, y=used_y, warnings=notes)
 
 
-def _no_fit(rule: str, level: float, num_resamples: int) -> Fit:
-    none = np.empty(0)
-    return Fit(
-        law=None,
-        interval={},
-        level=level,
-        num_resamples=num_resamples,
-        frontier=rule,
-        rows=none.astype(np.int64),
-        x=none,
-        y=none,
-        rmse=None,
-        warnings=["no fit: there is no run"],
-    )
+def problem_of(form: Form, x: Floats, y: Floats, cost: Cost) -> Problems:
+    """Return the one problem of points x (k, q), y (k,)."""
+    return Problems(form=form, x=x[None], y=y[None], weights=np.ones((1, len(y))), cost=cost)
 
 
-def fit_json(fit: Fit) -> dict[str, Any]:
-    """Return a fit as plain data, numbers or null."""
-    return {
-        "form": "power",
-        "params": {"alpha": fit.law.alpha, "beta": fit.law.beta} if fit.law else None,
-        "interval": {name: list(bounds) for name, bounds in fit.interval.items()} or None,
-        "level": fit.level,
-        "method": f"percentiles of {fit.num_resamples} resamples of the runs, through the frontier",
-        "num_points": len(fit.rows),
-        "sse": fit.law.sse if fit.law else None,
-        "r2": fit.law.r2 if fit.law else None,
-        "rmse": fit.rmse,
-        "residuals": "log",
-        "frontier_rule": fit.frontier,
-        "warnings": fit.warnings,
-    }
+def root_mean_square(errors: Floats) -> float:
+    """Return the root of the mean square."""
+    return float(np.sqrt(np.mean(errors**2)))
 
 
-def _resample(x: Floats, y: Floats, rule: str, count: int, seed: int) -> Floats:
-    """Return (alpha, log beta) of each resample that can be fitted, shape (≤ count, 2)."""
-    random = np.random.default_rng(seed)
-    laws = []
-    for _ in range(count):
-        drawn = random.integers(len(x), size=len(x))
-        used_x, used_y, rows = frontier(rule, x[drawn], y[drawn])
-        law = fit_power(used_x, used_y) if len(rows) >= 2 else None
-        if law is not None:
-            laws.append((law.alpha, np.log(law.beta)))
-    return np.array(laws, dtype=np.float64).reshape(-1, 2)
+def _inputs(x: Floats, form: Form) -> Floats:
+    return np.asarray(x, dtype=np.float64).reshape(-1, form.num_inputs)
 
 
-def _interval(resampled: Floats, level: float) -> dict[str, tuple[float, float]]:
-    if not len(resampled):
-        return {}
-    tails = [50 * (1 - level), 50 * (1 + level)]
-    alphas, log_betas = np.percentile(resampled, tails, axis=0).T
-    return {
-        "alpha": (float(alphas[0]), float(alphas[1])),
-        "beta": (float(np.exp(log_betas[0])), float(np.exp(log_betas[1]))),
-    }
+def frontier_points(x: Floats, y: Floats, recipe: Recipe) -> tuple[Floats, Floats]:
+    """Return the points x (k, q), y (k,) that the frontier rule makes of runs x (n, q), y (n,)."""
+    return _used(x, y, recipe)[1:]
 
 
-def _warnings(
-    law: PowerLaw | None,
-    used: Floats,
-    num_given: int,
-    trend: dict[str, tuple[float, float]],
-    num_lost: int,
-    num_resamples: int,
-) -> list[str]:
-    found = []
-    low, high = trend.get("alpha", (-np.inf, -np.inf))  # not known where nothing was resampled
-    if low <= 0 <= high or (law is not None and abs(law.alpha) < FLAT_ALPHA):
-        found.append(f"flat: over all runs the exponent is between {low:.3f} and {high:.3f}")
-    elif low > 0:
-        found.append("over all runs it rises: more compute makes it worse")
-    if law is None:
-        return [*found, _why_no_fit(used, num_given)]
-    if law.r2 < LEAST_R2:
-        found.append(f"no power law: R² is {law.r2:.2f} in log-log")
-    if num_lost > MOST_LOST * num_resamples:
-        found.append(f"{num_lost} of {num_resamples} resamples had too few points for a fit")
-    return found
+def _used(x: Floats, y: Floats, recipe: Recipe) -> tuple[Rows, Floats, Floats]:
+    """Return which rows the frontier keeps, and the x and y that are fitted."""
+    if x.shape[1] > 1:
+        return np.arange(len(y)), x, y
+    rows, used_x = frontier(recipe.frontier, x[:, 0], y)
+    return rows, used_x[:, None], y[rows]
 
 
-def _why_no_fit(used: Floats, num_given: int) -> str:
-    if (used <= 0).any():
-        return "no fit: a value is not above 0"
-    return f"no fit: {len(used)} of {num_given} runs make the frontier, {FEWEST_POINTS} are needed"
+def _why_no_fit(form: Form, x: Floats, y: Floats, num_given: int, recipe: Recipe) -> str:
+    if not num_given:
+        return "no fit: there is no run"
+    if recipe.is_log and (y <= 0).any():
+        return "no fit: a value is not above 0, and residuals are logarithmic"
+    needed = len(form.parameters) + 1
+    if len(np.unique(x, axis=0)) >= needed:
+        return ""
+    return f"no fit: {len(y)} of {num_given} runs make the frontier, {needed} of distinct x are needed"
+
+
+def _uncertainty(
+    x: Floats, y: Floats, recipe: Recipe, problems: Problems, best: Optimum
+) -> tuple[Uncertainty | None, list[str]]:
+    """Return where intervals come from, and what is to be said of it."""
+    if not recipe.num_resamples:
+        found = delta_of(problems, best.held)
+        return found, [] if found else ["no interval: the points do not determine all parameters"]
+    draws = resampled(x, y, recipe, problems, best)
+    lost = recipe.num_resamples - len(draws)
+    notes = []
+    if lost > MOST_LOST * recipe.num_resamples:
+        notes.append(f"{lost} of {recipe.num_resamples} resamples had too few points for a fit")
+    return Resampled(form=recipe.shape, draws=draws, num_asked=recipe.num_resamples) if len(
+        draws
+    ) else None, notes
+
+
+def resampled(x: Floats, y: Floats, recipe: Recipe, whole: Problems, best: Optimum) -> Floats:
+    """Return the held parameters of resamples of the runs, x (n, q), that can be fitted: (≤ R, p)."""
+    problems = _resamples(x, y, recipe)
+    enough = (problems.weights > 0).sum(axis=1) >= len(recipe.shape.parameters)
+    return optima(problems.taken(np.flatnonzero(enough)), whole, best.held)[0]
+
+
+def _resamples(x: Floats, y: Floats, recipe: Recipe) -> Problems:
+    """Draw runs with replacement, and take each resample through the frontier step."""
+    random = np.random.default_rng(recipe.seed)
+    drawn = random.integers(len(y), size=(recipe.num_resamples, len(y)))
+    counts = np.zeros(drawn.shape)
+    np.add.at(counts, (np.arange(len(drawn))[:, None], drawn), 1)
+    form, cost = recipe.shape, recipe.cost
+    if form.num_inputs > 1:
+        every = np.broadcast_to(y, counts.shape)
+        return Problems(form=form, x=x[None], y=every, weights=counts, cost=cost)
+    kept = selected(recipe.frontier, x[:, 0], y, counts)
+    used = np.broadcast_to(y[kept.rows], kept.weights.shape)
+    return Problems(form=form, x=kept.x[..., None], y=used, weights=kept.weights, cost=cost)

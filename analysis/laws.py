@@ -1,18 +1,18 @@
-"""The laws of a table: one fit for each measure (test set and quantity) and group (training data)."""
+"""The laws of a table: one fit for each measure (test set and quantity) and group."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from analysis.fit import Fit, fit_frontier, fit_json
+from analysis.arrays import Floats
+from analysis.fit import Fit, fit_points
+from analysis.heldout import Choice, Heldout, best_form, fit_below
+from analysis.question import Question
+from analysis.recipe import Recipe
 from evaluation.select import ERROR, quantity, require_column, require_numbers
 from sweeps.errors import NothingToFit
-
-DEFAULT_X = "gflops_total"
-DEFAULT_GROUP = "pretrain_dataset"
 
 MAIN_METRICS = ("error:acc1", "error:image_retrieval_recall@5", "contrastive_loss")
 """What is fitted of each eval where nothing else is asked for: the first of these that it has."""
@@ -33,93 +33,76 @@ class Measure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Law:
-    """The fit of one measure in one group. `points` are the rows that the fit was offered.
+class Answer:
+    """The fit of one measure in one group (None: all rows). `points`: the rows that it was offered.
 
-    `warnings`: those of the fit, and what was left out before.
+    `heldout`: how it does above the threshold below which it was fitted; `rolling`: how such fits do at
+    others. `choice`: how its form was chosen. `warnings`: of the fit, and of what was left out.
     """
 
+    question: Question
     measure: Measure
-    group: str
-    x: str
+    group: str | None
     points: pd.DataFrame
     fit: Fit
+    heldout: Heldout | None
+    rolling: tuple[Heldout, ...]
+    choice: Choice | None
     warnings: list[str]
+
+    @property
+    def name(self) -> str:
+        """What it is about, in a few words."""
+        return self.measure.title + (f", {self.group}" if self.group is not None else "")
 
     def sentence(self) -> str:
         """Return the law in one line, with its interval and its warnings."""
-        name = f"{self.measure.title}, {self.group}: "
-        law, notes = self.fit.law, "; ".join(self.warnings)
-        if law is None:
-            return name + notes
-        frontier = f"{len(self.fit.rows)} of {len(self.points)} runs on the frontier"
-        law_text = f"E = {law.beta:.3g} · C^{law.alpha:.3f}, {self.interval()}"
-        return f"{name}{law_text}; {frontier}, R² {law.r2:.2f}" + (f". {notes}" if notes else "")
+        notes = "; ".join(self.warnings)
+        if self.fit.law is None:
+            return f"{self.name}: {notes}"
+        law = f"{self.fit.law.form.sentence(self.fit.law.params)}, {self.interval()}"
+        support = (
+            f"{len(self.fit.y)} of {len(self.points)} runs on the frontier, R² {self.fit.law.r2:.2f}"
+        )
+        return f"{self.name}: {law}; {support}" + (f". {notes}" if notes else "")
 
     def interval(self) -> str:
-        """Return the interval of alpha in words."""
-        if "alpha" not in self.fit.interval:
+        """Return the interval of the exponent in words."""
+        level = self.fit.recipe.level
+        intervals = self.fit.law.interval(level) if self.fit.law else {}
+        letter = self.fit.recipe.shape.exponents[0]
+        if letter not in intervals:
             return "no interval"
-        low, high = self.fit.interval["alpha"]
-        return f"alpha in [{low:.3f}, {high:.3f}] ({self.fit.level:.0%})"
+        low, high = intervals[letter]
+        return f"{letter} in [{low:.3f}, {high:.3f}] ({level:.0%})"
 
 
 def quantity_name(y: str) -> str:
     """Return a readable name of a quantity: `1 − acc1` for `error:acc1`."""
-    return f"1 − {y.removeprefix('error:')}" if y.startswith("error:") else y.replace("_", " ")
+    return f"1 − {y.removeprefix(ERROR)}" if y.startswith(ERROR) else y.replace("_", " ")
 
 
-def laws_of(
-    frame: pd.DataFrame,
-    *,
-    x: str = DEFAULT_X,
-    y: str | None = None,
-    group: str = DEFAULT_GROUP,
-    rule: str = "pareto",
-    num_resamples: int = 1000,
-) -> list[Law]:
-    """Return a law for each measure and group.
-
-    Args:
-        frame: one row for each eval of each run.
-        x: column of compute.
-        y: quantity; None for the main one of each eval.
-        group: column that tells groups apart.
-        rule: of the frontier.
-        num_resamples: of the bootstrap.
+def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
+    """Return a law for each measure and group of a table with one row for each eval of each run.
 
     Raises:
         UsageError: a column does not exist or holds no numbers, or there is no such rule.
         NothingToFit: nothing is scored.
     """
-    require_numbers(frame, x)
-    require_column(frame, group)
-    if y is not None:
-        require_numbers(frame, y.removeprefix(ERROR))
-    laws = [
-        _law(measure, str(name), points, x=x, rule=rule, num_resamples=num_resamples)
-        for measure, rows in _measures(frame, y)
-        for name, points in rows.groupby(group, sort=True)
+    for column in question.x:
+        require_numbers(frame, column)
+    for column in (*question.best_per, *([question.group] if question.group else [])):
+        require_column(frame, column)
+    if question.y is not None:
+        require_numbers(frame, question.y.removeprefix(ERROR))
+    answers = [
+        _answer(question, measure, group, points)
+        for measure, rows in _measures(frame, question.y)
+        for group, points in _groups(rows, question.group)
     ]
-    if not laws:
+    if not answers:
         raise NothingToFit("there is nothing to fit: no row has a metric")
-    return laws
-
-
-def law_json(law: Law) -> dict[str, Any]:
-    """Return a law as plain data; `frontier` lists the rows that were used."""
-    used = law.points.iloc[law.fit.rows]
-    columns = [c for c in ("checkpoint", "model", "samples_seen", law.x) if c in used.columns]
-    rows = used[columns].assign(y=quantity(used, law.measure.y))
-    return {
-        "group": law.group,
-        "downstream_dataset": law.measure.downstream_dataset,
-        "x": law.x,
-        "y": law.measure.y,
-        **fit_json(law.fit),
-        "warnings": law.warnings,
-        "frontier": rows.to_dict(orient="records"),
-    }
+    return answers
 
 
 def _measures(frame: pd.DataFrame, y: str | None) -> Iterator[tuple[Measure, pd.DataFrame]]:
@@ -129,23 +112,60 @@ def _measures(frame: pd.DataFrame, y: str | None) -> Iterator[tuple[Measure, pd.
         if "eval_version" in rows.columns:
             rows = rows[rows["eval_version"] == rows["eval_version"].max()]
         for name in MAIN_METRICS if y is None else (y,):
-            column = name.removeprefix("error:")
+            column = name.removeprefix(ERROR)
             if column in rows.columns and rows[column].notna().any():
                 yield Measure(downstream_dataset=str(dataset), y=name), rows[rows[column].notna()]
                 break
 
 
-def _law(
-    measure: Measure, group: str, points: pd.DataFrame, *, x: str, rule: str, num_resamples: int
-) -> Law:
-    known = points[points[x] > 0]
-    fit = fit_frontier(
-        known[x].to_numpy(dtype=np.float64),
-        quantity(known, measure.y).to_numpy(dtype=np.float64),
-        rule=rule,
-        num_resamples=num_resamples,
-    )
-    left_out = len(points) - len(known)
-    notes = [f"{left_out} of {len(points)} runs have no {x} above 0"] if left_out else []
-    warnings = [*notes, *fit.warnings]
-    return Law(measure=measure, group=group, x=x, points=known, fit=fit, warnings=warnings)
+def _groups(rows: pd.DataFrame, column: str | None) -> Iterator[tuple[str | None, pd.DataFrame]]:
+    if column is None:
+        yield None, rows
+        return
+    for name, points in rows.groupby(column, sort=True):
+        yield str(name), points
+
+
+def _answer(question: Question, measure: Measure, group: str | None, rows: pd.DataFrame) -> Answer:
+    points, notes = _offered(question, measure, rows)
+    x = points[list(question.x)].to_numpy(dtype=np.float64)
+    y = quantity(points, measure.y).to_numpy(dtype=np.float64)
+    recipe, choice = _recipe(question, x, y)
+    heldout = None
+    if question.holdout_above is None:
+        fit = fit_points(x, y, recipe)
+    else:
+        # the rows of the fit number those below the threshold
+        fit, heldout = fit_below(x, y, recipe, question.holdout_above)
+        points = points[x.prod(axis=1) <= question.holdout_above]
+    quick = replace(recipe, num_resamples=0)
+    rolling = tuple(fit_below(x, y, quick, above)[1] for above in question.rolling)
+    if heldout is not None and not len(heldout.y):
+        notes.append(f"nothing is held out: no run has more than {question.holdout_above:g}")
+    if question.chooses_form and choice is None:
+        notes.append("no form could be scored on held-out points: power is taken")
+    return Answer(
+        question=question, measure=measure, group=group, points=points, fit=fit, heldout=heldout,
+        rolling=rolling, choice=choice, warnings=[*notes, *fit.warnings],
+    )  # fmt: skip
+
+
+def _recipe(question: Question, x: Floats, y: Floats) -> tuple[Recipe, Choice | None]:
+    if not question.chooses_form:
+        return question.recipe, None
+    choice = best_form(x, y, question.recipe, question.thresholds)
+    return (replace(question.recipe, form=choice.form) if choice else question.recipe), choice
+
+
+def _offered(
+    question: Question, measure: Measure, rows: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows that go into the frontier step, and what is to be said of the others."""
+    known = rows[(rows[list(question.x)] > 0).all(axis=1)]
+    left_out = len(rows) - len(known)
+    what = " and ".join(question.x)
+    notes = [f"{left_out} of {len(rows)} runs have no {what} above 0"] if left_out else []
+    if question.best_per:
+        best = quantity(known, measure.y).groupby([known[c] for c in question.best_per]).idxmin()
+        known = known.loc[best]
+    return known, notes

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullLocator
 
-from analysis.laws import DEFAULT_X, Law, Measure, quantity_name
+from analysis.laws import Answer, Measure, quantity_name
+from analysis.question import DEFAULT_X
 from evaluation.select import quantity
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ FEW_DECADES, MANY_DECADES = 0.7, 2.5
 LARGEST_PLAIN = 1e5
 
 
-def scaling_figure(laws: Sequence[Law]) -> Figure:
+def scaling_figure(answers: Sequence[Answer]) -> Figure:
     """Return one panel a measure: all runs faint, frontiers solid, laws as lines."""
-    measures = list(dict.fromkeys(law.measure for law in laws))
+    measures = list(dict.fromkeys(one.measure for one in answers))
     columns = min(COLUMNS, len(measures))
     rows = -(-len(measures) // columns)
     with mpl.rc_context(STYLE):
@@ -50,7 +51,7 @@ def scaling_figure(laws: Sequence[Law]) -> Figure:
         )
         axes = figure.subplots(rows, columns, squeeze=False).flatten()
         for panel, measure in zip(axes, measures, strict=False):
-            _panel(panel, measure, [law for law in laws if law.measure == measure])
+            _panel(panel, measure, [one for one in answers if one.measure == measure])
         for panel in axes[len(measures) :]:
             panel.remove()
     return figure
@@ -71,15 +72,15 @@ def as_png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def _panel(panel: "Axes", measure: Measure, laws: Sequence[Law]) -> None:
+def _panel(panel: "Axes", measure: Measure, answers: Sequence[Answer]) -> None:
     styles = itertools.cycle(zip(COLOURS, MARKERS, strict=True))
-    for law, (colour, marker) in zip(laws, styles, strict=False):
-        _draw(panel, law, colour, marker)
+    for answer, (colour, marker) in zip(answers, styles, strict=False):
+        _draw(panel, answer, colour, marker)
     panel.set(
         xscale="log",
         yscale="log",
         title=measure.title,
-        xlabel=COMPUTE if laws[0].x == DEFAULT_X else laws[0].x,
+        xlabel=COMPUTE if answers[0].question.x[0] == DEFAULT_X else answers[0].question.x[0],
         ylabel=quantity_name(measure.y),
     )
     _ticks(panel.xaxis, *panel.get_xlim())
@@ -99,14 +100,16 @@ def _ticks(axis: "Axis", low: float, high: float) -> None:
     axis.set_major_formatter("{x:g}" if plain else LogFormatterSciNotation())
 
 
-def _draw(panel: "Axes", law: Law, colour: str, marker: str) -> None:
-    every = quantity(law.points, law.measure.y)
-    panel.scatter(law.points[law.x], every, s=14, color=colour, alpha=0.3, marker=marker, lw=0)
-    panel.scatter(law.fit.x, law.fit.y, s=26, color=colour, marker=marker, zorder=3)
-    label = law.group
-    if law.fit.law is not None:
-        x = np.geomspace(law.points[law.x].min(), law.points[law.x].max(), 50)
-        doubtful = bool(law.warnings)
-        panel.plot(x, law.fit.law.at(x), color=colour, ls=":" if doubtful else "-", lw=1.4)
-        label += f": C^{law.fit.law.alpha:.2f}" + (" (see warnings)" if doubtful else "")
+def _draw(panel: "Axes", answer: Answer, colour: str, marker: str) -> None:
+    points, fit = answer.points, answer.fit
+    x, every = points[answer.question.x[0]], quantity(points, answer.measure.y)
+    panel.scatter(x, every, s=14, color=colour, alpha=0.3, marker=marker, lw=0)
+    panel.scatter(fit.x[:, 0], fit.y, s=26, color=colour, marker=marker, zorder=3)
+    label = answer.group or ""
+    if fit.law is not None:
+        line = np.geomspace(x.min(), x.max(), 50)
+        doubtful = bool(answer.warnings)
+        panel.plot(line, fit.law.at(line), color=colour, ls=":" if doubtful else "-", lw=1.4)
+        exponent = fit.law.params[fit.law.form.exponents[0]]
+        label += f": C^{exponent:.2f}" + (" (see warnings)" if doubtful else "")
     panel.plot([], [], color=colour, marker=marker, ls="", label=label)

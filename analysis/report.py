@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-import msgspec
 import pandas as pd
 
-from analysis.laws import Law, law_json
+from analysis.laws import Answer
+from analysis.plain import answer_json, encoded
 from analysis.plot import as_png, as_svg, scaling_figure
 from evaluation.select import quantity
 from sweeps import durable
@@ -28,13 +28,13 @@ class ReportFiles:
     png: Path
 
 
-def write_report(folder: Path, title: str, laws: Sequence[Law], command: str) -> ReportFiles:
+def write_report(folder: Path, title: str, answers: Sequence[Answer], command: str) -> ReportFiles:
     """Write the report of `laws` into `folder`; `command` is what reproduces it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"no report can be written to {folder}: {error.strerror}") from error
-    figure = scaling_figure(laws)
+    figure = scaling_figure(answers)
     svg = as_svg(figure)
     files = ReportFiles(
         html=folder / "law.html",
@@ -45,25 +45,26 @@ def write_report(folder: Path, title: str, laws: Sequence[Law], command: str) ->
     )
     durable.replace(files.svg, svg.encode())
     durable.replace(files.png, as_png(figure))
-    durable.replace(files.json, msgspec.json.encode({"fits": [law_json(law) for law in laws]}))
+    durable.replace(files.json, encoded({"fits": [answer_json(answer) for answer in answers]}).encode())
     for path in (files.html, files.markdown):
-        text = _render(path, title=title, laws=laws, command=command, svg=svg)
+        text = _render(path, title=title, answers=answers, command=command, svg=svg)
         durable.replace(path, text.encode())
     return files
 
 
-def points_table(law: Law) -> pd.DataFrame:
+def points_table(answer: Answer) -> pd.DataFrame:
     """Return the runs that a law was offered, by compute; `frontier` marks those that it rests on."""
+    points, x = answer.points, answer.question.x[0]
     shown = pd.DataFrame(
         {
-            "model": law.points["model"].to_numpy(),
-            "samples_seen": law.points["samples_seen"].to_numpy(),
-            law.x: law.points[law.x].to_numpy(),
-            "y": quantity(law.points, law.measure.y).to_numpy(),
+            "model": points["model"].to_numpy(),
+            "samples_seen": points["samples_seen"].to_numpy(),
+            x: points[x].to_numpy(),
+            "y": quantity(points, answer.measure.y).to_numpy(),
         }
     )
-    shown["frontier"] = shown.index.isin(law.fit.rows)
-    return shown.sort_values(law.x)
+    shown["frontier"] = shown.index.isin(answer.fit.rows)
+    return shown.sort_values(x)
 
 
 def _render(path: Path, **values: object) -> str:

@@ -1,6 +1,5 @@
-"""Frontiers and power laws."""
+"""Frontiers, fits on them, and what is said against them."""
 
-import csv
 import re
 
 import numpy as np
@@ -8,60 +7,95 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.fit import fit_frontier, fit_json, fit_power
-from analysis.frontier import Floats, frontier
+from analysis.arrays import Floats
+from analysis.fit import Fit, fit_points
+from analysis.frontier import RULES, frontier, selected
+from analysis.heldout import best_form, fit_below
+from analysis.predict import places, predictions
+from analysis.recipe import Recipe
 from sweeps.errors import UsageError
-from sweeps.folders import CHECKOUT
-
-PUBLISHED = CHECKOUT.parent / "shared/data/openclip/zeroshot_results.csv"
-
-STUDY_2023 = [
-    ("imagenet1k", "acc1", -0.111388, 5.858059),
-    ("imagenet_robustness", "acc1", -0.125541, 11.608666),
-    ("mscoco_captions", "image_retrieval_recall@5", -0.079434, 2.749720),
-    ("flickr30k", "image_retrieval_recall@5", -0.189157, 15.505964),
-]
-"""Coefficients of the 2023 study's OpenCLIP models (arXiv:2212.07143, recomputed from its table)."""
 
 
-def law(alpha: float, beta: float, noise: float = 0.0, count: int = 12) -> tuple[Floats, Floats]:
+def noisy(alpha: float, beta: float, noise: float = 0.0, count: int = 12) -> tuple[Floats, Floats]:
     x = np.geomspace(1e2, 1e5, count)
     random = np.random.default_rng(0)
     return x, beta * x**alpha * np.exp(noise * random.standard_normal(count))
 
 
-def test_a_power_law_is_found_exactly() -> None:
-    found = fit_power(*law(-0.3, 7.0))
-    assert found is not None
-    assert [found.alpha, found.beta, found.r2] == pytest.approx([-0.3, 7.0, 1.0])
-    assert found.sse == pytest.approx(0, abs=1e-20)
+def fitted(x: Floats, y: Floats, **recipe: object) -> Fit:
+    return fit_points(x, y, Recipe(**{"frontier": "none", **recipe}))  # type: ignore[arg-type]
 
 
-def test_the_interval_holds_the_truth_and_narrows_with_the_level() -> None:
-    x, y = law(-0.3, 7.0, noise=0.05)
-    wide, narrow = (fit_frontier(x, y, rule="none", level=level) for level in (0.95, 0.5))
-    assert wide.interval["alpha"][0] < -0.3 < wide.interval["alpha"][1]
-    assert wide.interval["alpha"][0] < narrow.interval["alpha"][0]
-    assert wide.warnings == []
+@pytest.mark.parametrize("num_resamples", [0, 300])
+def test_the_interval_holds_the_truth_and_narrows_with_the_level(num_resamples: int) -> None:
+    x, y = noisy(-0.3, 7.0, noise=0.05)
+    law = fitted(x, y, num_resamples=num_resamples).law
+    assert law is not None
+    (low, high), (lower, higher) = (law.interval(level)["alpha"] for level in (0.5, 0.95))
+    assert lower < low < high < higher
+    assert lower < -0.3 < higher
+    band = law.band(x, 0.95)
+    assert band is not None
+    assert (band[0] < law.at(x)).all()
+    assert (law.at(x) < band[1]).all()
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
-    x, y = law(-0.3, 7.0, noise=0.05)
-    assert fit_frontier(x, y, seed=3).interval == fit_frontier(x, y, seed=3).interval
-    assert fit_frontier(x, y, seed=3).interval != fit_frontier(x, y, seed=4).interval
+    x, y = noisy(-0.3, 7.0, noise=0.05)
+    laws = [fitted(x, y, num_resamples=50, seed=seed).law for seed in (3, 3, 4)]
+    one, same, other = (law.interval(0.95) for law in laws if law)
+    assert one == same != other
+
+
+def test_resamples_go_through_the_frontier_step() -> None:
+    x, y = noisy(-0.3, 7.0, noise=0.2, count=30)
+    recipe = Recipe(frontier="pareto", num_resamples=200)
+    found = fit_points(x, y, recipe)
+    assert found.law is not None
+    assert "200 resamples of the runs, through the frontier" in str(found.law.uncertainty.method)  # type: ignore[union-attr]
+    only_used = fit_points(found.x, found.y, recipe)
+    assert only_used.law is not None
+    assert found.law.interval(0.95) != only_used.law.interval(0.95)
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=30))
 def test_the_pareto_frontier_is_what_nothing_cheaper_equals(points: list[tuple[int, int]]) -> None:
     x, y = (np.array(column, dtype=np.float64) for column in zip(*points, strict=True))
-    used_x, used_y, rows = frontier("pareto", x, y)
+    rows, used_x = frontier("pareto", x, y)
     expected = {
         (a, b) for a, b in points if not any(c <= a and d <= b and (c, d) != (a, b) for c, d in points)
     }
-    assert set(zip(used_x, used_y, strict=True)) == expected
+    assert set(zip(used_x, y[rows], strict=True)) == expected
     assert (np.diff(used_x) > 0).all()
-    assert (np.diff(used_y) < 0).all()
+    assert (np.diff(y[rows]) < 0).all()
     assert np.array_equal(x[rows], used_x)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_treats_many_resamples_like_each_alone(rule: str) -> None:
+    random = np.random.default_rng(0)
+    x = 10 ** random.uniform(4, 8, 40)
+    y = x**-0.1 * np.exp(0.1 * random.standard_normal(40))
+    counts = random.integers(0, 2, (20, 40)).astype(np.float64)
+    together = selected(rule, x, y, counts)
+    for number, drawn in enumerate(counts > 0):
+        rows, used_x = frontier(rule, x[drawn], y[drawn])
+        kept = together.weights[number] > 0
+        many = (
+            np.broadcast_to(part, together.weights.shape)[number]
+            for part in (together.rows, together.x)
+        )
+        many_rows, many_x = (part[kept] for part in many)
+        assert np.array_equal(many_rows, np.flatnonzero(drawn)[rows])
+        assert many_x == pytest.approx(used_x, rel=1e-12)
+
+
+def test_bins_that_double_hold_their_best_run_where_it_improves() -> None:
+    x = 1500.0 * 2.0 ** np.array([0, 0.4, 1.2, 1.6, 2.5, 3.5, 4])
+    y = np.array([0.9, 0.8, 0.85, 0.7, 0.75, 0.6, 0.5])
+    rows, used_x = frontier("log2bins", x, y)
+    assert rows.tolist() == [1, 3, 5]  # one edge every 4/3 doublings; the dearest run closes the last
+    assert used_x.tolist() == x[rows].tolist()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +103,7 @@ def test_the_pareto_frontier_is_what_nothing_cheaper_equals(points: list[tuple[i
     [
         (np.full(8, 0.9) + 1e-3 * np.sin(np.arange(8)), "flat: over all runs"),
         (np.linspace(0.5, 0.9, 8), "over all runs it rises: more compute makes it worse"),
-        (np.array([0.8, 0.79, 0.78, 0.8, 0.79, 0.78, 0.77, 0.001]), r"no power law: R² is 0\.\d\d"),
+        (np.array([0.8, 0.79, 0.78, 0.8, 0.79, 0.78, 0.77, 0.001]), r"no good fit: R² is 0\.\d\d"),
         (np.array([1, 0.5, 0, 0, 0, 0, 0, 0]), "no fit: a value is not above 0"),
         (
             np.array([0.1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]),
@@ -78,50 +112,52 @@ def test_the_pareto_frontier_is_what_nothing_cheaper_equals(points: list[tuple[i
     ],
 )
 def test_what_is_no_law_is_said(y: Floats, warning: str) -> None:
-    found = fit_frontier(np.geomspace(1, 100, 8), y)
+    found = fit_points(np.geomspace(1, 100, 8), y, Recipe())
     assert any(re.match(warning, text) for text in found.warnings), found.warnings
 
 
 def test_luck_among_many_runs_is_no_trend() -> None:
     random = np.random.default_rng(1)
-    found = fit_frontier(np.geomspace(1, 1e4, 40), 0.9 + 0.01 * random.standard_normal(40))
-    assert found.warnings[0].startswith("flat")
+    y = 0.9 + 0.01 * random.standard_normal(40)
+    assert fit_points(np.geomspace(1, 1e4, 40), y, Recipe()).warnings[0].startswith("flat")
 
 
-def test_a_fit_as_data_has_numbers_or_null() -> None:
-    data = fit_json(fit_frontier(*law(-0.3, 7.0)))
-    assert data["form"] == "power"
-    assert data["params"] == {"alpha": pytest.approx(-0.3), "beta": pytest.approx(7.0)}
-    assert data["num_points"] == 12
-    empty = fit_json(fit_frontier(np.array([1.0]), np.array([1.0])))
-    assert empty["params"] is None
-    assert empty["rmse"] is None
+def test_points_above_a_threshold_are_scored_and_not_fitted() -> None:
+    x, y = noisy(-0.3, 7.0)
+    changed = np.where(x > 1e4, 2 * y, y)
+    fit, heldout = fit_below(x[:, None], changed, Recipe(frontier="none"), 1e4)
+    assert fit.law is not None
+    assert fit.law.params["alpha"] == pytest.approx(-0.3)
+    assert (heldout.num_fitted, len(heldout.y)) == (8, 4)
+    assert heldout.rmse == pytest.approx(np.sqrt(np.mean(y[x > 1e4] ** 2)))
 
 
-def test_an_unknown_frontier_is_named_with_the_choices() -> None:
-    with pytest.raises(UsageError, match="frontier=paretto is unknown. did you mean pareto"):
-        frontier("paretto", np.ones(1), np.ones(1))
+def test_the_form_with_the_least_heldout_error_is_chosen() -> None:
+    x = np.geomspace(1, 1e4, 25)[:, None]
+    choice = best_form(x, (0.8 * x**-0.3 + 0.15)[:, 0], Recipe(frontier="none"), [100.0, 1000.0])
+    assert choice is not None
+    assert choice.form in ("power_floor", "saturating")
+    assert choice.errors["power"] > 100 * (choice.errors["power_floor"] or 0.0)  # type: ignore[operator]
 
 
-@pytest.mark.parametrize(("task", "column", "alpha", "beta"), STUDY_2023)
-def test_the_rule_of_the_2023_study_gives_its_coefficients(
-    task: str, column: str, alpha: float, beta: float
-) -> None:
-    points = {(1e9, 0.60), (1e10, 0.55), (1.5e10, 0.42), (1e12, 0.21), (2e12, 0.25)}
-    if PUBLISHED.exists():
-        points = _published(task, column)
-        x, y = (np.array(c) for c in zip(*sorted(points), strict=True))
-        found = fit_power(*frontier("bins5", x, y)[:2])
-        assert found is not None
-        assert [found.alpha, found.beta] == pytest.approx([alpha, beta], rel=1e-5)
-    x, y = (np.array(c) for c in zip(*sorted(points), strict=True))
-    used_x, used_y, rows = frontier("bins5", x, y)
-    assert len(used_x) <= 5
-    assert set(used_y) <= set(y)
-    assert np.array_equal(y[rows], used_y)
+def test_a_prediction_says_how_far_it_reaches() -> None:
+    x, y = noisy(-0.3, 7.0, noise=0.05)
+    fit = fitted(x, y)
+    near, far = predictions(fit, places((1e3, 1e6), fit.recipe.shape))
+    assert [near.extrapolation, far.extrapolation] == pytest.approx([1, 10])
+    assert near.low < near.value < near.high  # type: ignore[operator]
+    assert far.high / far.low > near.high / near.low  # type: ignore[operator]
 
 
-def _published(task: str, column: str) -> set[tuple[float, float]]:
-    rows = csv.DictReader(PUBLISHED.read_text().splitlines())
-    own = [r for r in rows if r["downstream_dataset"] == task and r["upstream_dataset"] != "CLIP-WIT"]
-    return {(float(r["gmacs_total"]), 1 - float(r[column])) for r in own}
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ({"frontier": "paretto"}, "frontier=paretto is unknown. did you mean pareto"),
+        ({"form": "powr"}, "form=powr is unknown. did you mean power"),
+        ({"form": "chinchilla", "frontier": "pareto"}, "say frontier=none"),
+        ({"level": 95}, "level=95 is no share"),
+    ],
+)
+def test_what_cannot_be_fitted_is_named(recipe: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        fit_points(*noisy(-0.3, 7.0), Recipe(**recipe))  # type: ignore[arg-type]

@@ -4,16 +4,23 @@ import json
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.laws import Law, law_json, laws_of
+from analysis.__main__ import COMMANDS, USAGE, fit, predict
+from analysis.laws import Answer, laws_of
+from analysis.plain import answer_json, encoded
 from analysis.plot import as_svg, scaling_figure
+from analysis.question import Question
+from analysis.recipe import Recipe
 from analysis.report import write_report
 from evaluation.select import filtered, quantity
+from sweeps.commands import run_command
 from sweeps.errors import UsageError
+from tests.analysis.points import TRUTHS
 from tests.commands import run
 
 
@@ -36,16 +43,28 @@ def table(num_runs: int = 9) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def laws() -> list[Law]:
-    return laws_of(table(), num_resamples=50)
+def laws() -> list[Answer]:
+    return laws_of(table(), Question(group="pretrain_dataset", recipe=Recipe(num_resamples=50)))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    table().to_csv(tmp_path / "t.csv", index=False)
+    return f"table={tmp_path}/t.csv"
+
+
+def answered(capsys: pytest.CaptureFixture[str], command: Any, *words: str) -> Any:
+    assert command([*words, "format=json"]) == 0
+    return json.loads(capsys.readouterr().out)
 
 
 def test_there_is_a_law_for_each_measure_and_data_set() -> None:
-    found = {(law.measure.y, law.group): law.fit.law for law in laws()}
+    found = {(one.measure.y, one.group): one.fit.law for one in laws()}
     assert len(found) == 4
-    assert {round(law.alpha, 6) for (_, group), law in found.items() if law and group == "clean"} == {
-        -0.4
+    clean = {
+        round(law.params["alpha"], 6) for (_, group), law in found.items() if law and group == "clean"
     }
+    assert clean == {-0.4}
 
 
 def test_a_law_reads_as_one_sentence() -> None:
@@ -55,15 +74,23 @@ def test_a_law_reads_as_one_sentence() -> None:
 
 
 def test_a_law_as_data_says_which_runs_it_rests_on() -> None:
-    data = law_json(laws()[-1])
+    data = json.loads(encoded(answer_json(laws()[-1])))
     assert (data["group"], data["y"]) == ("noisy", "error:acc1")
     assert [row["checkpoint"] for row in data["frontier"]] == [f"noisy{n}@640" for n in range(9)]
-    assert json.dumps(data, allow_nan=False)
+    assert data["frontier"][0]["contrastive_loss"] is None
 
 
 def test_a_missing_column_is_named_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="no column 'gflops'. did you mean gflops_total"):
-        laws_of(table(), x="gflops")
+        laws_of(table(), Question(x=("gflops",)))
+
+
+def test_only_the_best_of_each_cell_is_offered_to_the_frontier() -> None:
+    frame = pd.concat([table(), table().assign(acc1=lambda t: t["acc1"] - 0.1)], ignore_index=True)
+    question = Question(y="error:acc1", best_per=("pretrain_dataset", "gflops_total"))
+    (answer,) = laws_of(frame, question)
+    assert len(answer.points) == 18
+    assert answer.points["acc1"].min() > frame["acc1"].min()
 
 
 @pytest.mark.parametrize(
@@ -79,9 +106,8 @@ def test_filters(where: dict[str, object], left: int) -> None:
     assert len(filtered(table(), where)) == left
 
 
-def test_filters_that_leave_nothing_are_refused(tmp_path: Path, root: Path) -> None:
-    table().to_csv(tmp_path / "t.csv", index=False)
-    done = run("analysis", "fit", f"table={tmp_path}/t.csv", "where.model=M9", root=root)
+def test_filters_that_leave_nothing_are_refused(file: str, root: Path) -> None:
+    done = run("analysis", "fit", file, "where.model=M9", root=root)
     assert (done.returncode, "no row is left with {'model': 'M9'}" in done.stderr) == (2, True)
 
 
@@ -127,20 +153,67 @@ def test_the_report_is_one_page_that_needs_no_network(tmp_path: Path) -> None:
     assert files.png.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_the_command_line_fits_any_table(tmp_path: Path, root: Path) -> None:
-    table().to_csv(tmp_path / "t.csv", index=False)
-    words = [f"table={tmp_path}/t.csv", "y=error:acc1", "where.pretrain_dataset=clean", "bootstrap=20"]
-    done = run("analysis", "fit", *words, "format=json", root=root)
-    assert done.returncode == 0, done.stderr
-    (fit,) = json.loads(done.stdout)["fits"]
-    assert fit["params"]["alpha"] == pytest.approx(-0.4)
-    assert "1 − acc1 on shapes, clean: E = 0.9" in run("analysis", "fit", *words, root=root).stdout
+def test_one_fit_is_one_object_and_groups_are_a_list(
+    file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (file, "y=error:acc1", "frontier=none")
+    one = answered(capsys, fit, *words, "where.pretrain_dataset=clean")
+    assert one["params"] == {"alpha": pytest.approx(-0.4), "beta": pytest.approx(0.9)}
+    assert (one["residuals"], one["level"], one["num_points"], one["warnings"]) == ("log", 0.95, 9, [])
+    assert one["interval"]["alpha"] == pytest.approx([-0.4, -0.4])
+    assert "n−p = 7" in one["method"]
+    groups = answered(capsys, fit, *words, "group=pretrain_dataset")["fits"]
+    assert [found["group"] for found in groups] == ["clean", "noisy"]
+
+
+def test_a_prediction_has_its_interval_and_its_reach(
+    file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (file, "y=error:acc1", "where.pretrain_dataset=clean", "bootstrap=20", "at=100,10_000")
+    found = answered(capsys, predict, *words, "holdout_above=500", "rolling=[100,300]")
+    assert [one["value"] for one in found["predictions"]] == pytest.approx(
+        [0.9 * 100**-0.4, 0.9 * 1e4**-0.4]
+    )
+    assert found["predictions"][1]["extrapolation"] == pytest.approx(1e4 / 10 ** (1 + 2 * 6 / 8))
+    assert found["heldout"] == {"above": 500, "num_points": 2, "rmse": pytest.approx(0, abs=1e-9)}
+    assert [one["num_fitted"] for one in found["rolling"]] == [5, 6]
+    assert found["method"].startswith("bootstrap: percentiles of 20")
+
+
+def test_a_law_of_size_and_samples_is_fitted_and_predicted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (truth,) = (truth for truth in TRUTHS if truth.form == "chinchilla")
+    frame = pd.DataFrame(truth.x, columns=["num_params", "samples_seen"])
+    frame.assign(loss=truth.measured(0.001)[0]).to_csv(tmp_path / "t.csv", index=False, sep=";")
+    words = (f"table={tmp_path}/t.csv", "x=num_params,samples_seen", "y=loss", "form=chinchilla")
+    found = answered(capsys, predict, *words, "at=1e9,1e10")
+    assert found["params"] == pytest.approx(truth.params, rel=0.1)
+    assert (found["loss"], found["delta"], found["starts"]["agreeing"] > 1) == ("huber", 1e-3, True)
+    (prediction,) = found["predictions"]
+    assert prediction["low"] < prediction["value"] < prediction["high"]
+
+
+def test_text_has_units_and_names_its_method(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert predict([file, "y=error:acc1", "form=best", "rolling=100,300", "at=1e5"]) == 0
+    shown = capsys.readouterr().out
+    assert "1 − acc1 on shapes: E = " in shown
+    assert "of gflops_total in GFLOPs" in shown
+    assert "form chosen by held-out RMSE: power " in shown
+    assert "t quantile at n−p" in shown
+    assert "at 1e+05 GFLOPs: " in shown
+    assert "100 times beyond the points" in shown
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ([], "no sweep was launched under"),
+        (["table=/none.csv", "holdout_above=x"], "Expected `float | null`, got `str`"),
+        (["table=/none.csv", "form=best"], "say holdout_above=C or rolling=C,C"),
+        (["table=/none.csv", "x=a,b"], "x=a,b names 2 columns, but form=power has 1 input"),
+        (["table=/none.csv", "rolling=a"], "rolling=a: expected numbers"),
+        (["table=/none.csv", "residuals=both"], "Invalid enum value 'both'"),
         (["root=/none", "table=/none.csv"], "give root=DIR (our results table) or table=FILE"),
         (["table=/none.csv"], "table=/none.csv: there is no such file"),
         (["root=/none"], "no sweep was launched under /none; give root=DIR"),
@@ -150,15 +223,17 @@ def test_the_command_line_fits_any_table(tmp_path: Path, root: Path) -> None:
         (["root=/none", "bootstrap=many"], "Expected `int`, got `str` - at `$.bootstrap`"),
     ],
 )
-def test_bad_arguments_are_one_line(words: list[str], message: str, root: Path) -> None:
-    done = run("analysis", "fit", *words, root=root)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert done.stdout == ""
+def test_bad_arguments_are_one_line(
+    words: list[str],
+    message: str,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ISOGRID_ROOT", str(root))
+    assert run_command(COMMANDS, ["fit", *words], USAGE) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""
     assert not root.exists()
-
-
-def test_an_unknown_command_is_named_with_the_known_ones(root: Path) -> None:
-    done = run("analysis", "fitt", root=root)
-    assert (done.returncode, "did you mean fit?" in done.stderr) == (2, True)

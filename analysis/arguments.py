@@ -1,0 +1,158 @@
+"""The arguments of the commands, `key=value` each."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analysis.question import BEST, DEFAULT_X, REPORT_GROUP, REPORT_RESAMPLES, Question
+from analysis.recipe import HUBER_DELTA, Loss, Recipe, Residuals
+from analysis.tables import Table, read_table
+from conf.schema import Natural, OutputFormat
+from evaluation.select import filtered
+from sweeps.errors import UsageError
+
+Numbers = float | str | list[float] | None
+"""One number, several with commas between, or a list."""
+Names = str | list[str]
+
+ARGUMENTS = """  root=DIR [sweep=NAME]    our results table; or
+  table=FILE               any CSV or Parquet file
+  x=gflops_total           column of compute; x=num_params,samples_seen for chinchilla
+  y=error:acc1             a column, or error:COLUMN for 1 - COLUMN; without y, each eval's main one
+  where.COLUMN=value       only these rows; a [list] means any of it; where.COLUMN.min= and .max=
+  group=COLUMN             one fit for each value of this column
+  best_per=COLUMN,...      only the best run of each cell of these columns
+  form=power               power, power_floor, saturating, chinchilla, sigmoid; best, by held-out error
+  frontier=pareto          none, bins5, log2bins, pareto
+  residuals=log            log or linear; by default log for power, else linear
+  loss=squared             squared or huber [delta=0.001]; by default huber for chinchilla
+  bootstrap=0              resamples of the runs for the intervals; 0: the delta method
+  level=0.95 seed=0        of the intervals; of the resamples
+  holdout_above=C          fit below, score above
+  rolling=C,C,...          score so at several thresholds
+  format=text              or json"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Input:
+    """Which rows are meant."""
+
+    root: str | None = None
+    table: str | None = None
+    sweep: str | None = None
+    where: dict[str, Any] = field(default_factory=dict)
+    format: OutputFormat = OutputFormat.text
+
+    def read(self) -> Table:
+        """Return the rows that pass the filters.
+
+        Raises:
+            UsageError: there are none, or they cannot be read.
+        """
+        table = read_table(self.root, self.table, self.sweep)
+        frame = filtered(table.frame, self.where)
+        if frame.empty:
+            raise UsageError(f"no row is left with {dict(self.where)}")
+        return Table(frame=frame, title=table.title, folder=table.folder)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FitArguments(Input):
+    """What is fitted and how; see `ARGUMENTS`."""
+
+    x: Names = DEFAULT_X
+    y: str | None = None
+    group: str | None = None
+    best_per: Names = ""
+    form: str = "power"
+    frontier: str | None = None
+    residuals: Residuals | None = None
+    loss: Loss | None = None
+    delta: float = HUBER_DELTA
+    bootstrap: Natural = 0
+    level: float = 0.95
+    seed: Natural = 0
+    holdout_above: float | None = None
+    rolling: Numbers = None
+
+    def question(self) -> Question:
+        """Return what is asked.
+
+        Raises:
+            UsageError: a value is out of its range, or there is no such form.
+        """
+        return Question(
+            x=names(self.x),
+            y=self.y,
+            group=self.group,
+            best_per=names(self.best_per),
+            holdout_above=self.holdout_above,
+            rolling=numbers("rolling", self.rolling),
+            chooses_form=self.form == BEST,
+            recipe=self._recipe(),
+        )
+
+    def _recipe(self) -> Recipe:
+        form = "power" if self.form == BEST else self.form
+        usual = "none" if form in ("chinchilla", "sigmoid") else "pareto"
+        return Recipe(
+            form=form,
+            frontier=self.frontier or usual,
+            residuals=self.residuals,
+            loss=self.loss,
+            delta=self.delta,
+            num_resamples=self.bootstrap,
+            level=self.level,
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PredictArguments(FitArguments):
+    """A fit, and where to read it."""
+
+    at: Numbers = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportArguments(FitArguments):
+    """The fits of a report, and where it goes."""
+
+    group: str | None = REPORT_GROUP
+    bootstrap: Natural = REPORT_RESAMPLES
+    out: str | None = None
+
+    def folder(self, table: Table) -> Path:
+        """Return the folder of the report.
+
+        Raises:
+            UsageError: it is not known.
+        """
+        if self.out is not None:
+            return Path(self.out)
+        if table.folder is None:
+            raise UsageError("say where the report of a file goes: out=DIR")
+        return table.folder
+
+
+def names(value: Names) -> tuple[str, ...]:
+    """Return the names that a comma list or a list gives."""
+    found = value.split(",") if isinstance(value, str) else value
+    return tuple(name.strip() for name in found if name.strip())
+
+
+def numbers(key: str, value: Numbers) -> tuple[float, ...]:
+    """Return the numbers that a number, a comma list or a list gives.
+
+    Raises:
+        UsageError: one is no number.
+    """
+    if value is None:
+        return ()
+    found = (
+        value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+    )
+    try:
+        return tuple(float(number) for number in found)
+    except ValueError as error:
+        raise UsageError(f"{key}={value}: expected numbers with commas between") from error

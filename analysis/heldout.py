@@ -1,0 +1,62 @@
+"""Held-out points: fit below a threshold, score above it, and choose a form by that. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.arrays import Floats
+from analysis.fit import Fit, fit_points, frontier_points, root_mean_square
+from analysis.recipe import Recipe
+
+CANDIDATES = ("power", "power_floor", "saturating")
+"""What `form=best` chooses from."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heldout:
+    """How a law that was fitted to `num_fitted` points below a threshold does above it.
+
+    `x` (k, q), `y` (k,): the frontier of the runs above. `rmse` is in units of y, None where there is
+    nothing to score.
+    """
+
+    above: float
+    num_fitted: int
+    x: Floats
+    y: Floats
+    rmse: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """Which form did best on held-out points, and the error of each (None: it could not be fitted)."""
+
+    form: str
+    errors: dict[str, float | None]
+
+
+def fit_below(x: Floats, y: Floats, recipe: Recipe, above: float) -> tuple[Fit, Heldout]:
+    """Split runs with inputs x (n, q) at a compute, fit one side, score the other.
+
+    The frontier rule runs on each side by itself. With two inputs, compute is their product.
+    """
+    is_above = x.prod(axis=1) > above
+    fit = fit_points(x[~is_above], y[~is_above], recipe)
+    far_x, far_y = frontier_points(x[is_above], y[is_above], recipe)
+    error = root_mean_square(fit.law.at(far_x) - far_y) if fit.law and len(far_y) else None
+    return fit, Heldout(above=above, num_fitted=len(fit.y), x=far_x, y=far_y, rmse=error)
+
+
+def best_form(x: Floats, y: Floats, recipe: Recipe, thresholds: Sequence[float]) -> Choice | None:
+    """Return the form with the least mean held-out error over thresholds; None where none has one."""
+    quick = replace(recipe, num_resamples=0)
+    errors = {name: _error(x, y, replace(quick, form=name), thresholds) for name in CANDIDATES}
+    scored = {name: error for name, error in errors.items() if error is not None}
+    return Choice(form=min(scored, key=scored.__getitem__), errors=errors) if scored else None
+
+
+def _error(x: Floats, y: Floats, recipe: Recipe, thresholds: Sequence[float]) -> float | None:
+    errors = [fit_below(x, y, recipe, above)[1].rmse for above in thresholds]
+    known = [error for error in errors if error is not None]
+    return float(np.mean(known)) if len(known) == len(errors) else None

@@ -1,0 +1,108 @@
+"""Answers as plain data: the JSON of `fit` and `predict`. Numbers or null."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from analysis.heldout import Heldout
+from analysis.laws import Answer
+from analysis.predict import Prediction
+from analysis.recipe import Recipe
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """Return an answer as plain data; `frontier` lists the rows that were used, as they were fitted."""
+    fit = answer.fit
+    return {
+        "downstream_dataset": answer.measure.downstream_dataset,
+        "group": answer.group,
+        "x": _one_or_list(answer.question.x),
+        "y": answer.measure.y,
+        **_law_json(answer),
+        **_recipe_json(fit.recipe),
+        "best_per": list(answer.question.best_per) or None,
+        "num_runs": len(answer.points),
+        "num_points": len(fit.y),
+        **_heldout_json(answer),
+        "warnings": answer.warnings,
+        "frontier": provenance(answer),
+    }
+
+
+def prediction_json(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction as plain data."""
+    return {
+        "x": _one_or_list(prediction.x),
+        "value": prediction.value,
+        "low": prediction.low,
+        "high": prediction.high,
+        "extrapolation": prediction.extrapolation,
+    }
+
+
+def provenance(answer: Answer) -> list[dict[str, Any]]:
+    """Return the rows of the table that a law rests on: number, columns, and x and y as fitted."""
+    rows = answer.points.iloc[answer.fit.rows]
+    each: list[Any] = rows.astype(object).where(rows.notna(), None).to_dict(orient="records")
+    numbers = zip(rows.index.tolist(), each, answer.fit.x.tolist(), answer.fit.y.tolist(), strict=True)
+    return [{**columns, "row": row, "x": _one_or_list(x), "y": y} for row, columns, x, y in numbers]
+
+
+def encoded(data: Any) -> str:
+    """Return plain data as one line of JSON; what is no finite number is null."""
+    return msgspec.json.encode(data, enc_hook=_plain).decode() + "\n"
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else str(value)
+
+
+def _law_json(answer: Answer) -> dict[str, Any]:
+    law, level = answer.fit.law, answer.fit.recipe.level
+    if law is None:
+        none = ("params", "interval", "method", "sse", "rmse", "r2", "starts")
+        return dict.fromkeys(none)
+    interval = {letter: list(bounds) for letter, bounds in law.interval(level).items()}
+    return {
+        "params": law.params,
+        "interval": interval or None,
+        "method": law.uncertainty.method if law.uncertainty else None,
+        "sse": law.sse,
+        "rmse": law.rmse,
+        "r2": law.r2,
+        "starts": {"tried": law.best.num_starts, "agreeing": law.best.num_agreeing},
+    }
+
+
+def _recipe_json(recipe: Recipe) -> dict[str, Any]:
+    cost = recipe.cost
+    return {
+        "form": recipe.form,
+        "formula": recipe.shape.formula,
+        "level": recipe.level,
+        "residuals": "log" if cost.is_log else "linear",
+        "loss": "squared" if cost.is_squared else "huber",
+        "delta": None if cost.is_squared else cost.delta,
+        "frontier_rule": recipe.frontier,
+    }
+
+
+def _heldout_json(answer: Answer) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if answer.heldout is not None:
+        found["heldout"] = _score(answer.heldout)
+    if answer.rolling:
+        found["rolling"] = [{"num_fitted": one.num_fitted, **_score(one)} for one in answer.rolling]
+    if answer.choice is not None:
+        found["chosen_by_heldout_rmse"] = answer.choice.errors
+    return found
+
+
+def _score(heldout: Heldout) -> dict[str, Any]:
+    return {"above": heldout.above, "num_points": len(heldout.y), "rmse": heldout.rmse}
+
+
+def _one_or_list(values: Sequence[Any]) -> Any:
+    return values[0] if len(values) == 1 else list(values)

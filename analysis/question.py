@@ -1,0 +1,49 @@
+"""What is asked of a table: which columns, which groups, what is held out, and how to fit."""
+
+from dataclasses import dataclass, field
+
+from analysis.recipe import Recipe
+from sweeps.errors import UsageError
+
+DEFAULT_X = "gflops_total"
+BEST = "best"
+REPORT_GROUP = "pretrain_dataset"
+REPORT_RESAMPLES = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """A fit for each measure (test set and quantity) and group.
+
+    `x`: columns of the inputs. `y`: a column, `error:COLUMN`, or None for the main one of each eval.
+    `best_per`: only the run with the least y in each cell of these columns is offered to the frontier.
+    `rolling`: more thresholds at which the law is scored. `chooses_form`: among those that
+    `analysis.heldout` names, by their held-out error.
+    """
+
+    x: tuple[str, ...] = (DEFAULT_X,)
+    y: str | None = None
+    group: str | None = None
+    best_per: tuple[str, ...] = ()
+    holdout_above: float | None = None
+    rolling: tuple[float, ...] = ()
+    chooses_form: bool = False
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def __post_init__(self) -> None:
+        expected = self.recipe.shape.num_inputs
+        if len(self.x) != expected:
+            raise UsageError(
+                f"x={','.join(self.x)} names {len(self.x)} columns, "
+                f"but form={self.recipe.form} has {expected} input{'s' * (expected > 1)}"
+            )
+        if self.chooses_form and not self.thresholds:
+            raise UsageError(
+                "form=best chooses by held-out error: say holdout_above=C or rolling=C,C,…"
+            )
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """Where points are held out."""
+        first = () if self.holdout_above is None else (self.holdout_above,)
+        return (*first, *self.rolling)

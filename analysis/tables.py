@@ -1,0 +1,71 @@
+"""Where runs come from: our results table, or any CSV or Parquet file."""
+
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from evaluation import results
+from sweeps import frozen
+from sweeps.errors import UsageError, choices
+from sweeps.folders import Root, root_of
+
+DELIMITERS = ",;\t|"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """Rows, what they are called, and where a report on them belongs (None for a file)."""
+
+    frame: pd.DataFrame
+    title: str
+    folder: Path | None
+
+
+def read_table(root: str | None, table: str | None, sweep: str | None) -> Table:
+    """Return the final checkpoints of a sweep under a root, or the rows of a file.
+
+    Raises:
+        UsageError: both or neither are named, or what is named cannot be read.
+    """
+    if table is None:
+        return _of_sweep(root_of(root), sweep)
+    if root is not None or sweep is not None:
+        raise UsageError("give root=DIR (our results table) or table=FILE (a CSV or Parquet file)")
+    path = Path(table)
+    return Table(frame=_read(path), title=path.name, folder=None)
+
+
+def _of_sweep(root: Root, sweep: str | None) -> Table:
+    name = sweep or _only_sweep(root)
+    return Table(
+        frame=results.load(root.path, sweep=name, final=True), title=name, folder=root.report(name)
+    )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise UsageError(f"table={path}: there is no such file")
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, sep=_delimiter(path))
+    except (ValueError, OSError) as error:
+        raise UsageError(f"table={path} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _delimiter(path: Path) -> str:
+    """Return the delimiter that the header has most of."""
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
+        header = lines.readline()
+    return max(DELIMITERS, key=header.count)
+
+
+def _only_sweep(root: Root) -> str:
+    names = frozen.launched(root)
+    if not names:
+        raise UsageError(f"no sweep was launched under {root.path}; give root=DIR or table=FILE")
+    if len(names) > 1:
+        raise UsageError(f"say which sweep: sweep=NAME. {choices('', names)}")
+    return names[0]

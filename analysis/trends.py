@@ -1,0 +1,64 @@
+"""What speaks against a law: no trend at all, a bad fit, parameters at their bounds."""
+
+import numpy as np
+from scipy.special import stdtrit
+
+from analysis.arrays import Floats
+from analysis.forms import Form, Power
+from analysis.forms.form import SMALLEST
+from analysis.solve.optimum import Optimum
+
+FLAT = 0.005
+"""An exponent of smaller size is no trend, however certain it is."""
+LEAST_R2 = 0.8
+LEVEL = 0.95
+
+
+def of_all(x: Floats, y: Floats) -> list[str]:
+    """Return what is wrong with the trend of all runs, x and y (n,).
+
+    The best of many runs falls with their number even where compute does nothing, so whether there is a
+    trend at all is asked of all runs, not of the frontier.
+    """
+    if (y <= 0).any() or len(np.unique(x)) < 2 or len(y) < 3:
+        return []
+    low, high = _slope(np.log(x), np.log(y))
+    if low <= 0 <= high or abs(low + high) < 2 * FLAT:
+        return [f"flat: over all runs the exponent is between {low:.3f} and {high:.3f}"]
+    return ["over all runs it rises: more compute makes it worse"] if low > 0 else []
+
+
+def _slope(x: Floats, y: Floats) -> tuple[float, float]:
+    """Return the interval of the slope of a line through points, by least squares."""
+    x, y = x - x.mean(), y - y.mean()
+    slope = float(x @ y / (x @ x))
+    degrees = len(x) - 2
+    error = np.sqrt(((y - slope * x) ** 2).sum() / degrees / (x @ x))
+    width = float(stdtrit(degrees, (1 + LEVEL) / 2) * error)
+    return slope - width, slope + width
+
+
+def of_law(form: Form, params: dict[str, float], best: Optimum, r2: float) -> list[str]:
+    """Return what is wrong with a fit."""
+    found = [f"{letter} is at its bound 0" for letter in _at_bound(form, best)]
+    if isinstance(form, Power):
+        exponent = params[form.exponents[0]]
+        if 0 < abs(exponent) < FLAT:
+            found.append(f"flat: the exponent of the law is {exponent:.4f}")
+    if r2 < LEAST_R2:
+        found.append(f"no good fit: R² is {r2:.2f}")
+    if not best.is_certified:
+        found.append(
+            f"the optimum is not certain: {best.num_agreeing} of {best.num_starts} starts reach it"
+        )
+    return found
+
+
+def _at_bound(form: Form, best: Optimum) -> list[str]:
+    """Return the letters of parameters that stand at a bound."""
+    each = zip(form.parameters, best.held.tolist(), strict=True)
+    return [
+        p.letter
+        for p, held in each
+        if held in (p.lower, p.upper) or (p.is_log and held <= np.log(SMALLEST) / 2)
+    ]

@@ -1,0 +1,172 @@
+"""How sure a law is: intervals of its parameters, and a band around its curve."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.special import ndtr, stdtrit
+
+from analysis.arrays import Floats
+from analysis.forms import Form
+from analysis.forms.form import Parameter
+from analysis.solve.problem import Cost, Problems
+
+Bounds = tuple[float, float]
+NORMAL_MAD = 1.4826
+"""The standard deviation of a normal variable, in units of its median size."""
+
+
+class Uncertainty(Protocol):
+    """Where intervals come from."""
+
+    @property
+    def method(self) -> str:
+        """What it is, for a reader."""
+
+    def interval(self, level: float) -> dict[str, Bounds]:
+        """Return the interval of each parameter, by its letter."""
+
+    def band(self, x: Floats, level: float) -> tuple[Floats, Floats]:
+        """Return the lower and upper bounds (n,) of the curve at x (n, q)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delta:
+    """The delta method: a covariance (p, p) of held parameters (p,), carried along gradients.
+
+    Positive parameters, and curves fitted in logarithms, have it on their logarithm.
+    """
+
+    form: Form
+    held: Floats
+    covariance: Floats
+    degrees: int
+    is_log: bool
+    kind: str
+
+    @property
+    def method(self) -> str:
+        """What it is, for a reader."""
+        return f"delta method ({self.kind}), t quantile at n−p = {self.degrees} degrees of freedom"
+
+    def interval(self, level: float) -> dict[str, Bounds]:
+        """Return the interval of each parameter, cut at its bounds."""
+        widths = self._quantile(level) * np.sqrt(np.maximum(np.diag(self.covariance), 0))
+        each = zip(self.form.parameters, self.held.tolist(), widths.tolist(), strict=True)
+        return {parameter.letter: _around(parameter, at, width) for parameter, at, width in each}
+
+    def band(self, x: Floats, level: float) -> tuple[Floats, Floats]:
+        """Return the bounds of the curve."""
+        value, gradient = (part[0] for part in self.form.value(self.held[None], x[None]))
+        variance = np.einsum("np,pq,nq->n", gradient, self.covariance, gradient)
+        width = self._quantile(level) * np.sqrt(np.maximum(variance, 0))
+        if not self.is_log:
+            return value - width, value + width
+        with np.errstate(over="ignore"):
+            factor = np.exp(width / value)
+        return value / factor, value * factor
+
+    def _quantile(self, level: float) -> float:
+        return float(stdtrit(self.degrees, (1 + level) / 2))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resampled:
+    """The bootstrap: held parameters (R, p) of resamples of the runs."""
+
+    form: Form
+    draws: Floats
+    num_asked: int
+
+    @property
+    def method(self) -> str:
+        """What it is, for a reader."""
+        return f"bootstrap: percentiles of {self.num_asked} resamples of the runs, through the frontier"
+
+    def interval(self, level: float) -> dict[str, Bounds]:
+        """Return percentiles of each parameter."""
+        low, high = np.percentile(self.draws, _tails(level), axis=0)
+        each = zip(self.form.parameters, low, high, strict=True)
+        return {p.letter: (float(p.natural(a)), float(p.natural(b))) for p, a, b in each}
+
+    def band(self, x: Floats, level: float) -> tuple[Floats, Floats]:
+        """Return percentiles of the curve."""
+        low, high = np.percentile(self.curves(x), _tails(level), axis=0)
+        return low, high
+
+    def curves(self, x: Floats) -> Floats:
+        """Return the curve of each resample at x (n, q): (R, n)."""
+        return self.form.value(self.draws, x[None])[0]
+
+
+def delta_of(problems: Problems, held: Floats) -> Delta | None:
+    """Return the delta method of one fit; None where the points do not determine all parameters."""
+    residuals, gradient, _ = (part[0] for part in problems.state(held[None]))
+    degrees = len(residuals) - len(held)
+    inverse = _inverse(gradient.T @ gradient)
+    if degrees < 1 or inverse is None:
+        return None
+    kind, covariance = _covariance(problems.cost, residuals, gradient, inverse)
+    return Delta(
+        form=problems.form, held=held, covariance=covariance,
+        degrees=degrees, is_log=problems.cost.is_log, kind=kind,
+    )  # fmt: skip
+
+
+def _covariance(cost: Cost, residuals: Floats, gradient: Floats, inverse: Floats) -> tuple[str, Floats]:
+    """Return what it is called, and the covariance.
+
+    Logarithmic residuals are taken to have one variance. In the units of y the noise is often larger
+    where y is: each point then counts with its own (HC3, MacKinnon and White 1985).
+    """
+    num_points, degrees = len(residuals), len(residuals) - gradient.shape[1]
+    if not cost.is_squared:
+        return "Huber's loss", _huber(cost, residuals, gradient)
+    if cost.is_log:
+        return "one variance", inverse * float(residuals @ residuals) / degrees
+    leverage = np.einsum("np,pq,nq->n", gradient, inverse, gradient)
+    alone = residuals / np.maximum(1 - leverage, 1 / num_points)
+    scores = gradient * alone[:, None]
+    return "HC3", inverse @ (scores.T @ scores) @ inverse
+
+
+def _huber(cost: Cost, residuals: Floats, gradient: Floats) -> Floats:
+    """Return the sandwich of an M-estimate (Huber 1964).
+
+    With a small delta hardly any residual lies within it, so its share is taken from normal noise of
+    the scale of those that are not fitted exactly, as p of them are.
+    """
+    degrees = len(residuals) - gradient.shape[1]
+    size = np.sort(np.abs(residuals))[-degrees:]
+    scale = max(NORMAL_MAD * float(np.median(size)), np.finfo(np.float64).tiny)
+    share = float(2 * ndtr(cost.delta / scale) - 1)
+    spread = float((np.clip(residuals, -cost.delta, cost.delta) ** 2).sum()) / degrees
+    inverse = _inverse(gradient.T @ gradient)
+    assert inverse is not None  # asked before
+    covariance: Floats = inverse * spread / share**2
+    return covariance
+
+
+def _inverse(matrix: Floats) -> Floats | None:
+    """Return the inverse of a symmetric matrix, or None where it has none to rounding."""
+    diagonal = np.diag(matrix)
+    if not (np.isfinite(matrix).all() and (diagonal > 0).all()):
+        return None
+    scale = np.sqrt(np.outer(diagonal, diagonal))
+    if np.linalg.cond(matrix / scale) > 1 / np.finfo(np.float64).eps:
+        return None
+    inverse: Floats = np.linalg.inv(matrix / scale) / scale
+    return inverse
+
+
+def _around(parameter: Parameter, at: float, width: float) -> Bounds:
+    """Return the interval of a held value that is `width` wide to either side."""
+    if parameter.is_log or (parameter.is_positive and at > 0):
+        centre, part = (at, width) if parameter.is_log else (float(np.log(at)), width / at)
+        with np.errstate(over="ignore"):
+            return float(np.exp(centre - part)), float(np.exp(centre + part))
+    return max(at - width, parameter.lower), min(at + width, parameter.upper)
+
+
+def _tails(level: float) -> list[float]:
+    return [50 * (1 - level), 50 * (1 + level)]
