@@ -21,6 +21,7 @@ ARGUMENTS = """  root=DIR [sweep=NAME]    our results table; or
   y=error:acc1             a column, or error:COLUMN for 1 - COLUMN; without y, each eval's main one
   where.COLUMN=value       only these rows; a [list] means any of it; where.COLUMN.min= and .max=
   group=COLUMN             one fit for each value of this column
+  shared=alpha             exponents that all groups have in common, fitted jointly
   best_per=COLUMN,...      only the best run of each cell of these columns
   form=power               power, power_floor, saturating, chinchilla, sigmoid; best, by held-out error
   frontier=pareto          none, bins5, log2bins, pareto
@@ -64,6 +65,7 @@ class FitArguments(Input):
     y: str | None = None
     group: str | None = None
     best_per: Names = ""
+    shared: Names = ""
     form: str = "power"
     frontier: str | None = None
     residuals: Residuals | None = None
@@ -86,6 +88,7 @@ class FitArguments(Input):
             y=self.y,
             group=self.group,
             best_per=names(self.best_per),
+            shared=names(self.shared),
             holdout_above=self.holdout_above,
             rolling=numbers("rolling", self.rolling),
             chooses_form=self.form == BEST,

@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis import trends
 from analysis.arrays import Floats, Rows
-from analysis.forms import Form, Power
+from analysis.forms import Form
 from analysis.frontier import frontier, selected
 from analysis.recipe import Recipe
 from analysis.solve.optimum import Optimum, optima, optimum
@@ -25,7 +25,7 @@ class Law:
     """
 
     form: Form
-    problems: Problems
+    problems: Problems[Form]
     best: Optimum
     uncertainty: Uncertainty | None
 
@@ -102,7 +102,7 @@ def fit_points(x: Floats, y: Floats, recipe: Recipe) -> Fit:
     inputs = _inputs(x, form)
     rows, used_x, used_y = _used(inputs, y, recipe)
     why_not = _why_no_fit(form, used_x, used_y, len(y), recipe)
-    notes = trends.of_all(inputs[:, 0], y) if isinstance(form, Power) else []
+    notes = trends.of_all(form, inputs, y)
     if why_not:
         law = None
         notes.append(why_not)
@@ -115,7 +115,7 @@ def fit_points(x: Floats, y: Floats, recipe: Recipe) -> Fit:
     return Fit(recipe=recipe, law=law, rows=rows, x=used_x, y=used_y, warnings=notes)
 
 
-def problem_of(form: Form, x: Floats, y: Floats, cost: Cost) -> Problems:
+def problem_of(form: Form, x: Floats, y: Floats, cost: Cost) -> Problems[Form]:
     """Return the one problem of points x (k, q), y (k,)."""
     return Problems(form=form, x=x[None], y=y[None], weights=np.ones((1, len(y))), cost=cost)
 
@@ -154,7 +154,7 @@ def _why_no_fit(form: Form, x: Floats, y: Floats, num_given: int, recipe: Recipe
 
 
 def _uncertainty(
-    x: Floats, y: Floats, recipe: Recipe, problems: Problems, best: Optimum
+    x: Floats, y: Floats, recipe: Recipe, problems: Problems[Form], best: Optimum
 ) -> tuple[Uncertainty | None, list[str]]:
     """Return where intervals come from, and what is to be said of it."""
     if not recipe.num_resamples:
@@ -170,14 +170,14 @@ def _uncertainty(
     ) else None, notes
 
 
-def resampled(x: Floats, y: Floats, recipe: Recipe, whole: Problems, best: Optimum) -> Floats:
+def resampled(x: Floats, y: Floats, recipe: Recipe, whole: Problems[Form], best: Optimum) -> Floats:
     """Return the held parameters of resamples of the runs, x (n, q), that can be fitted: (≤ R, p)."""
-    problems = _resamples(x, y, recipe)
+    problems = resamples(x, y, recipe)
     enough = (problems.weights > 0).sum(axis=1) >= len(recipe.shape.parameters)
     return optima(problems.taken(np.flatnonzero(enough)), whole, best.held)[0]
 
 
-def _resamples(x: Floats, y: Floats, recipe: Recipe) -> Problems:
+def resamples(x: Floats, y: Floats, recipe: Recipe) -> Problems[Form]:
     """Draw runs with replacement, and take each resample through the frontier step."""
     random = np.random.default_rng(recipe.seed)
     drawn = random.integers(len(y), size=(recipe.num_resamples, len(y)))

@@ -11,9 +11,11 @@ from analysis.fit import Fit, fit_points
 from analysis.heldout import Choice, Heldout, best_form, fit_below
 from analysis.question import Question
 from analysis.recipe import Recipe
+from analysis.shared import fit_jointly
 from evaluation.select import ERROR, quantity, require_column, require_numbers
 from sweeps.errors import NothingToFit
 
+Group = tuple[str | None, pd.DataFrame]
 MAIN_METRICS = ("error:acc1", "error:image_retrieval_recall@5", "contrastive_loss")
 """What is fitted of each eval where nothing else is asked for: the first of these that it has."""
 
@@ -96,9 +98,9 @@ def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
     if question.y is not None:
         require_numbers(frame, question.y.removeprefix(ERROR))
     answers = [
-        _answer(question, measure, group, points)
+        answer
         for measure, rows in _measures(frame, question.y)
-        for group, points in _groups(rows, question.group)
+        for answer in _of_groups(question, measure, list(_groups(rows, question.group)))
     ]
     if not answers:
         raise NothingToFit("there is nothing to fit: no row has a metric")
@@ -118,7 +120,7 @@ def _measures(frame: pd.DataFrame, y: str | None) -> Iterator[tuple[Measure, pd.
                 break
 
 
-def _groups(rows: pd.DataFrame, column: str | None) -> Iterator[tuple[str | None, pd.DataFrame]]:
+def _groups(rows: pd.DataFrame, column: str | None) -> Iterator[Group]:
     if column is None:
         yield None, rows
         return
@@ -126,10 +128,30 @@ def _groups(rows: pd.DataFrame, column: str | None) -> Iterator[tuple[str | None
         yield str(name), points
 
 
+def _of_groups(question: Question, measure: Measure, groups: list[Group]) -> list[Answer]:
+    if not question.shared:
+        return [_answer(question, measure, name, rows) for name, rows in groups]
+    offered = [_offered(question, measure, rows) for _, rows in groups]
+    points = [_numbers(question, measure, rows) for rows, _ in offered]
+    fits = fit_jointly(points, question.recipe, question.shared)
+    return [
+        Answer(
+            question=question, measure=measure, group=name, points=rows, fit=fit, heldout=None,
+            rolling=(), choice=None, warnings=[*notes, *fit.warnings],
+        )
+        for (name, _), (rows, notes), fit in zip(groups, offered, fits, strict=True)
+    ]  # fmt: skip
+
+
+def _numbers(question: Question, measure: Measure, rows: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return the inputs (n, q) and values (n,) of rows."""
+    x = rows[list(question.x)].to_numpy(dtype=np.float64)
+    return x, quantity(rows, measure.y).to_numpy(dtype=np.float64)
+
+
 def _answer(question: Question, measure: Measure, group: str | None, rows: pd.DataFrame) -> Answer:
     points, notes = _offered(question, measure, rows)
-    x = points[list(question.x)].to_numpy(dtype=np.float64)
-    y = quantity(points, measure.y).to_numpy(dtype=np.float64)
+    x, y = _numbers(question, measure, points)
     recipe, choice = _recipe(question, x, y)
     heldout = None
     if question.holdout_above is None:

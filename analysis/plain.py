@@ -22,6 +22,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "y": answer.measure.y,
         **_law_json(answer),
         **_recipe_json(fit.recipe),
+        "shared": list(answer.question.shared) or None,
         "best_per": list(answer.question.best_per) or None,
         "num_runs": len(answer.points),
         "num_points": len(fit.y),

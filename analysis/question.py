@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from analysis.recipe import Recipe
+from analysis.shared import require_exponents
 from sweeps.errors import UsageError
 
 DEFAULT_X = "gflops_total"
@@ -17,14 +18,15 @@ class Question:
 
     `x`: columns of the inputs. `y`: a column, `error:COLUMN`, or None for the main one of each eval.
     `best_per`: only the run with the least y in each cell of these columns is offered to the frontier.
-    `rolling`: more thresholds at which the law is scored. `chooses_form`: among those that
-    `analysis.heldout` names, by their held-out error.
+    `shared`: exponents that all groups of a measure have in common. `rolling`: more thresholds at which
+    the law is scored. `chooses_form`: among those that `analysis.heldout` names, by held-out error.
     """
 
     x: tuple[str, ...] = (DEFAULT_X,)
     y: str | None = None
     group: str | None = None
     best_per: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
     holdout_above: float | None = None
     rolling: tuple[float, ...] = ()
     chooses_form: bool = False
@@ -37,6 +39,9 @@ class Question:
                 f"x={','.join(self.x)} names {len(self.x)} columns, "
                 f"but form={self.recipe.form} has {expected} input{'s' * (expected > 1)}"
             )
+        require_exponents(self.recipe, self.shared)
+        if self.shared and (self.group is None or self.thresholds):
+            raise UsageError("shared= needs group=COLUMN, and goes with no held-out points")
         if self.chooses_form and not self.thresholds:
             raise UsageError(
                 "form=best chooses by held-out error: say holdout_above=C or rolling=C,C,…"

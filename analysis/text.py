@@ -48,10 +48,12 @@ def _setting(answer: Answer) -> str:
     inputs = ", ".join(f"{column} in{unit(column) or ' its own unit'}" for column in answer.question.x)
     loss = "squared" if recipe.cost.is_squared else f"Huber's with delta {recipe.cost.delta:g}"
     residuals = "logarithmic" if recipe.is_log else "linear"
-    best = f", best per {', '.join(answer.question.best_per)}" if answer.question.best_per else ""
+    best, shared = (", ".join(names) for names in (answer.question.best_per, answer.question.shared))
+    best = f", best per {best}" if best else ""
+    shared = f"; {shared} shared by all groups" if shared else ""
     return (
         f"{recipe.shape.formula}; of {inputs}; {residuals} residuals, {loss} loss; "
-        f"frontier {recipe.frontier}{best}"
+        f"frontier {recipe.frontier}{best}{shared}"
     )
 
 

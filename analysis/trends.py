@@ -14,13 +14,14 @@ LEAST_R2 = 0.8
 LEVEL = 0.95
 
 
-def of_all(x: Floats, y: Floats) -> list[str]:
-    """Return what is wrong with the trend of all runs, x and y (n,).
+def of_all(form: Form, inputs: Floats, y: Floats) -> list[str]:
+    """Return what is wrong with the trend of all runs, (n, q) and (n,), for a power law of one input.
 
     The best of many runs falls with their number even where compute does nothing, so whether there is a
     trend at all is asked of all runs, not of the frontier.
     """
-    if (y <= 0).any() or len(np.unique(x)) < 2 or len(y) < 3:
+    x = inputs[:, 0]
+    if not isinstance(form, Power) or (y <= 0).any() or len(np.unique(x)) < 2 or len(y) < 3:
         return []
     low, high = _slope(np.log(x), np.log(y))
     if low <= 0 <= high or abs(low + high) < 2 * FLAT:

@@ -7,9 +7,9 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 
 from analysis.arrays import Floats
-from analysis.forms import Form
+from analysis.forms import Model
 from analysis.forms.form import Parameter
-from analysis.solve.problem import Cost, Problems
+from analysis.solve.problem import Cost, M, Problems
 
 Bounds = tuple[float, float]
 NORMAL_MAD = 1.4826
@@ -37,7 +37,7 @@ class Delta:
     Positive parameters, and curves fitted in logarithms, have it on their logarithm.
     """
 
-    form: Form
+    form: Model
     held: Floats
     covariance: Floats
     degrees: int
@@ -74,7 +74,7 @@ class Delta:
 class Resampled:
     """The bootstrap: held parameters (R, p) of resamples of the runs."""
 
-    form: Form
+    form: Model
     draws: Floats
     num_asked: int
 
@@ -99,7 +99,7 @@ class Resampled:
         return self.form.value(self.draws, x[None])[0]
 
 
-def delta_of(problems: Problems, held: Floats) -> Delta | None:
+def delta_of(problems: Problems[M], held: Floats) -> Delta | None:
     """Return the delta method of one fit; None where the points do not determine all parameters."""
     residuals, gradient, _ = (part[0] for part in problems.state(held[None]))
     degrees = len(residuals) - len(held)

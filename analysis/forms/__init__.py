@@ -1,12 +1,12 @@
 """What a law may look like: small pure forms, found by their name."""
 
 from analysis.forms.chinchilla import Chinchilla
-from analysis.forms.form import Form
+from analysis.forms.form import Form, Model
 from analysis.forms.power import Power
 from analysis.forms.sigmoid import Sigmoid
 from sweeps.errors import UsageError, choices
 
-__all__ = ["FORMS", "Chinchilla", "Form", "Power", "Sigmoid", "form_named"]
+__all__ = ["FORMS", "Chinchilla", "Form", "Model", "Power", "Sigmoid", "form_named"]
 
 FORMS: dict[str, Form] = {
     form.name: form

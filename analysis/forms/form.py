@@ -27,12 +27,23 @@ class Parameter:
         return np.exp(held) if self.is_log else held
 
 
-class Form(Protocol):
-    """A formula y = f(x) whose value is linear in some parameters once the others are fixed.
+class Model(Protocol):
+    """What can be descended: a formula y = f(x) with its gradient.
 
     Shapes: R problems, m points, q inputs, p parameters, G cells of a grid. A first axis of `x` may be
     1 where all problems have the same points.
     """
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its p parameters, as the solver holds them."""
+
+    def value(self, held: Floats, x: Floats) -> tuple[Floats, Floats]:
+        """Return f and its gradient by the held parameters: (R, p), (R, m, q) → (R, m), (R, m, p)."""
+
+
+class Form(Model, Protocol):
+    """A formula that is linear in some parameters once the others are fixed."""
 
     @property
     def name(self) -> str:
@@ -43,12 +54,8 @@ class Form(Protocol):
         """How it is written."""
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        """Its p parameters, as the solver holds them."""
-
-    @property
     def exponents(self) -> tuple[str, ...]:
-        """The letters that groups may share."""
+        """The letters that groups may share: the first of the grid's parameters."""
 
     @property
     def num_inputs(self) -> int:
@@ -65,9 +72,6 @@ class Form(Protocol):
 
     def held(self, cells: Floats, weights: Floats) -> Floats:
         """Return the held parameters of cells (R, k) with weights (R, l): (R, p)."""
-
-    def value(self, held: Floats, x: Floats) -> tuple[Floats, Floats]:
-        """Return f and its gradient by the held parameters: (R, p), (R, m, q) → (R, m), (R, m, p)."""
 
     def sentence(self, params: dict[str, float]) -> str:
         """Return the formula with numbers in it."""

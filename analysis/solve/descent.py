@@ -5,12 +5,14 @@ damped by that of iteratively reweighted squares, which alone would creep (Madse
 What stands at a bound and would leave it is fixed for the step.
 """
 
+from typing import Generic
+
 import numpy as np
 
 from analysis.arrays import Floats, Rows
-from analysis.forms import Form
+from analysis.forms import Model
 from analysis.solve.linear import solved
-from analysis.solve.problem import Problems
+from analysis.solve.problem import M, Problems
 
 MOST_STEPS = 150
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-10, 1e10
@@ -22,7 +24,7 @@ NO_COST = 1e-28
 RIDGE = 1e-12
 
 
-def descend(problems: Problems, start: Floats) -> tuple[Floats, Floats]:
+def descend(problems: Problems[M], start: Floats) -> tuple[Floats, Floats]:
     """Return where each problem's descent from `start` (R, p) ends, and what that costs (R,)."""
     walk = Walk(problems, start)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -33,10 +35,10 @@ def descend(problems: Problems, start: Floats) -> tuple[Floats, Floats]:
     return walk.found, walk.costs
 
 
-class Walk:
+class Walk(Generic[M]):
     """The problems that still move, and where all of them stand."""
 
-    def __init__(self, problems: Problems, start: Floats) -> None:
+    def __init__(self, problems: Problems[M], start: Floats) -> None:
         self.lower, self.upper = bounds(problems.form)
         self.found = np.clip(start, self.lower, self.upper)
         self.rows = np.arange(len(start))
@@ -86,7 +88,7 @@ class Walk:
         return step, -np.einsum("rp,rp->r", step, slope)
 
 
-def bounds(form: Form) -> tuple[Floats, Floats]:
+def bounds(form: Model) -> tuple[Floats, Floats]:
     """Return the lower and upper bounds of the held parameters, each (p,)."""
     parameters = form.parameters
     return np.array([p.lower for p in parameters]), np.array([p.upper for p in parameters])

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Floats, Rows
+from analysis.forms import Form
 from analysis.solve.descent import descend
-from analysis.solve.problem import Problems
+from analysis.solve.problem import M, Problems
 from analysis.solve.projection import projected
 
 NUM_STARTS = 6
@@ -32,12 +33,16 @@ class Optimum:
         return self.num_agreeing > 1
 
 
-def optimum(problems: Problems, also: Floats | None = None) -> Optimum:
-    """Return the best fit of one problem; `also` (…, p) are more starts."""
+def optimum(problems: Problems[Form]) -> Optimum:
+    """Return the best fit of one problem."""
     cells = problems.form.grid(problems.x[0])
     starts = band_starts(problems, cells, NUM_STARTS)[1][0]
-    starts = starts if also is None else np.concatenate([starts, also])
-    held, costs = descend(problems.taken(np.zeros(len(starts), dtype=np.intp)), starts)
+    return best_of(problems.taken(np.zeros(len(starts), dtype=np.intp)), starts)
+
+
+def best_of(problems: Problems[M], starts: Floats) -> Optimum:
+    """Return the best fit of one problem, given once for each start (starts, p)."""
+    held, costs = descend(problems, starts)
     best = int(np.nanargmin(costs))
     scale = problems.cost.total(problems.y, problems.weights)[0]
     agreeing = costs <= costs[best] * (1 + AGREEMENT) + 1e-20 * scale
@@ -49,7 +54,7 @@ def optimum(problems: Problems, also: Floats | None = None) -> Optimum:
     )
 
 
-def optima(problems: Problems, whole: Problems, near: Floats) -> tuple[Floats, Floats]:
+def optima(problems: Problems[Form], whole: Problems[Form], near: Floats) -> tuple[Floats, Floats]:
     """Return the fits of many problems like the one `whole`, whose optimum is `near` (p,); their costs.
 
     Each descends from its own best cell of a short list, or from `near` where that costs less; with
@@ -68,7 +73,7 @@ def optima(problems: Problems, whole: Problems, near: Floats) -> tuple[Floats, F
     return np.where((cost <= other_cost)[:, None], one, other), np.minimum(cost, other_cost)
 
 
-def band_starts(problems: Problems, cells: Floats, num_bands: int) -> tuple[Rows, Floats]:
+def band_starts(problems: Problems[Form], cells: Floats, num_bands: int) -> tuple[Rows, Floats]:
     """Return each problem's best cell in each band of their first parameter, and what is held there.
 
     Shapes: cells (G, k) → (R, bands) and (R, bands, p).

@@ -1,11 +1,14 @@
 """What is minimised: a form, points with weights, how a residual is measured and what it costs."""
 
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from analysis.arrays import Floats, Rows
-from analysis.forms import Form
+from analysis.forms import Model
+
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,16 +56,16 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Problems:
-    """R fits of one form: x (R or 1, m, q), y (R, m), weights (R, m), 0 of what is left out."""
+class Problems(Generic[M]):
+    """R fits of one model: x (R or 1, m, q), y (R, m), weights (R, m), 0 of what is left out."""
 
-    form: Form
+    form: M
     x: Floats
     y: Floats
     weights: Floats
     cost: Cost
 
-    def taken(self, rows: Rows) -> "Problems":
+    def taken(self, rows: Rows) -> "Problems[M]":
         """Return some of the problems, each as often as it is named."""
         x = self.x if len(self.x) == 1 else self.x[rows]
         return replace(self, x=x, y=self.y[rows], weights=self.weights[rows])

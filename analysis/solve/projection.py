@@ -9,13 +9,14 @@ import itertools
 import numpy as np
 
 from analysis.arrays import Floats
+from analysis.forms import Form
 from analysis.solve.linear import solved
 from analysis.solve.problem import Problems
 
 RIDGE = 1e-13
 
 
-def projected(problems: Problems, cells: Floats) -> tuple[Floats, Floats]:
+def projected(problems: Problems[Form], cells: Floats) -> tuple[Floats, Floats]:
     """Return the cost (R, G) of cells (G, k) of a grid at their best weights, and these (R, G, l).
 
     Logarithmic residuals are taken as relative ones, which they are to first order; Huber's cost as

@@ -39,7 +39,7 @@ class Truth:
 TRUTHS = (
     Truth(form="power", held=(np.log(5.0), -0.2), x=COMPUTE),
     Truth(form="power_floor", held=(np.log(20.0), -0.2, 0.1), x=COMPUTE),
-    Truth(form="saturating", held=(np.log(60.0), -0.22, 1e9, 0.1), x=COMPUTE),
+    Truth(form="saturating", held=(np.log(25_000.0), -0.5, 1e9, 0.2), x=COMPUTE),
     Truth(form="chinchilla", held=(np.log(400.0), 0.34, np.log(400.0), 0.28, 0.5), x=SIZES_AND_SAMPLES),
     Truth(form="sigmoid", held=(np.log(0.8), -3.0, 2.0, 0.1), x=LOSSES),
 )
