@@ -1,0 +1,183 @@
+"""Fits of scaling laws: how long they take on one thread, and how often their intervals are right.
+
+`python -m benchmarks.analysis [--starts 3200] [--studies 1000]` prints one JSON object. Times are of
+the processor. Beside ours stand `curve_fit` from the comparison study's grid of starts, and one-start
+BFGS; that ours ends at no higher cost is a bar like the others.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from analysis.arrays import Floats
+from analysis.fit import fit_points, problem_of
+from analysis.frontier import RULES
+from analysis.recipe import Recipe, Residuals
+from analysis.solve.optimum import optima, optimum
+from analysis.solve.problem import Problems
+from benchmarks.bars import Bar
+from benchmarks.rivals import bfgs_chinchilla, curve_fit_saturating
+from tests.analysis.coverage import coverage
+from tests.analysis.points import TRUTHS, Truth
+
+T = TypeVar("T")
+
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+NOISE = 0.05
+NUM_RESAMPLES = 1000
+NUM_MODELS = 240
+"""As many as Hoffmann et al. (2022) fitted to."""
+BY_FORM = {truth.form: truth for truth in TRUTHS}
+
+
+def main() -> None:
+    """Measure all of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--starts", type=int, default=3200, help="of curve_fit")
+    parser.add_argument("--studies", type=int, default=1000, help="simulated, for each form")
+    arguments = parser.parse_args()
+    if not ONE_THREAD.items() <= os.environ.items():
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "benchmarks.analysis", *sys.argv[1:]],
+            os.environ | ONE_THREAD,
+        )
+    warnings.simplefilter("ignore")  # of curve_fit, about covariances
+    parts = [saturating(arguments.starts), chinchilla(), covered(arguments.studies)]
+    found = {name: value for values, _ in parts for name, value in values.items()}
+    bars = [bar.shown() for _, some in parts for bar in some]
+    print(json.dumps({**found, "frontiers": frontiers(arguments.studies // 5), "bars": bars}, indent=1))
+
+
+def timed(action: Callable[[], T], repeat: int = 1) -> tuple[T, float]:
+    """Return what an action returns, and the least seconds of processor time it took."""
+    took = []
+    for _ in range(repeat):
+        began = time.process_time()
+        result = action()
+        took.append(time.process_time() - began)
+    return result, min(took)
+
+
+def saturating(num_starts: int) -> tuple[dict[str, Any], list[Bar]]:
+    """Fit 25 points once and in resamples, and by `curve_fit`."""
+    truth = BY_FORM["saturating"]
+    y = truth.measured(NOISE)[0]
+    recipe = Recipe(form="saturating", frontier="none")
+    problem = problem_of(recipe.shape, truth.x, y, recipe.cost)
+    best, fit_s = timed(lambda: optimum(problem), 5)
+    resampled = replace(recipe, num_resamples=NUM_RESAMPLES)
+    _, both_s = timed(lambda: fit_points(truth.x, y, resampled), 3)
+    (other, num_best), curve_fit_s = timed(lambda: curve_fit_saturating(truth.x[:, 0], y, num_starts))
+    figures = {
+        "fit_ms": 1e3 * fit_s,
+        "starts_agreeing": f"{best.num_agreeing} of {best.num_starts}",
+        "bootstrap_s": both_s - fit_s,
+        "curve_fit_s": curve_fit_s,
+        "curve_fit_starts_at_its_best": f"{num_best} of {num_starts}",
+    }
+    bars = [
+        Bar(name="saturating_fit_ms", value=1e3 * fit_s, limit=10),
+        Bar(name="saturating_1000_bootstraps_s", value=both_s - fit_s, limit=0.2),
+        Bar(name="saturating_sse_over_curve_fit", value=2 * best.cost / other - 1, limit=1e-9),
+    ]
+    return {"saturating": figures}, bars
+
+
+def chinchilla() -> tuple[dict[str, Any], list[Bar]]:
+    """Bootstrap a fit to 240 models, and each resample by one-start BFGS from the best fit."""
+    random = np.random.default_rng(0)
+    x = 10 ** random.uniform((6, 7), (10, 11), (NUM_MODELS, 2))
+    truth = Truth(form="chinchilla", held=BY_FORM["chinchilla"].held, x=x)
+    y = truth.measured(NOISE)[0]
+    recipe = Recipe(form="chinchilla", frontier="none", residuals=Residuals.log)
+    whole = problem_of(recipe.shape, x, y, recipe.cost)
+    best, fit_s = timed(lambda: optimum(whole), 3)
+    weights = random.multinomial(NUM_MODELS, np.full(NUM_MODELS, 1 / NUM_MODELS), NUM_RESAMPLES).astype(
+        float
+    )
+    every = Problems(
+        form=whole.form,
+        x=whole.x,
+        y=np.broadcast_to(y, weights.shape),
+        weights=weights,
+        cost=whole.cost,
+    )
+    (_, costs), ours_s = timed(lambda: optima(every, whole, best.held), 3)
+    others, bfgs_s = timed(
+        lambda: [bfgs_chinchilla(x, y, one, best.held, recipe.delta) for one in weights]
+    )
+    worst = float(np.max(costs / np.array(others) - 1))
+    figures = {
+        "fit_ms": 1e3 * fit_s,
+        "bootstrap_s": ours_s,
+        "bfgs_s": bfgs_s,
+        "times_faster": bfgs_s / ours_s,
+        "worst_cost_over_bfgs": worst,
+        "bfgs_worse_in": int((np.array(others) > costs * (1 + 1e-9)).sum()),
+    }
+    bars = [
+        Bar(name="chinchilla_time_over_bfgs", value=ours_s / bfgs_s, limit=1 / 1.5),
+        Bar(name="chinchilla_worst_cost_over_bfgs", value=worst, limit=1e-9),
+    ]
+    return {"chinchilla": figures}, bars
+
+
+def covered(num_studies: int) -> tuple[dict[str, Any], list[Bar]]:
+    """Return how often 95 % intervals hold the truth, in per cent, by form and residuals."""
+    found: dict[str, Any] = {}
+    bars = []
+    for truth in TRUTHS:
+        for residuals in Residuals:
+            recipe = Recipe(form=truth.form, frontier="none", residuals=residuals)
+            studies = truth.measured(NOISE, count=num_studies, seed=1)
+            one = coverage(recipe, np.array(truth.held), truth.x, studies)
+            shares = {letter: 100 * share for letter, share in one.params.items()}
+            shares["band"] = 100 * float(one.band.mean())
+            found[f"{truth.form}, {residuals.value}"] = {
+                **shares, "band_least": 100 * one.band.min(), "band_most": 100 * one.band.max(),
+            }  # fmt: skip
+            if residuals is Residuals.log:
+                worst = max(abs(share - 95) for share in shares.values())
+                bars.append(Bar(name=f"{truth.form}_coverage_off_95", value=worst, limit=2))
+    return {"coverage": found}, bars
+
+
+def frontiers(num_studies: int) -> dict[str, Any]:
+    """Return how often intervals hold alpha where runs fall short of the law, by rule and method.
+
+    60 runs a study, each worse than β·C^α by an exponential share of 10 % on average.
+    """
+    return {
+        f"{rule}, {'bootstrap' if num_resamples else 'delta'}": _through(
+            rule, num_resamples, num_studies
+        )
+        for rule in RULES
+        for num_resamples in (0, 200)
+    }
+
+
+def _through(rule: str, num_resamples: int, num_studies: int) -> float:
+    random = np.random.default_rng(2)
+    recipe = Recipe(frontier=rule, num_resamples=num_resamples)
+    inside = [_holds_alpha(random, recipe) for _ in range(num_studies)]
+    return 100 * float(np.mean(inside))
+
+
+def _holds_alpha(random: np.random.Generator, recipe: Recipe) -> bool:
+    x: Floats = 10 ** random.uniform(8, 12, 60)
+    law = fit_points(x, 5 * x**-0.2 * np.exp(random.exponential(0.1, 60)), recipe).law
+    low, high = law.interval(0.95)["alpha"] if law else (np.nan, np.nan)
+    return bool(low <= -0.2 <= high)
+
+
+if __name__ == "__main__":
+    main()
