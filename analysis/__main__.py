@@ -5,11 +5,23 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from analysis.arguments import ARGUMENTS, FitArguments, PredictArguments, ReportArguments, numbers
+import numpy as np
+
+from analysis.arguments import (
+    ARGUMENTS,
+    CompareArguments,
+    FitArguments,
+    OptimalArguments,
+    PredictArguments,
+    ReportArguments,
+    numbers,
+)
+from analysis.compare import verdicts
 from analysis.laws import Answer, laws_of
-from analysis.plain import answer_json, encoded, prediction_json
+from analysis.optimal import best_splits
+from analysis.plain import answer_json, encoded, prediction_json, splits_json, verdict_json
 from analysis.predict import Prediction, places, predictions
-from analysis.text import paragraph
+from analysis.text import paragraph, splits_paragraph, verdict_paragraph
 from conf.schema import OutputFormat
 from sweeps.commands import read_arguments, run_command
 from sweeps.logs import configure_logging
@@ -18,6 +30,9 @@ USAGE = f"""usage: python -m analysis COMMAND [key=value ...]
 
   fit        fit a law and print it
   predict    the same, and its value at=C (at=N,D for chinchilla)
+  compare    which group is better with scale; by=COLUMN compares within each value of that column
+  optimal    the best model size and number of samples at=C,C,... by form=chinchilla, where one
+             parameter costs flops=K on one sample, or what it does in the column compute=gflops_total
   report     fit the laws of a sweep and write law.html, law.md, law.json and figures
 
 {ARGUMENTS}"""
@@ -45,6 +60,39 @@ def predict(words: Sequence[str]) -> int:
     where = places(numbers("at", arguments.at), question.recipe.shape)
     answers = laws_of(arguments.read().frame, question)
     _show(arguments, [(answer, predictions(answer.fit, where)) for answer in answers])
+    return 0
+
+
+def compare(words: Sequence[str]) -> int:
+    """Fit the laws of groups, and say which is better with scale."""
+    arguments = read_arguments(words, CompareArguments)
+    question = arguments.question()
+    contexts = arguments.contexts(arguments.read().frame)
+    answers = [(name, answer) for name, rows in contexts for answer in laws_of(rows, question)]
+    found = verdicts(answers, question.recipe.level)
+    if arguments.format is OutputFormat.json:
+        fits = [{"context": name or None, **answer_json(answer)} for name, answer in answers]
+        data = {"group": question.group, "verdicts": [verdict_json(one) for one in found], "fits": fits}
+        sys.stdout.write(encoded(data))
+        return 0
+    print("\n\n".join(verdict_paragraph(one) for one in found))
+    return 0
+
+
+def optimal(words: Sequence[str]) -> int:
+    """Fit L(N, D), and say how computes are best split between N and D."""
+    arguments = read_arguments(words, OptimalArguments)
+    question, frame = arguments.question(), arguments.read().frame
+    computes = np.array(numbers("at", arguments.at))
+    flops = arguments.flops_of(frame)
+    found = [(one, best_splits(one.fit, computes, flops)) for one in laws_of(frame, question)]
+    if arguments.format is OutputFormat.json:
+        data = [
+            {**answer_json(one), "flops": flops, "optimal": splits_json(best)} for one, best in found
+        ]
+        sys.stdout.write(encoded(data[0] if len(data) == 1 else {"fits": data}))
+        return 0
+    print("\n\n".join(splits_paragraph(one, best, flops) for one, best in found))
     return 0
 
 
@@ -81,7 +129,7 @@ def _json(answer: Answer, found: Sequence[Prediction]) -> dict[str, Any]:
     return {**answer_json(answer), **predicted}
 
 
-COMMANDS = {"fit": fit, "predict": predict, "report": report}
+COMMANDS = {"fit": fit, "predict": predict, "compare": compare, "optimal": optimal, "report": report}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from analysis.question import BEST, DEFAULT_X, REPORT_GROUP, REPORT_RESAMPLES, Question
 from analysis.recipe import HUBER_DELTA, Loss, Recipe, Residuals
 from analysis.tables import Table, read_table
 from conf.schema import Natural, OutputFormat
-from evaluation.select import filtered
+from evaluation.select import filtered, require_column, require_numbers
 from sweeps.errors import UsageError
 
 Numbers = float | str | list[float] | None
@@ -136,6 +139,54 @@ class ReportArguments(FitArguments):
         if table.folder is None:
             raise UsageError("say where the report of a file goes: out=DIR")
         return table.folder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompareArguments(FitArguments):
+    """A fit of each group, and the contexts in which they are compared."""
+
+    group: str | None = REPORT_GROUP
+    by: Names = ""
+    bootstrap: Natural = REPORT_RESAMPLES
+
+    def contexts(self, frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+        """Return the rows of each value of the columns `by`, and how to call it.
+
+        Raises:
+            UsageError: a column does not exist, or there is nothing to resample.
+        """
+        if not self.bootstrap:
+            raise UsageError("bootstrap=0: a comparison rests on resamples")
+        columns = list(names(self.by))
+        for column in columns:
+            require_column(frame, column)
+        if not columns:
+            return [("", frame)]
+        return [(", ".join(map(str, at)), rows) for at, rows in frame.groupby(columns, sort=True)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptimalArguments(PredictArguments):
+    """A fit of size and samples, and the computes to be split."""
+
+    x: Names = "num_params,samples_seen"
+    form: str = "chinchilla"
+    bootstrap: Natural = REPORT_RESAMPLES
+    compute: str = DEFAULT_X
+    flops: float | None = None
+
+    def flops_of(self, frame: pd.DataFrame) -> float:
+        """Return what one parameter costs on one sample: as given, or on average over the table.
+
+        Raises:
+            UsageError: neither is known.
+        """
+        if self.flops is not None:
+            return self.flops
+        require_numbers(frame, self.compute)
+        product = frame[list(names(self.x))].prod(axis=1)
+        each = (frame[self.compute] / product).dropna()
+        return float(np.exp(np.log(each[each > 0]).mean()))
 
 
 def names(value: Names) -> tuple[str, ...]:

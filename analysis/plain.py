@@ -1,13 +1,16 @@
 """Answers as plain data: the JSON of `fit` and `predict`. Numbers or null."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from analysis.compare import Contest, Verdict
 from analysis.heldout import Heldout
 from analysis.laws import Answer
+from analysis.optimal import Optimal
 from analysis.predict import Prediction
 from analysis.recipe import Recipe
 
@@ -41,6 +44,42 @@ def prediction_json(prediction: Prediction) -> dict[str, Any]:
         "high": prediction.high,
         "extrapolation": prediction.extrapolation,
     }
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict with its evidence as plain data."""
+    return {
+        "groups": [verdict.one, verdict.other],
+        "verdict": verdict.winner or "not decided",
+        "evidence": verdict.sentence(),
+        "wins": verdict.wins,
+        "comparisons": [_contest_json(contest) for contest in verdict.contests],
+    }
+
+
+def splits_json(optimal: Optimal | None) -> dict[str, Any] | None:
+    """Return the best splits of computes as plain data."""
+    return None if optimal is None else asdict(optimal)
+
+
+def _contest_json(contest: Contest) -> dict[str, Any]:
+    crossing, places = contest.crossing, zip(contest.x.tolist(), contest.differences, strict=True)
+    return {
+        "downstream_dataset": contest.measure.downstream_dataset,
+        "y": contest.measure.y,
+        "context": contest.context or None,
+        "verdict": contest.winner or "not decided",
+        "why_not": contest.why_not or None,
+        "difference": [{"x": x, **asdict(one)} for x, one in places],
+        "crossing": {**asdict(crossing.at), "share": crossing.share} if crossing else None,
+        "efficiency": _efficiency(contest),
+    }
+
+
+def _efficiency(contest: Contest) -> dict[str, Any] | None:
+    if contest.ratio is None:
+        return None
+    return {"group": contest.behind, "x": contest.x[-1].item(), **asdict(contest.ratio)}
 
 
 def provenance(answer: Answer) -> list[dict[str, Any]]:

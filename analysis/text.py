@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from analysis.compare import Contest, Estimate, Verdict
 from analysis.laws import Answer, quantity_name
+from analysis.optimal import Optimal
 from analysis.predict import Prediction
 
 UNITS = {
@@ -25,6 +27,51 @@ def unit(column: str) -> str:
 def paragraph(answer: Answer, predictions: Sequence[Prediction] = ()) -> str:
     """Return all that is known of an answer, in a few lines."""
     return "\n  ".join([answer.sentence(), *_lines(answer, predictions)])
+
+
+def verdict_paragraph(verdict: Verdict) -> str:
+    """Return a verdict with its evidence, a line for each comparison."""
+    return "\n  ".join([verdict.sentence(), *map(contest_line, verdict.contests)])
+
+
+def contest_line(contest: Contest) -> str:
+    """Return one comparison in words."""
+    where = contest.measure.title + (f", {contest.context}" if contest.context else "")
+    if contest.why_not:
+        return f"{where}: no comparison. {contest.why_not}"
+    x = unit(contest.one.question.x[0])
+    last = contest.differences[-1]
+    lead = f"{contest.winner} is better" if contest.winner else "not decided"
+    parts = [
+        f"{where}: {lead}; at {contest.x[-1]:.3g}{x} {contest.one.group} less {contest.other.group} is "
+        f"{_estimate(last)}"
+    ]
+    if contest.ratio is not None:
+        parts.append(f"{contest.behind} takes {_estimate(contest.ratio)} times as much to be as good")
+    if contest.crossing is not None:
+        share = f"in {contest.crossing.share:.0%} of resamples"
+        parts.append(f"they cross at {_estimate(contest.crossing.at)}{x}, {share}")
+    return "; ".join(parts)
+
+
+def splits_paragraph(answer: Answer, optimal: Optimal | None, flops: float) -> str:
+    """Return the best splits of computes, a line for each."""
+    if optimal is None:
+        return answer.sentence()
+    size, data = (_estimate(one) for one in (optimal.size_exponent, optimal.data_exponent))
+    growth = f"N_opt ∝ C^{size}, D_opt ∝ C^{data}, for C = {flops:.3g}·N·D"
+    lines = [
+        f"at C = {one.compute:.4g}: N = {_estimate(one.num_params)}, "
+        f"D = {_estimate(one.samples_seen)}, L = {_estimate(one.loss)}"
+        for one in optimal.splits
+    ]
+    return "\n  ".join([answer.sentence(), growth, *lines])
+
+
+def _estimate(estimate: Estimate) -> str:
+    low, high = (_number(end) for end in (estimate.low, estimate.high))
+    value = "more than can be told" if estimate.value is None else f"{estimate.value:.3g}"
+    return f"{value} [{low}, {high}]"
 
 
 def _lines(answer: Answer, predictions: Sequence[Prediction]) -> Iterator[str]:

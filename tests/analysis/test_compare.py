@@ -1,0 +1,146 @@
+"""Which group is better with scale, and how a compute is best split."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize_scalar
+
+from analysis.__main__ import compare, optimal
+from analysis.compare import Verdict, verdicts
+from analysis.fit import fit_points
+from analysis.laws import laws_of
+from analysis.optimal import best_splits
+from analysis.question import Question
+from analysis.recipe import Recipe
+from sweeps.errors import UsageError
+from tests.analysis.points import TRUTHS
+
+COMPUTE = np.geomspace(1e3, 1e7, 16)
+
+
+def table(*tasks: dict[str, tuple[float, float]], noise: float = 0.02) -> pd.DataFrame:
+    """Tasks in which each group has its scale and exponent."""
+    random = np.random.default_rng(0)
+    frames = [
+        pd.DataFrame(
+            {
+                "gflops_total": COMPUTE,
+                "error": scale
+                * COMPUTE**exponent
+                * np.exp(noise * random.standard_normal(len(COMPUTE))),
+                "model": group,
+                "downstream_dataset": f"task{number}",
+            }
+        )
+        for number, groups in enumerate(tasks)
+        for group, (scale, exponent) in groups.items()
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def verdict(frame: pd.DataFrame) -> Verdict:
+    recipe = Recipe(frontier="none", num_resamples=200)
+    answers = laws_of(frame, Question(y="error", group="model", recipe=recipe))
+    (found,) = verdicts([("", answer) for answer in answers], 0.95)
+    return found
+
+
+STEEP_WINS = {"steep": (4.0, -0.3), "shallow": (1.0, -0.15)}
+"""They cross at 4^(1/0.15), about 1e4; at 1e7 the shallow one is a factor of 2.8 behind."""
+
+
+def test_curves_that_cross_are_won_by_the_one_that_is_better_with_scale() -> None:
+    found = verdict(table(STEEP_WINS))
+    (contest,) = found.contests
+    assert found.winner == contest.winner == "steep"
+    assert contest.crossing is not None
+    assert contest.ratio is not None
+    crossing, ratio = contest.crossing.at, contest.ratio
+    assert crossing.low < 4 ** (1 / 0.15) < crossing.high  # type: ignore[operator]
+    assert ratio.low < (1e7 / 4 ** (1 / 0.15)) < ratio.high  # type: ignore[operator]
+    assert contest.differences[0].value < 0 < contest.differences[-1].value  # type: ignore[operator]
+    assert all(one.low <= one.value <= one.high for one in contest.differences)  # type: ignore[operator]
+
+
+def test_equal_groups_are_not_decided() -> None:
+    found = verdict(table({"one": (4.0, -0.3), "same": (4.0, -0.3)}))
+    assert found.winner is None
+    assert found.sentence().startswith("one or same: not decided")
+
+
+def test_tasks_that_agree_decide_and_tasks_that_disagree_do_not() -> None:
+    swapped = {"steep": STEEP_WINS["shallow"], "shallow": STEEP_WINS["steep"]}
+    assert verdict(table(*[STEEP_WINS] * 7)).winner == "steep"
+    split = verdict(table(*[STEEP_WINS] * 3, *[swapped] * 3))
+    assert split.winner is None
+    assert split.wins == {"shallow": 3, "steep": 3}
+
+
+def test_a_group_without_a_law_is_named_and_decides_nothing() -> None:
+    frame = table(STEEP_WINS)
+    found = verdict(frame[(frame["model"] == "steep") | (frame["gflops_total"] < 3e3)])
+    assert found.winner is None
+    assert found.contests[0].why_not.startswith("shallow: no fit")
+
+
+def test_one_group_alone_is_refused() -> None:
+    with pytest.raises(UsageError, match="the only group is 'steep'"):
+        verdict(table({"steep": (4.0, -0.3)}))
+
+
+def test_the_command_compares_within_each_schedule(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.concat(
+        [table(STEEP_WINS).assign(lr_scheduler=name) for name in ("cosine", "const")], ignore_index=True
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    words = [f"table={tmp_path}/t.csv", "y=error", "group=model", "by=lr_scheduler", "bootstrap=50"]
+    assert compare([*words, "format=json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    (found,) = data["verdicts"]
+    assert [(c["context"], c["verdict"]) for c in found["comparisons"]] == [
+        ("const", "steep"), ("cosine", "steep"),
+    ]  # fmt: skip
+    assert len(data["fits"]) == 4
+    assert compare(words) == 0
+    shown = capsys.readouterr().out
+    assert "error on task0, cosine: steep is better; at 1e+07 GFLOPs shallow less steep is 0.0" in shown
+    assert "shallow takes" in shown
+
+
+def test_the_best_split_is_where_the_law_is_least() -> None:
+    (truth,) = (truth for truth in TRUTHS if truth.form == "chinchilla")
+    recipe = Recipe(form="chinchilla", frontier="none", num_resamples=100)
+    fit = fit_points(truth.x, truth.measured(0.005)[0], recipe)
+    law, found = fit.law, best_splits(fit, np.array([1e18, 1e20]), 6.0)
+    assert law is not None
+    assert found is not None
+    for split in found.splits:
+        least = minimize_scalar(
+            lambda log_n, c=split.compute: law.at(np.exp([[log_n, np.log(c / 6) - log_n]]))[0],
+            bounds=(5, 30), method="bounded",
+        )  # fmt: skip
+        assert np.exp(least.x) == pytest.approx(split.num_params.value, rel=1e-3)
+        assert split.loss.value == pytest.approx(least.fun)
+        assert split.samples_seen.low < split.samples_seen.value < split.samples_seen.high  # type: ignore[operator]
+    true_share = 0.28 / (0.28 + 0.34)
+    assert found.size_exponent.low < true_share < found.size_exponent.high  # type: ignore[operator]
+
+
+def test_the_command_splits_a_compute(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    (truth,) = (truth for truth in TRUTHS if truth.form == "chinchilla")
+    frame = pd.DataFrame(truth.x, columns=["num_params", "samples_seen"])
+    frame["gflops_total"] = 6e-9 * frame["num_params"] * frame["samples_seen"]
+    frame.assign(loss=truth.measured(0.005)[0]).to_parquet(tmp_path / "t.parquet")
+    words = [f"table={tmp_path}/t.parquet", "y=loss", "bootstrap=50", "at=1e10"]
+    assert optimal([*words, "format=json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    (split,) = data["optimal"]["splits"]
+    assert data["flops"] == pytest.approx(6e-9)
+    assert split["num_params"]["value"] * split["samples_seen"]["value"] == pytest.approx(1e10 / 6e-9)
+    assert optimal(words) == 0
+    assert "N_opt ∝ C^0.4" in capsys.readouterr().out
