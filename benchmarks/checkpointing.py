@@ -14,7 +14,6 @@ import statistics
 import tempfile
 import time
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,9 @@ from training.checkpoint import Position
 from training.distributed import World
 from training.model import build_model, image_size
 from training.optimizer import make_optimizer
+from training.saved import state_path
 from training.saver import Saver
+from training.state import Tensors, own_state
 
 MODEL = ModelConfig(name="ViT-S-32-alt")
 BATCH, CONTEXT, VOCABULARY = 4, 77, 49_408
@@ -96,7 +97,7 @@ class Bench:
     @property
     def state_mb(self) -> float:
         """Megabytes of a full state."""
-        state = checkpoint.full_state(self._model, self._optimizer)
+        state = own_state(self._model, self._optimizer)
         return round(sum(t.numel() * t.element_size() for t in state.values()) / 1e6, 1)
 
     def compare(self, threads: int, rounds: int) -> dict[str, float]:
@@ -149,9 +150,11 @@ class Bench:
         torch.save(state, self._folder / "blocking.pt")
 
     def _ours(self) -> None:
-        state = checkpoint.full_state(self._model, self._optimizer)
-        write = partial(checkpoint.keep, self._folder, _position(), as_milestone=False, as_state=True)
-        self._saver.begin(state, write)
+        state = own_state(self._model, self._optimizer)
+        self._saver.begin(state, self._write)
+
+    def _write(self, copies: Tensors) -> None:
+        checkpoint.write(state_path(self._folder, 1), copies, _position())
 
 
 def _nothing() -> None:

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from evaluation.testset import TestSet
 from sweeps.errors import NotFinite
-from training.checkpoint import Tensors, load_weights
 from training.data.normalize import Normalizer
 from training.distributed import World
 from training.model import Tokenizer
 from training.procedure import Procedure
+from training.state import Tensors, load_weights
 
 Features = NDArray[np.float32]
 """Unit vectors, shape (n, embedding)."""

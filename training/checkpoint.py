@@ -1,18 +1,20 @@
-"""States and weights on disk: one self-verifying safetensors file each, written atomically.
+"""States and weights on disk: self-verifying safetensors files, written atomically.
 
-    state-<samples>.safetensors      weights and optimiser: a segment resumes, or a child starts, here
-    weights-<samples>.safetensors    weights only: a milestone, for evaluation
+    state-<samples>.safetensors              weights and optimiser: a segment resumes, or a child
+                                             starts, here
+    state-<samples>.<k>-of-<n>.safetensors   rank k's part of it, where a model is spread over n ranks
+    weights-<samples>.safetensors            weights only, whole: a milestone, for evaluation
 
 `<samples>` are samples seen since the run began. The header carries `Position` and a SHA-256 of it and
 of all tensors, so a file needs no companion and is never trusted unread. There is no random state to
-keep: random numbers are functions of (seed, step, rank).
+keep: random numbers are functions of (seed, step, rank). A state in parts is one when all of them are
+there; each is a stretch of every spread tensor's first dimension, and the first one has the others.
 """
 
 import hashlib
-import logging
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Container
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,22 +27,12 @@ from conf.schema import ResourceConfig
 from sweeps import durable
 from sweeps.errors import CorruptCheckpoint
 from training.distributed import World
-from training.saved import saved_samples, state_path, weights_path
-from training.sharding import is_sharded, spread_like, whole
+from training.saved import saved_samples, state_files, state_paths
+from training.state import Tensors, joined
 from training.tensorfile import file_parts, raw_bytes
-
-log = logging.getLogger(__name__)
-
-Tensors = dict[str, torch.Tensor]
 
 LIBRARIES = ("torch", "open_clip_torch", "numpy", "pillow", "simplejpeg")
 """Those whose version may change a bit: kernels, random streams, decoders."""
-
-WEIGHTS = "model."
-"""Begins the names of weights in a full state."""
-
-KEPT_STATES = 2
-"""A rolling pair: if the newest does not verify, the one before it does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,91 +117,33 @@ def read(path: Path) -> tuple[Tensors, Position]:
     return tensors, position
 
 
-def keep(
-    folder: Path, position: Position, state: Tensors, *, as_milestone: bool, as_state: bool
-) -> None:
-    """Write a state's weights as a milestone, and the state itself, for which an older one goes."""
-    if as_milestone:
-        write(weights_path(folder, position.samples_seen), weights_of(state), position)
-    if as_state:
-        write(state_path(folder, position.samples_seen), state, position)
-        prune_states(folder)
+def read_state(
+    folder: Path, samples: int, rank: int = 0, num_ranks: int = 1
+) -> tuple[Tensors, Position]:
+    """Return a full state and where it stands; of one in as many parts as there are ranks, one's own.
 
-
-def newest_state(folder: Path) -> tuple[Tensors, Position] | None:
-    """Return the newest full state of a folder that verifies, or None."""
-    for samples in reversed(saved_samples(folder, "state")):
-        try:
-            return read(state_path(folder, samples))
-        except CorruptCheckpoint as error:
-            log.warning("%s; trying the state before it", error)
-    return None
+    Raises:
+        CorruptCheckpoint: the content of a file does not verify.
+        FileNotFoundError: it is not there, or not all of it.
+    """
+    paths = state_paths(folder, samples)
+    if len(paths) == num_ranks:
+        return read(paths[rank])
+    parts = [read(path) for path in paths]
+    return joined([tensors for tensors, _ in parts]), parts[0][1]
 
 
 def sweep_unfinished(folder: Path) -> None:
-    """Delete what a killed process left of states and milestones that it was writing."""
+    """Delete what killed processes left of states and milestones that they were writing."""
     for kind in ("state", "weights"):
         durable.sweep_temporaries(folder, kind)
+    prune_states(folder, but=saved_samples(folder, "state"))
 
 
-def prune_states(folder: Path, keep: int = KEPT_STATES) -> None:
-    """Delete all but the newest full states."""
-    samples = saved_samples(folder, "state")
-    for old in samples[: max(0, len(samples) - keep)]:
-        state_path(folder, old).unlink(missing_ok=True)
-
-
-def full_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer | None) -> Tensors:
-    """Return the weights and the optimiser's tensors by name; as `weights`.
-
-    Without an optimiser the weights alone, by the same names.
-    """
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    tensors = {f"{WEIGHTS}{name}": tensor for name, tensor in weights(model).items()}
-    for parameter, values in optimizer.state.items() if optimizer else ():
-        for kind, value in values.items():
-            tensors[f"optimizer.{kind}.{names[id(parameter)]}"] = _live(value)
-    return tensors
-
-
-def load_full_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer, saved: Tensors) -> None:
-    """Put the tensors of `full_state` back."""
-    load_weights(model, weights_of(saved))
-    for name, parameter in model.named_parameters():
-        kinds = {key.split(".")[1] for key in saved if key.startswith("optimizer.")}
-        for kind in sorted(kinds):
-            value = saved[f"optimizer.{kind}.{name}"]
-            # The step counter stays on the CPU unless a fused kernel put it elsewhere.
-            optimizer.state[parameter][kind] = spread_like(parameter.detach(), value)
-
-
-def weights_of(state: Tensors) -> Tensors:
-    """Return the weights among the tensors of `full_state`, by their own names."""
-    return _under(state, WEIGHTS)
-
-
-def weights(model: torch.nn.Module) -> Tensors:
-    """Return the weights by name: themselves, no copies; of a sharded model all ranks have to ask.
-
-    But copies of buffers, of which a forward pass may change some.
-    """
-    parameters = dict(model.named_parameters())
-    return {
-        name: _live(tensor) if name in parameters else tensor.detach().clone()
-        for name, tensor in model.state_dict().items()
-    }
-
-
-def _live(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor itself, or all of one that is sharded, on the CPU."""
-    return whole(tensor.detach()).cpu() if is_sharded(tensor) else tensor.detach()
-
-
-def load_weights(model: torch.nn.Module, saved: Mapping[str, torch.Tensor]) -> None:
-    """Put the tensors of `weights` back."""
-    own = model.state_dict()
-    spread = {name: spread_like(own[name], t) if name in own else t for name, t in saved.items()}
-    model.load_state_dict(spread, strict=True)
+def prune_states(folder: Path, *, but: Container[int] = ()) -> None:
+    """Delete all full states, and parts of such, but those at some numbers of samples seen."""
+    for path in state_files(folder, but=but):
+        path.unlink(missing_ok=True)
 
 
 def tensors_digest(tensors: Tensors) -> str:
@@ -224,7 +158,3 @@ def tensors_digest(tensors: Tensors) -> str:
 
 def _seal(digest: str, position: str) -> str:
     return hashlib.sha256(f"{digest} {position}".encode()).hexdigest()
-
-
-def _under(tensors: Tensors, prefix: str) -> Tensors:
-    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

@@ -119,12 +119,17 @@ def first_decides(value: int, world: World) -> int:
     return int(box.item())
 
 
-def wait_for_first(world: World) -> None:
-    """Wait until the first rank, which writes the files, has come here too.
+def all_agree(value: bool, world: World) -> bool:
+    """Return whether `value` holds on all ranks; none goes on before all have come here."""
+    return int(sum_over_ranks(torch.tensor(int(value), device=world.device), world)) == world.size
 
-    A rank that left earlier would have the first one killed in the middle of writing.
+
+def wait_for_all(world: World) -> None:
+    """Wait until all ranks have come here.
+
+    A rank that left earlier would have others killed in the middle of writing.
     """
-    first_decides(0, world)
+    all_agree(True, world)
 
 
 def _world_from_environment() -> World:

@@ -7,25 +7,21 @@ stop file, and writes states, milestones, metrics and finally the done marker.
 """
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from conf.schema import ResourceConfig, Sharding, TrainConfig
-from sweeps import durable
+from conf.schema import ResourceConfig, TrainConfig
 from sweeps.duration import steps_of
-from sweeps.errors import NotFinite, Superseded
+from sweeps.errors import NotFinite
 from sweeps.expansion import Segment
-from training import checkpoint
 from training.clock import Clock, Wish
 from training.data.loader import Batch, StepDataset, batches
 from training.data.sources import opened, ready
-from training.distributed import World, first_decides, wait_for_first
-from training.done import DoneMarker, done_path
+from training.distributed import World, first_decides, wait_for_all
 from training.flops import gflops_per_sample
 from training.hardware import peak_flops
+from training.keeper import Keeper
 from training.laying_out import lay_out
 from training.optimizer import make_optimizer
 from training.orders import TrainOrder
@@ -33,7 +29,6 @@ from training.precision import use_deterministic_algorithms, use_precision
 from training.procedure import Procedure, make_procedure
 from training.progress import Pace, Progress
 from training.restore import restored
-from training.saver import Saver, Write
 from training.schedule import learning_rate
 from training.sinks import sinks_of
 from training.step import Stepper, StepReport
@@ -86,19 +81,16 @@ class _Trainer:
             resources=self._resources,
             world=world,
         )
-        self._saver = Saver(self._optimizer)
         self._position = restored(order, self._model, self._optimizer, world)
+        self._keeper = Keeper(
+            order, self._model, self._optimizer, world, restored=self._position.samples_seen
+        )
         self._clock = Clock(order.stop_file, order.item.save_every_s)
 
     @property
     def samples_seen(self) -> int:
         """Where training stands."""
         return self._position.samples_seen
-
-    @property
-    def _takes_part(self) -> bool:
-        """Whether this rank has a part in a save: it writes, or has what no other one has."""
-        return self._world.is_first or self._resources.sharding is not Sharding.none
 
     @property
     def pace(self) -> Pace:
@@ -114,7 +106,7 @@ class _Trainer:
 
     def run(self, progress: Progress | None) -> bool:
         """Step until the end or a stop; the first rank also notes progress and saves."""
-        with self._saver:
+        with self._keeper.saver:
             return self._run(progress)
 
     def _run(self, progress: Progress | None) -> bool:
@@ -131,18 +123,17 @@ class _Trainer:
             wish = Wish(first_decides(self._own_wish(), self._world))
             self._save(wish, is_last=step + 1 == last)
             if wish is Wish.stop and step + 1 < last:
-                self._saver.finish()
-                wait_for_first(self._world)
+                self._keeper.finish()
                 return False
-        self._finish()
-        wait_for_first(self._world)
+        self._keeper.publish(self._position)
+        wait_for_all(self._world)
         return True
 
     def _open_data(self) -> StepDataset:
         item = self._order.item
         if self._world.is_first:
             ready(item.sources, self._order.index_folder)
-        wait_for_first(self._world)
+        wait_for_all(self._world)
         return StepDataset(
             self._train,
             opened(item.sources, self._order.index_folder),
@@ -185,54 +176,17 @@ class _Trainer:
         if not self._world.is_first:
             return Wish.go_on
         wish = self._clock.wish()
-        is_too_soon = wish is Wish.save and self._saver.is_busy
+        is_too_soon = wish is Wish.save and self._keeper.saver.is_busy
         return Wish.go_on if is_too_soon else wish
 
     def _save(self, wish: Wish, *, is_last: bool) -> None:
         """Begin to write a milestone and a state where they are due."""
         is_milestone = self._position.samples_seen in self._segment.milestones
         wants_state = wish is not Wish.go_on or (is_last and self._segment.keep_state)
-        if not (self._takes_part and (is_milestone or wants_state)):
-            return
-        state = checkpoint.full_state(self._model, self._optimizer if wants_state else None)
-        if self._world.is_first:
-            self._refuse_superseded()
-            self._saver.begin(state, self._keeper(as_milestone=is_milestone, as_state=wants_state))
+        if is_milestone or wants_state:
+            self._keeper.save(self._position, as_milestone=is_milestone, as_state=wants_state)
         if wants_state:
             self._clock.saved()
-
-    def _keeper(self, *, as_milestone: bool, as_state: bool) -> Write:
-        return partial(
-            checkpoint.keep,
-            self._order.folder,
-            self._position,
-            as_milestone=as_milestone,
-            as_state=as_state,
-        )
-
-    def _finish(self) -> None:
-        """Publish the done marker, and drop states from which nothing starts."""
-        if not self._takes_part:
-            return
-        self._saver.finish()
-        digest = checkpoint.tensors_digest(checkpoint.weights(self._model))
-        if not self._world.is_first:
-            return
-        self._refuse_superseded()
-        folder = self._order.folder
-        marker = DoneMarker(
-            key=self._segment.key,
-            samples_seen=self._position.samples_seen,
-            samples_trained=self._position.samples_trained,
-            steps=self._position.steps,
-            weights_sha256=digest,
-            train_s=self._position.train_s,
-            rank_s=self._position.rank_s,
-            attempt=self._order.attempt,
-            finished_at=time.time(),
-        )
-        durable.publish(done_path(folder), durable.encode(marker))
-        checkpoint.prune_states(folder, keep=1 if self._segment.keep_state else 0)
 
     def _refuse_divergence(self, step: int) -> None:
         skipped, batch = self._position.skipped_in_a_row, self._train.global_batch_size
@@ -244,10 +198,6 @@ class _Trainer:
             f"{step * batch} to {(step + 1) * batch - 1}, from {_listed(shards)}; lower optim.lr or "
             f"lengthen schedule.warmup"
         )
-
-    def _refuse_superseded(self) -> None:
-        if durable.newest_generation(self._order.folder, "lease") > self._order.attempt:
-            raise Superseded(f"a later attempt than {self._order.attempt} trains this segment")
 
     def _step_at(self, samples: int) -> int:
         """Return the step before which `samples` were seen, counted as if all had this stage's batch.

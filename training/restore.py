@@ -1,17 +1,22 @@
 """Where an attempt begins: at the newest state that verifies, else where the segment's parent ended."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
+from conf.schema import Sharding
+from sweeps.errors import CorruptCheckpoint
 from sweeps.expansion import Segment
 from training import checkpoint
-from training.checkpoint import Layout, Position, Tensors
-from training.distributed import World, first_decides
+from training.checkpoint import Layout, Position
+from training.distributed import World, all_agree, first_decides
 from training.model import fitted
 from training.orders import TrainOrder
-from training.saved import state_path
+from training.saved import saved_samples
+from training.state import WEIGHTS, Tensors, load_state, load_weights, under
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +31,7 @@ def restored(
     Where there is neither a state of the segment nor a parent, the model keeps its fresh weights.
 
     Raises:
-        CorruptCheckpoint: the parent's end, or the state that the first rank has read, does not verify.
+        CorruptCheckpoint: the parent's end does not verify.
     """
     segment, here = order.item.segment, Layout.here(world, order.item.resources)
     found = _saved_state(order, world)
@@ -34,9 +39,9 @@ def restored(
         return _beginning(segment, here)
     tensors, position = found
     if segment.train.fresh_optimizer and position.samples_seen == segment.stage_start:
-        checkpoint.load_weights(model, fitted(checkpoint.weights_of(tensors), model))
+        load_weights(model, fitted(under(tensors, WEIGHTS), model))
     else:
-        checkpoint.load_full_state(model, optimizer, tensors)
+        load_state(model, optimizer, tensors)
     if position.layout != here and world.is_first:
         log.warning(
             "continues exactly in data, but not in bits: saved on %s, now on %s", position.layout, here
@@ -57,13 +62,30 @@ def _beginning(segment: Segment, here: Layout) -> Position:
 
 
 def _saved_state(order: TrainOrder, world: World) -> tuple[Tensors, Position] | None:
-    """Return the state to start from. The first rank chooses, so that all start at one place."""
-    folder, parent = order.folder, order.parent_folder
-    found = None
+    """Return the newest state of the segment that verifies on all ranks, else the parent's end."""
     if world.is_first:
-        checkpoint.sweep_unfinished(folder)
-        found = checkpoint.newest_state(folder)
-    samples = first_decides(found[1].samples_seen if found else NOTHING_SAVED, world)
-    if samples == NOTHING_SAVED:
-        return checkpoint.read(state_path(parent, order.item.segment.start)) if parent else None
-    return found or checkpoint.read(state_path(folder, samples))
+        checkpoint.sweep_unfinished(order.folder)
+    for samples in _saved(order.folder, world):
+        found = _verified(order, samples, world)
+        if all_agree(found is not None, world):
+            return found
+    parent = order.parent_folder
+    return checkpoint.read_state(parent, order.item.segment.start) if parent else None
+
+
+def _saved(folder: Path, world: World) -> Iterator[int]:
+    """Yield at how many samples there are states, the newest first, as the first rank sees it."""
+    own = reversed(saved_samples(folder, "state")) if world.is_first else iter(())
+    while (samples := first_decides(next(own, NOTHING_SAVED), world)) != NOTHING_SAVED:
+        yield samples
+
+
+def _verified(order: TrainOrder, samples: int, world: World) -> tuple[Tensors, Position] | None:
+    """Return what this rank needs of a state, or None if that does not verify."""
+    is_spread = order.item.resources.sharding is not Sharding.none
+    ranks = (world.rank, world.size) if is_spread else (0, 1)
+    try:
+        return checkpoint.read_state(order.folder, samples, *ranks)
+    except CorruptCheckpoint as error:
+        log.warning("%s; trying the state before it", error)
+        return None

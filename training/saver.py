@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from training.checkpoint import Tensors
+from training.state import Tensors
 from training.tensorfile import raw_bytes
 
 LOWEST_PRIORITY = 19

@@ -35,6 +35,26 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
     return tensor
 
 
+def own_stretch(tensor: torch.Tensor) -> torch.Tensor:
+    """Return what this rank has of a tensor, in its memory: a stretch, or all if it is not sharded."""
+    if isinstance(tensor, DTensor):
+        return tensor.to_local()
+    return tensor
+
+
+def of_stretch(model: torch.Tensor, stretch: torch.Tensor) -> torch.Tensor:
+    """Return the tensor, spread as `model` is, of which each rank gives its own stretch."""
+    assert isinstance(model, DTensor)
+    return DTensor.from_local(
+        stretch.to(model.device),
+        model.device_mesh,
+        model.placements,
+        run_check=False,
+        shape=model.shape,
+        stride=model.stride(),
+    )
+
+
 def spread_like(model: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
     """Return a rank's part of a whole tensor that is on every rank, spread as `model` is."""
     on_device = tensor.to(model.device)

@@ -1,5 +1,6 @@
 """States and weights on disk."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ from safetensors.torch import load_file
 from conf.schema import ModelConfig, ResourceConfig
 from sweeps.errors import CorruptCheckpoint
 from training import checkpoint
-from training.checkpoint import Layout, Position, Tensors
+from training.checkpoint import Layout, Position
 from training.distributed import World
 from training.model import build_model, image_size
-from training.saved import saved_samples, state_path, weights_path
+from training.saved import saved_samples, state_path, state_paths, weights_path
+from training.state import Tensors, gathered_weights, load_state, own_state
 
 TENSORS: Tensors = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.tensor(1.5)}
 
@@ -56,27 +58,52 @@ def test_a_torn_file_is_found(tmp_path: Path, size: int) -> None:
         checkpoint.read(path)
 
 
-def test_the_newest_state_that_verifies_counts(tmp_path: Path) -> None:
-    for samples in (64, 128, 1024):
+def write_parts(folder: Path, samples: int, num_parts: int, parts: range) -> None:
+    for part in parts:
+        rows = torch.arange(2.0 * part, 2.0 * part + 2)[:, None]
+        tensors = {"part.model.w": rows, "model.scale": torch.tensor(1.5)}
+        checkpoint.write(state_path(folder, samples, part, num_parts), tensors, position(samples))
+
+
+def test_a_state_counts_when_all_of_its_parts_are_there(tmp_path: Path) -> None:
+    write_parts(tmp_path, 64, 3, range(3))
+    write_parts(tmp_path, 128, 3, range(2))
+    write_parts(tmp_path, 128, 2, range(1, 2))
+    assert saved_samples(tmp_path, "state") == [64]
+    with pytest.raises(FileNotFoundError, match="no full state at 128 samples"):
+        state_paths(tmp_path, 128)
+    write_parts(tmp_path, 128, 2, range(1))
+    assert saved_samples(tmp_path, "state") == [64, 128]
+    assert [path.name for path in state_paths(tmp_path, 128)] == [
+        "state-128.0-of-2.safetensors",
+        "state-128.1-of-2.safetensors",
+    ]
+
+
+def test_each_of_as_many_ranks_reads_its_part_and_others_read_all(tmp_path: Path) -> None:
+    write_parts(tmp_path, 64, 3, range(3))
+    own, _ = checkpoint.read_state(tmp_path, 64, rank=1, num_ranks=3)
+    assert own["part.model.w"].tolist() == [[2.0], [3.0]]
+    for num_ranks in (1, 2):
+        tensors, where = checkpoint.read_state(tmp_path, 64, rank=0, num_ranks=num_ranks)
+        assert tensors["model.w"].flatten().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+        assert tensors["model.scale"] == 1.5
+        assert where == position(64)
+
+
+def test_states_that_nobody_needs_are_deleted(tmp_path: Path) -> None:
+    for samples in (64, 128):
         checkpoint.write(state_path(tmp_path, samples), TENSORS, position(samples))
-    state_path(tmp_path, 1024).write_bytes(b"torn")
-    (tmp_path / ".state-2048.safetensors.0123").touch()
-    found = checkpoint.newest_state(tmp_path)
-    assert found is not None
-    assert found[1].samples_seen == 128
-
-
-def test_no_state_is_none(tmp_path: Path) -> None:
-    assert checkpoint.newest_state(tmp_path / "absent") is None
-
-
-def test_all_but_a_pair_of_states_are_deleted(tmp_path: Path) -> None:
-    for samples in (64, 128, 1024):
-        checkpoint.write(state_path(tmp_path, samples), TENSORS, position(samples))
-    checkpoint.prune_states(tmp_path)
+    write_parts(tmp_path, 1024, 2, range(2))
+    write_parts(tmp_path, 2048, 2, range(1))
+    (tmp_path / ".state-4096.safetensors.0123").touch()
+    (tmp_path / "weights-64.safetensors").touch()
+    checkpoint.sweep_unfinished(tmp_path)
+    assert saved_samples(tmp_path, "state") == [64, 128, 1024]
+    checkpoint.prune_states(tmp_path, but={128, 1024})
     assert saved_samples(tmp_path, "state") == [128, 1024]
-    checkpoint.prune_states(tmp_path, keep=0)
-    assert saved_samples(tmp_path, "state") == []
+    checkpoint.prune_states(tmp_path)
+    assert os.listdir(tmp_path) == ["weights-64.safetensors"]
 
 
 def test_the_digest_covers_names_types_shapes_and_bytes() -> None:
@@ -100,12 +127,10 @@ def test_model_and_optimiser_come_back_exactly() -> None:
             optimizer.step()
         return model, optimizer
 
-    saved = checkpoint.full_state(*trained(3))
+    saved = own_state(*trained(3))
     model, optimizer = trained(0)
-    checkpoint.load_full_state(model, optimizer, saved)
-    assert checkpoint.tensors_digest(checkpoint.full_state(model, optimizer)) == (
-        checkpoint.tensors_digest(saved)
-    )
+    load_state(model, optimizer, saved)
+    assert checkpoint.tensors_digest(own_state(model, optimizer)) == (checkpoint.tensors_digest(saved))
 
 
 def test_other_programs_read_a_file_as_it_was_written(tmp_path: Path) -> None:
@@ -129,7 +154,7 @@ def test_a_milestone_is_what_plain_open_clip_loads(tmp_path: Path, name: str) ->
 
     ours = build_model(ModelConfig(name=name), seed=3).eval()
     path = weights_path(tmp_path, 64)
-    checkpoint.write(path, checkpoint.weights(ours), position(64))
+    checkpoint.write(path, gathered_weights(ours, World()), position(64))
     theirs = open_clip.create_model(name, pretrained=str(path)).eval()
     side, length = image_size(ModelConfig(name=name)), 77
     images, tokens = torch.rand(1, 3, side, side), torch.randint(1, 1000, (1, length))

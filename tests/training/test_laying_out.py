@@ -10,7 +10,6 @@ from safetensors.torch import load_file, save_file
 from conf.schema import ResourceConfig, Sharding
 from tests.training.ranks import on_ranks
 from tests.training.steps import bench, worst_difference
-from training import checkpoint
 from training.blocks import blocks_of
 from training.distributed import World
 from training.laying_out import lay_out
@@ -51,7 +50,7 @@ def take_steps(
         lay_out(one.model, layout, world)
         stepper = one.stepper(layout, world)
         stepper.take(0, one.batch(0), 1e-3)
-        found = {f"{name} after": weight for name, weight in checkpoint.weights(one.model).items()}
+        found = {f"{name} after": whole(weight) for name, weight in one.model.state_dict().items()}
         for name, parameter in one.model.named_parameters():
             assert parameter.grad is not None
             found[name] = whole(parameter.grad)

@@ -10,8 +10,8 @@ import torch
 
 from tests.commands import wait_for
 from training import checkpoint
-from training.checkpoint import Tensors
 from training.saver import LOWEST_PRIORITY, Saver
+from training.state import Tensors, own_state
 
 PATIENCE_S = 60.0
 
@@ -32,7 +32,7 @@ class Training:
 
     @property
     def state(self) -> Tensors:
-        return checkpoint.full_state(self.model, self.optimizer)
+        return own_state(self.model, self.optimizer)
 
 
 @pytest.fixture

@@ -170,6 +170,7 @@ def open_index(path: Path) -> ShardIndex | None:
     """Return the index in a file, of which only the table is read; None if there is no whole one."""
     try:
         with path.open("rb") as file:
+            _fetch_starts(file)
             mapped = mmap(file.fileno(), 0, prot=PROT_READ)
         index = ShardIndex(np.frombuffer(mapped, dtype=np.uint8))
     except (FileNotFoundError, ValueError):
@@ -177,6 +178,16 @@ def open_index(path: Path) -> ShardIndex | None:
     # Samples are looked up here and there; reading around them would fetch a megabyte for each.
     mapped.madvise(MADV_RANDOM, 0, index.samples_end)
     return index
+
+
+def _fetch_starts(file: BinaryIO) -> None:
+    """Let the column that is needed whole come from the disk at once, and not page by page."""
+    end = os.fstat(file.fileno()).st_size
+    tail = os.pread(file.fileno(), TAIL.size, max(0, end - TAIL.size))
+    if len(tail) == TAIL.size and tail.endswith(MARK):
+        table, num_shards, _, _ = TAIL.unpack(tail)
+        column = (num_shards + 1) * ALIGNMENT
+        os.posix_fadvise(file.fileno(), table, column, os.POSIX_FADV_WILLNEED)
 
 
 class IndexWriter:

@@ -23,6 +23,9 @@ from training.data.streams import Ints, Use, distinct, random_stream
 
 MOST_LANES = 64
 
+DRAWN_ON_TOP = 1 / 32
+"""Share of the shards, where those drawn with replacement hold too few samples."""
+
 
 def num_lanes_of(config: OrderConfig, global_batch_size: int) -> int:
     """Return the number of lanes: as configured, else the largest fitting power of two to 64."""
@@ -180,7 +183,8 @@ class SourceOrder:
         shards = stream.integers(count, size=count) if self._resampled else stream.permutation(count)
         lengths = self._sizes[shards]
         while lengths.sum() < self._total:
-            shards = np.concatenate([shards, stream.integers(count, size=count)])
+            more = stream.integers(count, size=math.ceil(count * DRAWN_ON_TOP))
+            shards = np.concatenate([shards, more])
             lengths = self._sizes[shards]
         starts = np.cumsum(lengths)
         starts -= lengths
