@@ -2,16 +2,11 @@
 
 They meet at a port of the first one's host, in a part of its store that bears their own name: a rank
 of another run that comes to the same port finds nobody there.
-
-Gradients are averaged in one flat buffer in the order of the parameters. torch's own DDP orders its
-buffers by when gradients became ready in the first step of a process, so from three ranks on a
-resumed run would add in another order than the undisturbed one and end in other bits.
 """
 
 import errno
 import os
 import socket
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,7 +14,6 @@ import torch
 import torch.distributed
 from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 from torch.distributed import DistStoreError
-from torch.distributed.tensor import DTensor
 
 from sweeps.errors import PortTaken
 
@@ -81,19 +75,6 @@ def leave_world(world: World) -> None:
     """Part from the other ranks."""
     if world.size > 1:
         torch.distributed.destroy_process_group()
-
-
-def average_gradients(parameters: Iterable[torch.nn.Parameter], world: World) -> None:
-    """Replace each gradient by its mean over all ranks; of sharded weights it is that already."""
-    gradients = [p.grad for p in parameters if p.grad is not None and not isinstance(p, DTensor)]
-    if world.size == 1 or not gradients:
-        return
-    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-    torch.distributed.all_reduce(flat)
-    flat /= world.size
-    parts = torch.split(flat, [gradient.numel() for gradient in gradients])
-    for gradient, part in zip(gradients, parts, strict=True):
-        gradient.copy_(part.view_as(gradient))
 
 
 def sum_over_ranks(value: torch.Tensor, world: World) -> torch.Tensor:

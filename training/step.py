@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 
 from conf.schema import ResourceConfig, Sharding, TrainConfig
+from training.averaging import GradientAverager
 from training.data.loader import Batch
 from training.data.normalize import Normalizer
-from training.distributed import World, average_gradients, mean_over_ranks
+from training.distributed import World, mean_over_ranks
 from training.optimizer import clamp_logit_scale, clip_gradients, set_learning_rate
 from training.precision import autocast_type
 from training.procedure import Procedure
@@ -45,6 +46,7 @@ class Stepper:
     ) -> None:
         self._train, self._procedure, self._world = train, procedure, world
         self._model, self._optimizer = model, optimizer
+        self._averager = GradientAverager(model.parameters(), world)
         self._normalize = Normalizer()
         self._passage = Passage(
             accumulation=resources.accumulation,
@@ -57,7 +59,7 @@ class Stepper:
         """Take optimiser step `step` of the run on this rank's batch with learning rate `lr`."""
         self._optimizer.zero_grad(set_to_none=True)
         losses = self._backward(step, batch)
-        average_gradients(self._model.parameters(), self._world)
+        self._averager.finish()
         norm = clip_gradients(self._model, self._train.optim)
         broken = torch.tensor(float(len(batch.broken)), device=self._world.device)
         means = mean_over_ranks({**losses, "broken": broken}, self._world)

@@ -10,9 +10,10 @@ from safetensors.torch import load_file, save_file
 
 from tests.training.ranks import on_ranks
 from tests.training.steps import CPU, Bench, bench, gradients, worst_difference
+from training.averaging import GradientAverager
 from training.data.loader import Batch
 from training.data.normalize import Normalizer
-from training.distributed import World, average_gradients
+from training.distributed import World
 from training.procedures.contrast import sigmoid_contrast, softmax_contrast
 from training.samples import Passage, Samples
 
@@ -64,8 +65,9 @@ def leave_gradients(data: Path, folder: Path, overrides: tuple[str, ...], world:
     passage = Passage(accumulation=NUM_CHUNKS // world.size, cuts_padding=False)
     samples = Samples(one.batch(0), CPU, (one.train.seed, 0, world.rank), passage, Normalizer())
     losses = one.procedure.losses(one.model, samples, world)
+    averager = GradientAverager(one.model.parameters(), world)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-    average_gradients(one.model.parameters(), world)
+    averager.finish()
     found = {name: p.grad for name, p in one.model.named_parameters() if p.grad is not None}
     save_file(found, folder / f"{world.rank}.safetensors")
 
