@@ -1,4 +1,4 @@
-"""Our data pipeline alone: PATTERN SAMPLES WORKERS. Prints one JSON object."""
+"""Our data pipeline alone: PATTERN SAMPLES WORKERS SIDE. Prints one JSON object."""
 
 import json
 import resource
@@ -21,12 +21,12 @@ from training.data.patterns import expand_shards
 from training.distributed import World
 from training.model import build_tokenizer
 
-BATCH, SIDE = 64, 224
+BATCH = 64
 
 
 def main() -> None:
     """Load, normalise and count."""
-    pattern, samples, workers = sys.argv[1:]
+    pattern, samples, workers, side = sys.argv[1:]
     model = ModelConfig(name="ViT-S-32-alt")
     train = TrainConfig(
         model=model,
@@ -37,7 +37,7 @@ def main() -> None:
         global_batch_size=BATCH,
     )
     index = index_in_memory([Path(name) for name in expand_shards(pattern)])
-    dataset = StepDataset(train, [index], build_tokenizer(model), SIDE, World())
+    dataset = StepDataset(train, [index], build_tokenizer(model), int(side), World())
     normalize, steps = Normalizer(), range(int(samples) // BATCH)
     began, busy = time.perf_counter(), time.process_time()
     loaded = batches(dataset, steps, num_workers=int(workers), pin_memory=False)

@@ -10,11 +10,9 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -24,9 +22,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.captioned import write_shards
-from benchmarks.environments import environment
+from benchmarks.loading import loading, result_of
 from benchmarks.lookup import write_index
-from sweeps.folders import CHECKOUT
 from tests.training.data.bicubic import resized
 from training.data.decode import decode
 from training.data.images import resize
@@ -34,10 +31,7 @@ from training.data.indexing import Origin, index_in_memory, make_index
 from training.data.patterns import expand_shards
 from training.data.reader import ShardReader
 
-OPEN_CLIP = ("open_clip_torch[training]==3.3.0", "torch==2.13.0", "torchvision==0.28.0")
-NUM_SHARDS, PER_SHARD, SIDE = 8, 256, 256
-PEER = CHECKOUT / "benchmarks" / "peer_apps" / "openclip_pipeline.py"
-REMEDY = CHECKOUT / "training" / "torchvision_remedy.py"
+NUM_SHARDS, PER_SHARD, SIDE, TAKEN = 8, 256, 256, 224
 PIXEL_SAMPLES = 64
 
 
@@ -47,13 +41,15 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=4096, help="a multiple of 128")
     parser.add_argument("--repeat", type=int, default=3)
     given = parser.parse_args()
-    peer = environment("open_clip_train", OPEN_CLIP)
     load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="isogrid-") as name:
         folder = Path(name)
         pattern = write_shards(folder / "photos", num_shards=NUM_SHARDS, per_shard=PER_SHARD, side=SIDE)
-        loading = {
-            workers: _loading(peer, pattern, given.samples, workers, given.repeat) for workers in (1, 2)
+        rates = {
+            workers: loading(
+                pattern, samples=given.samples, workers=workers, side=TAKEN, repeat=given.repeat
+            )
+            for workers in (1, 2)
         }
         pixels, walk_ms = _pixels(pattern), _walk_ms(folder, pattern)
         lookup = _lookup(folder / "big.index", given.repeat)
@@ -62,48 +58,14 @@ def main() -> None:
             {
                 "machine": {"cores": os.cpu_count(), "load": [load_before, os.getloadavg()[0]]},
                 "versions": {n: version(n) for n in ("torch", "simplejpeg", "pillow", "numpy")},
-                "loading": loading,
+                "loading": rates,
                 "pixels": pixels,
                 "lookup": lookup,
                 "index_ms_per_1000_samples": walk_ms,
-                "bars": _bars(loading, pixels, lookup),
+                "bars": _bars(rates, pixels, lookup),
             }
         )
     )
-
-
-def _loading(
-    peer: Path, pattern: str, samples: int, workers: int, repeat: int
-) -> dict[str, dict[str, float]]:
-    """Return rates of both, run in turns."""
-    ours = partial(_run, [sys.executable, "-m", "benchmarks.own_pipeline"])
-    theirs = partial(_run, [str(peer), str(PEER), str(REMEDY)])
-    words = [pattern, str(samples), str(workers)]
-    runs = [(theirs(words), ours(words)) for _ in range(repeat)]
-    return {
-        name: {
-            key: round(statistics.median(_rates(pair[side])[key] for pair in runs), 1)
-            for key in ("per_s", "per_worker_s", "per_cpu_s")
-        }
-        for side, name in enumerate(("open_clip", "isogrid"))
-    }
-
-
-def _rates(run: dict[str, float]) -> dict[str, float]:
-    """Return images per second of wall time, of the workers' and of all processor time."""
-    return {
-        "per_s": run["samples"] / run["wall_s"],
-        "per_worker_s": run["samples"] / run["worker_s"],
-        "per_cpu_s": run["samples"] / (run["worker_s"] + run["main_s"]),
-    }
-
-
-def _run(command: list[str], words: list[str]) -> dict[str, float]:
-    done = subprocess.run([*command, *words], cwd=CHECKOUT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def _pixels(pattern: str) -> dict[str, float]:
@@ -128,7 +90,7 @@ def _lookup(file: Path, repeat: int) -> dict[str, float]:
     runs = []
     for _ in range(repeat):
         write_index(file)
-        runs.append(_run([sys.executable, "-m", "benchmarks.lookup"], [str(file)]))
+        runs.append(result_of([sys.executable, "-m", "benchmarks.lookup"], [str(file)]))
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
@@ -140,14 +102,14 @@ def _walk_ms(folder: Path, pattern: str) -> float:
 
 
 def _bars(
-    loading: dict[int, dict[str, dict[str, float]]],
+    rates: dict[int, dict[str, dict[str, float]]],
     pixels: dict[str, float],
     lookup: dict[str, float],
 ) -> list[dict[str, Any]]:
     """Return what is promised, and whether it is met."""
 
     def ratio(workers: int, rate: str) -> float:
-        both = loading[workers]
+        both = rates[workers]
         return round(both["isogrid"][rate] / both["open_clip"][rate], 2)
 
     least = [

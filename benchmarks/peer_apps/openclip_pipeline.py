@@ -1,4 +1,4 @@
-"""open_clip's data pipeline alone: REMEDY PATTERN SAMPLES WORKERS. Prints one JSON object.
+"""open_clip's data pipeline alone: REMEDY PATTERN SAMPLES WORKERS SIDE. Prints one JSON object.
 
 REMEDY is the file that makes torchvision importable beside a torch without CUDA.
 """
@@ -11,10 +11,10 @@ import sys
 import time
 from argparse import Namespace
 
-BATCH, SIDE = 64, 224
+BATCH = 64
 
 if __name__ == "__main__":
-    remedy, pattern, samples, workers = sys.argv[1:]
+    remedy, pattern, samples, workers, side = sys.argv[1:]
     runpy.run_path(remedy)["import_torchvision"]()
 
     import open_clip
@@ -33,7 +33,7 @@ if __name__ == "__main__":
     )
     data = get_wds_dataset(
         given,
-        open_clip.image_transform(SIDE, is_train=True),
+        open_clip.image_transform(int(side), is_train=True),
         is_train=True,
         tokenizer=open_clip.get_tokenizer("ViT-S-32-alt"),
     )
