@@ -73,7 +73,8 @@ class Position:
     `key`: of the segment that wrote it. `train_s`: wall-clock seconds of training since the run began,
     over all attempts; `rank_s`: the same times the number of ranks. `skipped_steps`: since the run
     began; `skipped_in_a_row`: of them the last ones without another step between. `num_broken`: samples
-    since the run began that could not be decoded, so that others took their places.
+    since the run began that could not be decoded, so that others took their places. `data`: fingerprint
+    of what it was trained on; 0 is none.
     """
 
     key: str
@@ -86,6 +87,7 @@ class Position:
     skipped_steps: int = 0
     skipped_in_a_row: int = 0
     num_broken: int = 0
+    data: int = 0
 
 
 def write(path: Path, tensors: Tensors, position: Position) -> str:

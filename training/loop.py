@@ -13,7 +13,7 @@ from pathlib import Path
 
 from conf.schema import ResourceConfig, TrainConfig
 from sweeps.duration import steps_of
-from sweeps.errors import NotFinite
+from sweeps.errors import DataError, NotFinite
 from sweeps.expansion import Segment
 from training.clock import Clock, Wish
 from training.data.loader import Batch, StepDataset, batches
@@ -81,7 +81,7 @@ class _Trainer:
             resources=self._resources,
             world=world,
         )
-        self._position = restored(order, self._model, self._optimizer, world)
+        self._position = restored(order, self._model, self._optimizer, world, self._dataset.fingerprint)
         self._keeper = Keeper(
             order, self._model, self._optimizer, world, restored=self._position.samples_seen
         )
@@ -134,13 +134,18 @@ class _Trainer:
         if self._world.is_first:
             ready(item.sources, self._order.index_folder)
         wait_for_all(self._world)
-        return StepDataset(
+        dataset = StepDataset(
             self._train,
             opened(item.sources, self._order.index_folder),
             self._procedure.tokenizer(),
             self._procedure.image_size,
             self._world,
         )
+        if first_decides(dataset.fingerprint, self._world) != dataset.fingerprint:
+            raise DataError(
+                f"rank {self._world.rank} sees other indexes of the data than the first one"
+            )
+        return dataset
 
     def _batches(self, steps: range) -> Iterator[Batch]:
         return batches(

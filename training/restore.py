@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from conf.schema import Sharding
-from sweeps.errors import CorruptCheckpoint
+from sweeps.errors import CorruptCheckpoint, DataError
 from sweeps.expansion import Segment
 from training import checkpoint
 from training.checkpoint import Layout, Position
@@ -24,19 +24,26 @@ NOTHING_SAVED = -1
 
 
 def restored(
-    order: TrainOrder, model: torch.nn.Module, optimizer: torch.optim.Optimizer, world: World
+    order: TrainOrder,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    world: World,
+    data: int,
 ) -> Position:
     """Put weights and optimiser where training goes on; return that position.
+
+    `data` is the fingerprint of what will be trained on.
 
     Where there is neither a state of the segment nor a parent, the model keeps its fresh weights.
 
     Raises:
         CorruptCheckpoint: the parent's end does not verify.
+        DataError: the segment was begun on other data.
     """
     segment, here = order.item.segment, Layout.here(world, order.item.resources)
     found = _saved_state(order, world)
     if found is None:
-        return _beginning(segment, here)
+        return _beginning(segment, here, data)
     tensors, position = found
     if segment.train.fresh_optimizer and position.samples_seen == segment.stage_start:
         load_weights(model, fitted(under(tensors, WEIGHTS), model))
@@ -46,10 +53,15 @@ def restored(
         log.warning(
             "continues exactly in data, but not in bits: saved on %s, now on %s", position.layout, here
         )
-    return replace(position, key=segment.key, layout=here)
+    if position.key == segment.key and position.data not in (0, data):
+        raise DataError(
+            f"the shards of {segment.train.data.name} hold other samples than those that this segment "
+            f"was begun on; put those back, or give the data another name"
+        )
+    return replace(position, key=segment.key, layout=here, data=data)
 
 
-def _beginning(segment: Segment, here: Layout) -> Position:
+def _beginning(segment: Segment, here: Layout, data: int) -> Position:
     return Position(
         key=segment.key,
         samples_seen=segment.start,
@@ -58,6 +70,7 @@ def _beginning(segment: Segment, here: Layout) -> Position:
         train_s=0.0,
         rank_s=0.0,
         layout=here,
+        data=data,
     )
 
 

@@ -1,5 +1,6 @@
 """What training leaves behind, and how it gives up."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sweeps.errors import DataError, Superseded
 from tests.training.ranks import start_ranks
 from tests.training.segments import expansion_of, order_for, train
 from training import checkpoint
-from training.done import read_done
+from training.done import done_path, read_done
 from training.exits import RankExit
 from training.metrics import last_moment, metrics_path
 from training.saved import saved_samples, state_path, weights_path
@@ -82,6 +83,17 @@ def test_data_of_broken_images_stops_with_shard_and_sample(tmp_path: Path, data:
     (segment,) = expansion_of("sweep=trunk", "samples_seen=640", "schedule=constant").segments.values()
     with pytest.raises(DataError, match=r"tiny/0000\d.tar, sample \d+: "):
         train(order_for(segment, tmp_path, with_broken_images(data, tmp_path / "data", -1)))
+
+
+def test_a_segment_does_not_go_on_with_other_data(tmp_path: Path, data: Path) -> None:
+    (segment,) = expansion_of("sweep=trunk", "samples_seen=640", "schedule=constant").segments.values()
+    order = order_for(segment, tmp_path, with_broken_images(data, tmp_path / "data", 0))
+    train(order)
+    done_path(order.folder).unlink()
+    (source,) = order.item.sources
+    fewer = replace(source, shards=source.shards.replace("2}", "1}"))
+    with pytest.raises(DataError, match="the shards of tiny hold other samples"):
+        train(replace(order, item=replace(order.item, sources=(fewer,))))
 
 
 def test_an_attempt_with_a_successor_publishes_nothing(tmp_path: Path, data: Path) -> None:

@@ -10,6 +10,7 @@ from sweeps.errors import UsageError
 from tests.training.steps import Bench, bench
 from training.data.loader import Batch
 from training.data.normalize import Normalizer
+from training.flops import gflops_per_sample
 from training.procedures.mammut import Mammut
 from training.procedures.mammut_sizes import published
 from training.procedures.towers import encode_pairs, reads_short_texts
@@ -33,9 +34,9 @@ def share_found(one: Bench, batch: Batch) -> float:
     return float((nearest == batch.tokens).all(dim=1).float().mean())
 
 
-@pytest.mark.parametrize("procedure", MODELS)
-def test_every_procedure_learns(data: Path, procedure: str) -> None:
-    one = bench_of(data, procedure)
+@pytest.mark.parametrize(("procedure", "model"), [*MODELS.items(), ("clip", "timm-w32")])
+def test_every_procedure_learns(data: Path, procedure: str, model: str) -> None:
+    one = bench(data, f"procedure={procedure}", f"model={model}")
     weights, again = one.model.state_dict(), one.procedure.build(0).state_dict()
     assert all(torch.equal(weights[name], again[name]) for name in weights)
     stepper = one.stepper()
@@ -44,6 +45,7 @@ def test_every_procedure_learns(data: Path, procedure: str) -> None:
     first, last = reports[0].losses, reports[-1].losses
     assert all(last[name] < 0.6 * first[name] for name in first)
     assert ("caption_loss" in last) == (procedure in CAPTIONING)
+    assert gflops_per_sample(one.procedure) is not None
 
 
 @pytest.mark.parametrize("procedure", CAPTIONING)

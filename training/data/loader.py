@@ -4,6 +4,7 @@ A batch is a function of its step alone, so any number of workers gives the same
 reads nothing twice.
 """
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,12 @@ class StepDataset(Dataset["Batch | DataError"]):
     def max_bad_fraction(self) -> float:
         """Share of broken samples that is too much."""
         return self._train.data.max_bad_fraction
+
+    @property
+    def fingerprint(self) -> int:
+        """A number that tells apart data of which another order of samples is made; never 0."""
+        of_each = [index.fingerprint for index in self._indexes]
+        return zlib.crc32(np.array(of_each, dtype="<u4").tobytes()) or 1
 
     def __getitem__(self, step: int) -> "Batch | DataError":
         """Return the batch of a step, counted since the run began."""
