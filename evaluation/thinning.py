@@ -1,0 +1,68 @@
+"""The completion hook that deletes milestones which have served. No torch."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from evaluation.results import scored_pairs
+from sweeps import frozen
+from sweeps.errors import UsageError
+from sweeps.events import Event
+from sweeps.expansion import Run
+from sweeps.folders import Root
+from sweeps.items import checkpoint_id, eval_id
+from training.done import done_path
+from training.saved import saved_samples, weights_path
+
+
+def thin(event: Event, *, keep: int = 1) -> str:
+    """Delete weights that lie in trained segments of what is complete; return what that freed.
+
+    The last `keep` of each segment stay, and so do those that any sweep launched under the root wants
+    to have scored and that lack a score. What is deleted cannot be scored on evals that come later.
+
+    Raises:
+        UsageError: `keep` is less than 1.
+    """
+    if keep < 1:
+        raise UsageError(f"keep={keep}: the last milestone is the model; keep at least 1")
+    root = Root(event.root)
+    runs = [run for sweep in frozen.launched(root) for run in _runs_of(root, sweep)]
+    complete = [run for run in _runs_of(root, event.sweep) if event.run_id in (None, run.run_id)]
+    paths = list(_served(root, _segments(complete), runs, keep))
+    freed = sum(path.stat().st_size for path in paths)
+    for path in paths:
+        path.unlink()
+    return f"milestones deleted: {len(paths)}, of {freed / 1e9:,.1f} GB"
+
+
+def _served(root: Root, segments: Iterable[str], runs: Iterable[Run], keep: int) -> Iterator[Path]:
+    """Yield the weights that are not needed any more."""
+    wanted = _wanted(runs)
+    scored = scored_pairs(root)
+    for key in segments:
+        folder = root.segment(key)
+        if not done_path(folder).exists():
+            continue
+        for samples in saved_samples(folder, "weights")[:-keep]:
+            checkpoint = checkpoint_id(key, samples)
+            if all((checkpoint, name) in scored for name in wanted[key]):
+                yield weights_path(folder, samples)
+
+
+def _wanted(runs: Iterable[Run]) -> dict[str, set[str]]:
+    """Return the evals that runs want of the checkpoints of each segment."""
+    wanted: dict[str, set[str]] = {}
+    for run in runs:
+        evals = {eval_id(spec) for spec in run.config.eval.evals}
+        for key in run.segments:
+            wanted.setdefault(key, set()).update(evals)
+    return wanted
+
+
+def _segments(runs: Iterable[Run]) -> list[str]:
+    return list(dict.fromkeys(key for run in runs for key in run.segments))
+
+
+def _runs_of(root: Root, sweep: str) -> tuple[Run, ...]:
+    known = frozen.load(root, sweep)
+    return known.expansion.runs if known else ()

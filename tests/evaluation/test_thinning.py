@@ -1,0 +1,76 @@
+"""Milestones that have served are deleted, and no others."""
+
+from pathlib import Path
+
+import pytest
+
+from conf.schema import HookMoment
+from evaluation import store
+from evaluation.thinning import thin
+from sweeps import frozen
+from sweeps.errors import UsageError
+from sweeps.events import Event
+from sweeps.expansion import Segment
+from sweeps.folders import Root
+from sweeps.items import checkpoint_id
+from tests.configs import launched
+from tests.evaluation.rows import row
+from training.done import done_path
+from training.saved import saved_samples, weights_path
+
+TINY = ("sweep=tiny", "samples_seen=3840")
+
+
+def trained(root: Root) -> Segment:
+    """Lay out the folder of the sweep's one segment as training leaves it."""
+    known = frozen.load(root, "tiny")
+    assert known is not None
+    (segment,) = known.expansion.segments.values()
+    root.segment(segment.key).mkdir(parents=True)
+    for samples in segment.milestones:
+        weights_path(root.segment(segment.key), samples).write_bytes(b"12345")
+    done_path(root.segment(segment.key)).touch()
+    return segment
+
+
+def score(root: Root, segment: Segment, samples: int, count: int | None = None) -> None:
+    """Put rows of a checkpoint into the table: of all its evals, or of the first few."""
+    known = frozen.load(root, "tiny")
+    assert known is not None
+    evals = known.expansion.runs[0].config.eval.evals[:count]
+    store.append(
+        root.results,
+        f"{samples}",
+        [
+            row(
+                checkpoint=checkpoint_id(segment.key, samples),
+                eval=spec.name,
+                downstream_dataset=spec.dataset,
+                eval_version=spec.version,
+            )
+            for spec in evals
+        ],
+    )
+
+
+def complete(root: Root) -> Event:
+    return Event(event_id="sweep:tiny", on=HookMoment.sweep, root=root.path, sweep="tiny")
+
+
+def test_what_is_scored_goes_and_the_last_stays(root: Path) -> None:
+    under = launched(root, *TINY)
+    segment = trained(under)
+    assert len(segment.milestones) == 4
+    for samples in segment.milestones[1:]:
+        score(under, segment, samples)
+    score(under, segment, segment.milestones[0], count=1)
+    assert thin(complete(under), keep=2) == "milestones deleted: 1, of 0.0 GB"
+    kept = saved_samples(under.segment(segment.key), "weights")
+    assert kept == [m for m in segment.milestones if m != segment.milestones[1]]
+    done_path(under.segment(segment.key)).unlink()
+    assert thin(complete(under)) == "milestones deleted: 0, of 0.0 GB"
+
+
+def test_the_model_itself_is_not_deleted(root: Path) -> None:
+    with pytest.raises(UsageError, match="keep=0: the last milestone is the model"):
+        thin(complete(launched(root, *TINY)), keep=0)
