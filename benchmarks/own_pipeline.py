@@ -6,11 +6,14 @@ import sys
 import time
 from pathlib import Path
 
+import torch
+
 from conf.schema import (
     DataConfig,
     ModelConfig,
     OptimConfig,
     ProcedureConfig,
+    ResourceConfig,
     StageSchedule,
     TrainConfig,
 )
@@ -27,6 +30,7 @@ BATCH = 64
 def main() -> None:
     """Load, normalise and count."""
     pattern, samples, workers, side = sys.argv[1:]
+    torch.set_num_threads(ResourceConfig().threads_per_rank)
     model = ModelConfig(name="ViT-S-32-alt")
     train = TrainConfig(
         model=model,
