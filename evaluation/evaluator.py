@@ -1,8 +1,9 @@
 """What every evaluator has in common; an eval's `_target_` names a class of this form."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from conf.schema import EvalSpec
 from evaluation.encoder import Encoder
@@ -14,6 +15,17 @@ class Evaluator(Protocol):
 
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
         """Yield (metric, value)."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """An evaluator that takes long, and goes on where it stood when it was killed."""
+
+    def run_from(
+        self, model: Encoder, data: TestSet, state: Path | None
+    ) -> Iterator[tuple[str, float]]:
+        """Yield (metric, value); keep in the file `state` what is needed to go on, as long as it is."""
         ...
 
 

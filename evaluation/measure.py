@@ -1,14 +1,16 @@
 """Run an eval on a checkpoint, and say in a row what it found and of what."""
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from conf.schema import EvalSpec, TrainConfig
-from evaluation.encoder import Encoder
-from evaluation.evaluator import make_evaluator
+from evaluation.encoder import Encoder, encoder_of
+from evaluation.evaluator import Resumable, make_evaluator
 from evaluation.rows import Row
 from evaluation.testset import TestSet
 from sweeps import durable
@@ -19,18 +21,25 @@ from sweeps.items import checkpoint_id, eval_id
 from training.checkpoint import Position
 from training.flops import gflops_per_sample
 from training.procedure import make_procedure
+from training.state import Tensors, load_weights
+
+UNFINISHED = "unfinished"
+"""Folder beside the results table of evals that are not at their end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
     """A checkpoint that is scored.
 
-    `image_size`: side of its images in pixels. `row`: makes a row of it, given all that is the eval's.
+    `image_size`: side of its images in pixels. `row`: makes a row of it, given its name and all that is
+    the eval's. `unfinished`: a folder for what evals that take long need to go on after a kill.
     """
 
+    checkpoint: str
     model: Encoder
     image_size: int
     row: Callable[..., Row]
+    unfinished: Path | None = None
 
     def score(self, spec: EvalSpec, data: TestSet) -> Row:
         """Return the row of one eval.
@@ -39,11 +48,16 @@ class Subject:
             NotFinite: a metric is no finite number.
             DataError: the test set lacks what the eval needs.
         """
-        metrics = dict(make_evaluator(spec).run(self.model, data))
+        evaluator = make_evaluator(spec)
+        if isinstance(evaluator, Resumable):
+            metrics = dict(evaluator.run_from(self.model, data, self._state_of(spec)))
+        else:
+            metrics = dict(evaluator.run(self.model, data))
         wrong = [name for name, value in metrics.items() if not math.isfinite(value)]
         if wrong:
             raise NotFinite(f"{eval_id(spec)}: {', '.join(wrong)} is no finite number")
         return self.row(
+            checkpoint=self.checkpoint,
             eval=spec.name,
             eval_version=spec.version,
             downstream_dataset=spec.dataset,
@@ -51,13 +65,22 @@ class Subject:
             metrics=metrics,
         )
 
+    def _state_of(self, spec: EvalSpec) -> Path | None:
+        if self.unfinished is None:
+            return None
+        name = hashlib.sha256(f"{self.checkpoint} {eval_id(spec)}".encode()).hexdigest()[:16]
+        return self.unfinished / f"{name}.safetensors"
 
-def trained_subject(model: Encoder, segment: Segment, position: Position, flops: "Flops") -> Subject:
+
+def trained_subject(segment: Segment, weights: Tensors, position: Position, flops: "Flops") -> Subject:
     """Return a checkpoint of a segment, with all that its rows say of it."""
+    procedure = make_procedure(segment.train.procedure, segment.train.model)
+    built = procedure.build(0)
+    load_weights(built, weights)
+    model = encoder_of(procedure, built)
     train, on_gpu = segment.train, not position.layout.device.startswith("cpu")
     row = partial(
         Row,
-        checkpoint=checkpoint_id(segment.key, position.samples_seen),
         segment=segment.key,
         model=train.model.name,
         pretrain_dataset=train.data.name,
@@ -77,9 +100,11 @@ def trained_subject(model: Encoder, segment: Segment, position: Position, flops:
         gpu_hours=position.rank_s / 3600 if on_gpu else 0.0,
     )
     return Subject(
+        checkpoint=checkpoint_id(segment.key, position.samples_seen),
         model=model,
-        image_size=make_procedure(train.procedure, train.model).image_size,
+        image_size=procedure.image_size,
         row=row,
+        unfinished=flops.root.results / UNFINISHED,
     )
 
 
@@ -87,7 +112,7 @@ class Flops:
     """Counts 1e9 forward FLOPs of what was trained under a root; None where they cannot be counted."""
 
     def __init__(self, root: Root) -> None:
-        self._root = root
+        self.root = root
         self._counted: dict[str, float | None] = {}
 
     def per_sample(self, train: TrainConfig) -> float | None:
@@ -105,7 +130,7 @@ class Flops:
         own, parent = gflops * (samples - segment.start), segment.parent
         if parent is None:
             return own
-        before = self.total(read_segment(self._root, parent), segment.start)
+        before = self.total(read_segment(self.root, parent), segment.start)
         return None if before is None else own + before
 
 

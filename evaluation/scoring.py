@@ -14,7 +14,6 @@ from pathlib import Path
 from conf.schema import EvalSpec
 from evaluation import claims, store
 from evaluation.claims import Claim
-from evaluation.encoder import encoder_of
 from evaluation.measure import Flops, read_segment, trained_subject
 from evaluation.orders import ScoreOrder
 from evaluation.rows import Row
@@ -23,7 +22,6 @@ from sweeps.errors import ScoringFailed
 from sweeps.folders import Root
 from sweeps.items import CheckpointEvals
 from training import checkpoint
-from training.procedure import make_procedure
 from training.saved import weights_path
 
 log = logging.getLogger(__name__)
@@ -119,8 +117,7 @@ class _Scorer:
             return
         segment = read_segment(self._root, task.segment)
         weights, position = checkpoint.read(self._weights(task))
-        model = encoder_of(make_procedure(segment.train.procedure, segment.train.model), weights)
-        subject = trained_subject(model, segment, position, self._flops)
+        subject = trained_subject(segment, weights, position, self._flops)
         for spec in evals:
             row = subject.score(spec, self._test_set(spec.dataset, subject.image_size))
             yield replace(row, checkpoint=task.checkpoint, commit=self._order.commit)

@@ -49,7 +49,7 @@ def _no_training_split() -> "TestSet":
     raise DataError("this test set has no training split")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TestSet:
     """A decoded test set; what it does not have is empty.
 

@@ -7,7 +7,7 @@ Parsing and composing are Hydra's (`sweeps.hydra_api`), how a grid's points are 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from conf.schema import DataConfig, LaunchConfig, RunConfig, SweepConfig
 from sweeps.errors import UsageError
@@ -17,6 +17,8 @@ from sweeps.words import plain_overrides
 
 if TYPE_CHECKING:
     from sweeps.hydra_api import Override
+
+T = TypeVar("T")
 
 NO_SWEEP = "say which sweep: sweep=NAME, one of the files in conf/sweep/"
 
@@ -100,12 +102,21 @@ def compose_data(arguments: Sequence[str]) -> DataConfig:
     Raises:
         UsageError: an override or a value is wrong.
     """
+    return compose_part("data", DataConfig, arguments)
+
+
+def compose_part(group: str, kind: type[T], arguments: Sequence[str]) -> T:
+    """Return what overrides make of one config group, such as `eval`.
+
+    Raises:
+        UsageError: an override or a value is wrong.
+    """
     from sweeps import hydra_api
     from sweeps.plain import plain
 
     with hydra_api.session():
         lines = [override.line for override in hydra_api.parse(arguments)]
-        return typed(plain(hydra_api.compose(lines))["data"], DataConfig, "data")
+        return typed(plain(hydra_api.compose(lines))[group], kind, group)
 
 
 def variant(sweep: str, overrides: Sequence[str]) -> str:

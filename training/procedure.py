@@ -5,14 +5,14 @@ Python can import it. Those that come with isogrid lie in `training.procedures`.
 """
 
 from pkgutil import resolve_name
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
 from conf.schema import ModelConfig, ProcedureConfig
 from training.distributed import World
 from training.model import Tokenizer
-from training.samples import Samples
+from training.samples import Chunk, Samples
 
 
 class Procedure(Protocol):
@@ -43,6 +43,15 @@ class Procedure(Protocol):
 
     def shown(self, model: torch.nn.Module) -> dict[str, float]:
         """Return what metrics show beside the losses, by name."""
+        ...
+
+
+@runtime_checkable
+class Captioner(Protocol):
+    """A procedure whose model also says what it sees."""
+
+    def caption_losses(self, model: torch.nn.Module, chunk: Chunk) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return for each caption the sum of its tokens' losses in nats, and their number."""
         ...
 
 

@@ -89,7 +89,7 @@ def class_scores(model: Encoder, data: TestSet) -> Scores:
     Raises:
         DataError: the set has no classes, templates or labels, or more labels than classes.
     """
-    _refuse_unlabelled(data)
+    refuse_unlabelled(data)
     scores: Scores = model.images(data) @ class_features(model, data).T
     return scores
 
@@ -102,7 +102,12 @@ def class_features(model: Encoder, data: TestSet) -> Features:
     return unit
 
 
-def _refuse_unlabelled(data: TestSet) -> None:
+def refuse_unlabelled(data: TestSet) -> None:
+    """Check that a set has names and labels of classes.
+
+    Raises:
+        DataError: it has not, or has more labels than names.
+    """
     for what in ("classes", "templates", "labels"):
         if not len(getattr(data, what)):
             raise DataError(f"zero-shot classification needs {what}, and the test set has none")

@@ -1,7 +1,6 @@
 """Scoring maths, against scikit-learn, torch and brute force."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -29,6 +28,7 @@ from evaluation.evaluators.selection import Association, CaptionSelection, jacca
 from evaluation.evaluators.ties import hit_rate
 from evaluation.testset import Instance, TestSet
 from sweeps.errors import DataError, NotFinite
+from tests.evaluation.lookup import encoder, numbered_images
 from training.distributed import World
 from training.procedures.contrast import softmax_contrast
 
@@ -102,37 +102,6 @@ def test_the_contrastive_loss_is_open_clips() -> None:
     scale = torch.tensor(12.5)
     theirs = softmax_contrast(torch.from_numpy(images), torch.from_numpy(texts), scale, World())
     assert contrastive_loss(images, texts, 12.5) == pytest.approx(float(theirs), rel=1e-5)
-
-
-class Lookup(torch.nn.Module):
-    """A model whose features are given: an image names its row by its first pixel."""
-
-    def __init__(self, images: Features, texts: dict[str, Features], scale: float = 10.0) -> None:
-        super().__init__()
-        self.given, self.texts = torch.from_numpy(images), texts
-        self.logit_scale = torch.nn.Parameter(torch.tensor(math.log(scale)))
-
-    def encode_image(self, images: torch.Tensor, normalize: bool) -> torch.Tensor:
-        rows = torch.round((images[:, 0, 0, 0] * 0.26862954 + 0.48145466) * 255).long()
-        return self.given[rows]
-
-    def encode_text(self, tokens: torch.Tensor, normalize: bool) -> torch.Tensor:
-        names = list(self.texts)
-        return torch.from_numpy(np.stack([self.texts[names[i]] for i in tokens[:, 0].tolist()]))
-
-    def tokenize(self, texts: Sequence[str]) -> torch.Tensor:
-        return torch.tensor([[list(self.texts).index(text)] for text in texts])
-
-
-def encoder(images: Features, texts: dict[str, Features]) -> Encoder:
-    model = Lookup(images, texts)
-    return Encoder(model, model.tokenize, torch.device("cpu"))
-
-
-def numbered_images(count: int) -> np.ndarray:
-    images = np.zeros((count, 2, 2, 3), dtype=np.uint8)
-    images[..., 0] = np.arange(count)[:, None, None]
-    return images
 
 
 def test_zero_shot_averages_templates() -> None:

@@ -47,6 +47,11 @@ class Mammut:
         made = samples.through(partial(_encode, model))
         return captioner_losses(made, logit_scale(model), world, self._weights)
 
+    def caption_losses(self, model: torch.nn.Module, chunk: Chunk) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return for each caption the sum of its tokens' losses, and their number."""
+        _, _, sums, counts = _encode(model, chunk)
+        return sums, counts
+
     def shown(self, model: torch.nn.Module) -> dict[str, float]:
         """Return the scale of the logits."""
         return logits_shown(model)
