@@ -297,13 +297,17 @@ class EvalDatasetConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvalSpec:
-    """One eval: an evaluator (`_target_`) on a dataset. A changed protocol is a new version."""
+    """One eval: an evaluator (`_target_`) on a dataset. A changed protocol is a new version.
+
+    `main_metric`: the one that counts in the suite's mean, to which an eval without one adds nothing.
+    """
 
     _target_: str
     name: str
     dataset: str
     version: Positive = 1
     options: dict[str, Any] = field(default_factory=dict)
+    main_metric: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,8 @@ import pytest
 
 from conf.schema import ResourceConfig
 from evaluation import claims, results
+from evaluation.alone import ScoreArguments, score_alone
+from evaluation.arrow import BASE_SCHEMA
 from evaluation.claims import Claim, Scorer
 from evaluation.orders import ScoreOrder
 from evaluation.scoring import score_all
@@ -91,6 +93,21 @@ def test_rows_are_born_complete(trained: tuple[Path, Expansion], tmp_path: Path)
     assert row["commit"] == "c0ffee"
     assert row["num_params"] > 10_000
     assert frame["gflops_per_sample"].notna().all()
+
+
+def test_a_milestone_scored_alone_has_the_row_that_its_sweep_gives_it(
+    trained: tuple[Path, Expansion], tmp_path: Path
+) -> None:
+    root, expansion = trained
+    score_all(order_of(trained, tmp_path, 1280))
+    weights = weights_path(Root(root).segment(expansion.runs[0].run_id), 1280)
+    test_set = Root(root).data / "tiny-test"
+    (alone,) = score_alone(ScoreArguments(weights=str(weights), dataset=str(test_set)))
+    frame = results.load(root, checkpoint=alone.checkpoint, eval="zeroshot_classification")
+    (row,) = frame.to_dict("records")
+    same = set(BASE_SCHEMA.names) - {"commit", "scored_at", "downstream_dataset"}
+    assert {name: row[name] for name in same} == {name: getattr(alone, name) for name in same}
+    assert {name: row[name] for name in alone.metrics} == alone.metrics
 
 
 def test_a_checkpoint_that_is_not_there_is_passed_over(

@@ -1,0 +1,197 @@
+"""Score one model without a sweep: a milestone, or weights of one of open_clip's models.
+
+What a milestone's rows say is read from its segment's folder. Of other weights it is known what the
+command line says, and the checkpoint's name is that of the file with the beginning of its SHA-256.
+"""
+
+import hashlib
+import logging
+import os
+import pickle
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from conf.schema import EvalConfig, EvalDatasetConfig, EvalSpec, ModelConfig, ProcedureConfig
+from evaluation import store
+from evaluation.encoder import Encoder, encoder_of
+from evaluation.formats import TableFormat
+from evaluation.layout import RETRIEVAL, is_test_set, kind_of
+from evaluation.measure import UNFINISHED, Flops, Subject, read_segment, trained_subject
+from evaluation.rows import Key, Row
+from evaluation.testset import load_test_set
+from sweeps.compose import compose_part
+from sweeps.errors import UsageError
+from sweeps.folders import CONF, Root, root_of
+from sweeps.items import eval_id
+from training import checkpoint
+from training.flops import gflops_per_sample
+from training.openclip import open_clip
+from training.procedure import Procedure, make_procedure
+
+log = logging.getLogger(__name__)
+
+CLASSIFICATION = "evaluation.evaluators.classification.ZeroShotClassification"
+RETRIEVALS = "evaluation.evaluators.retrieval.Retrieval"
+
+UNREADABLE = (
+    AssertionError, RuntimeError, KeyError, TypeError, ValueError, OSError, pickle.UnpicklingError
+)  # fmt: skip
+"""What loading weights raises that are none, or those of another model."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoreArguments:
+    """What is scored on what; see the command's help."""
+
+    weights: str
+    model: str | None = None
+    procedure: str = "clip"
+    suite: str | None = None
+    dataset: str | tuple[str, ...] = ()
+    evaluator: str | None = None
+    data: str | None = None
+    root: str | None = None
+    append: bool = False
+    pretrain_dataset: str | None = None
+    samples_seen: int | None = None
+    format: TableFormat = TableFormat.csv
+
+
+def suite_of(given: ScoreArguments, root: Root) -> tuple[EvalConfig, dict[str, Path]]:
+    """Return the evals that are asked for, and the folders of their sets.
+
+    Raises:
+        UsageError: nothing is asked for, or a set is not there.
+    """
+    if given.suite is not None:
+        suite = compose_part("eval", EvalConfig, [f"eval={given.suite}"])
+        paths = {name: Path(root.absolute(one.path)) for name, one in suite.datasets.items()}
+        if given.data is not None:
+            paths = {name: Path(given.data) / path.name for name, path in paths.items()}
+    else:
+        asked = [given.dataset] if isinstance(given.dataset, str) else list(given.dataset)
+        paths = {Path(folder).resolve().name: Path(folder) for folder in asked}
+        suite = _suite_of_folders(paths, given.evaluator)
+    for name, path in paths.items():
+        if not is_test_set(path):
+            raise UsageError(f"test set {name!r}: there is no {path}/test/nshards.txt")
+    if not suite.evals:
+        raise UsageError("say what to score on: suite=NAME, or dataset=FOLDER")
+    return suite, paths
+
+
+def _suite_of_folders(folders: dict[str, Path], evaluator: str | None) -> EvalConfig:
+    """Return a suite of sets that are in no suite; each gets the evaluator of its type."""
+    evals = []
+    for name, folder in folders.items():
+        target = evaluator or (RETRIEVALS if kind_of(folder) == RETRIEVAL else CLASSIFICATION)
+        kind = {RETRIEVALS: "retrieval", CLASSIFICATION: "zeroshot_classification"}
+        evals.append(
+            EvalSpec(_target_=target, name=kind.get(target, target.rpartition(".")[2]), dataset=name)
+        )
+    datasets = {name: EvalDatasetConfig(path=str(folder)) for name, folder in folders.items()}
+    return EvalConfig(name="", datasets=datasets, evals=tuple(evals))
+
+
+def score_alone(given: ScoreArguments) -> list[Row]:
+    """Score set by set; return the rows.
+
+    With `append`, each is put into the table as soon as it is found, and what has one is left out.
+
+    Raises:
+        UsageError: what is asked for is not there, or the weights are of another model.
+        DataError: a set is incomplete, or lacks what an eval needs.
+    """
+    root = root_of(given.root)
+    suite, paths = suite_of(given, root)
+    subject = open_subject(given)
+    known = store.read_keys(root.results) if given.append else set()
+    rows = []
+    for name, path in paths.items():
+        due = [e for e in suite.evals if e.dataset == name and _key(subject, e) not in known]
+        data = load_test_set(path, subject.image_size) if due else None
+        for spec in due:
+            assert data is not None
+            rows.append(subject.score(spec, data))
+            metrics = rows[-1].metrics.items()
+            log.info("%s: %s", eval_id(spec), ", ".join(f"{name} {x:.4f}" for name, x in metrics))
+            if given.append:
+                _append(root, rows[-1])
+    return rows
+
+
+def open_subject(given: ScoreArguments) -> Subject:
+    """Return the model that is to be scored.
+
+    Raises:
+        UsageError: it cannot be read, or needs model=.
+    """
+    weights = Path(given.weights).resolve()
+    if not weights.is_file():
+        raise UsageError(f"weights={given.weights}: there is no such file")
+    root = Root(weights.parent.parent.parent)
+    if given.model is None and root.segment_config(weights.parent.name).exists():
+        return _milestone(weights, root)
+    if given.model is None:
+        raise UsageError(f"weights={given.weights} lies in no run's folder: say model=NAME")
+    return _foreign(given, weights)
+
+
+def _milestone(path: Path, root: Root) -> Subject:
+    segment = read_segment(root, path.parent.name)
+    weights, position = checkpoint.read(path)
+    return trained_subject(segment, weights, position, Flops(root))
+
+
+def _foreign(given: ScoreArguments, weights: Path) -> Subject:
+    assert given.model is not None
+    config = ModelConfig(name=given.model)
+    if (CONF / "model" / f"{given.model}.yaml").exists():
+        config = compose_part("model", ModelConfig, [f"model={given.model}"])
+    kind = compose_part("procedure", ProcedureConfig, [f"procedure={given.procedure}"])
+    procedure = make_procedure(kind, config)
+    model, gflops = _loaded(procedure, weights), gflops_per_sample(procedure)
+    total = gflops * given.samples_seen if gflops and given.samples_seen else None
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    row = partial(
+        Row,
+        model=config.name,
+        pretrain_dataset=given.pretrain_dataset,
+        samples_seen=given.samples_seen,
+        gflops_per_sample=gflops,
+        gflops_total=total,
+        num_params=model.num_params,
+    )
+    name = f"{weights.stem}-{digest[:12]}"
+    return Subject(
+        checkpoint=name,
+        model=model,
+        image_size=procedure.image_size,
+        row=row,
+        unfinished=root_of(given.root).results / UNFINISHED if given.append else None,
+    )
+
+
+def _loaded(procedure: Procedure, weights: Path) -> Encoder:
+    model = procedure.build(0)
+    try:
+        if hasattr(model, "logit_bias"):  # open_clip's own, which it knows to convert
+            open_clip.load_checkpoint(model, str(weights))
+        else:
+            model.load_state_dict(open_clip.factory.load_state_dict(str(weights)))
+    except UNREADABLE as error:
+        said = " ".join(str(error).split())[:300]
+        raise UsageError(f"{weights} holds no weights of this model: {said}") from error
+    return encoder_of(procedure, model)
+
+
+def _key(subject: Subject, spec: EvalSpec) -> Key:
+    return (subject.checkpoint, spec.name, spec.dataset, spec.version)
+
+
+def _append(root: Root, row: Row) -> None:
+    name = f"{row.checkpoint}.alone-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}"
+    store.append(root.results, name, [row])

@@ -1,0 +1,97 @@
+"""One model is scored from the command line, without a sweep."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from conf.schema import ModelConfig
+from evaluation import results
+from evaluation.alone import ScoreArguments, score_alone
+from evaluation.encoder import Encoder
+from evaluation.evaluators.classification import ZeroShotClassification
+from evaluation.testset import load_test_set
+from sweeps.compose import compose_part
+from sweeps.errors import DataError, UsageError
+from tests.commands import run
+from training.distributed import World
+from training.model import build_model, build_tokenizer
+from training.synthetic.shapes import write_test_set
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights as open_clip's trainer writes them, a set of classes and one of captions."""
+    folder = tmp_path_factory.mktemp("alone")
+    model = build_model(config(), seed=0)
+    weights = {f"module.{name}": tensor for name, tensor in model.state_dict().items()}
+    torch.save({"epoch": 1, "state_dict": weights}, folder / "epoch_1.pt")
+    for name, number in (("wds_shapes", 3), ("wds_captions", 4)):
+        (folder / name).mkdir()
+        write_test_set(folder / name, num_samples=60, seed=number)
+    (folder / "wds_captions" / "dataset_type.txt").write_text("retrieval\n")
+    return folder
+
+
+def config() -> ModelConfig:
+    return compose_part("model", ModelConfig, ["model=ViT-w32"])
+
+
+def test_sets_as_they_lie_on_the_hub_are_scored_from_the_command_line(
+    folder: Path, tmp_path: Path
+) -> None:
+    words = [f"weights={folder}/epoch_1.pt", "model=ViT-w32", "samples_seen=1000", "append=true"]
+    sets = f"dataset=[{folder}/wds_shapes,{folder}/wds_captions]"
+    done = run("evaluation", "score", *words, sets, "format=json", root=tmp_path)
+    assert done.returncode == 0, done.stderr
+    shapes, captions = json.loads(done.stdout)["rows"]
+    names = ("eval", "downstream_dataset", "model", "samples_seen")
+    assert [shapes[n] for n in names] == ["zeroshot_classification", "wds_shapes", "ViT-w32", 1000]
+    assert captions["eval"] == "retrieval"
+    assert captions["image_retrieval_recall@10"] > 0
+    model = build_model(config(), seed=0)
+    encoder = Encoder(model, build_tokenizer(config()), World().device)
+    found = dict(ZeroShotClassification().run(encoder, load_test_set(folder / "wds_shapes", 32)))
+    assert {name: shapes[name] for name in found} == pytest.approx(found, abs=1e-9)
+
+    frame = results.load(tmp_path)
+    assert frame["checkpoint"].str.startswith("epoch_1-").tolist() == [True, True]
+    assert frame["gflops_total"].tolist() == pytest.approx([1000 * shapes["gflops_per_sample"]] * 2)
+    again = ScoreArguments(
+        weights=f"{folder}/epoch_1.pt",
+        model="ViT-w32",
+        dataset=(f"{folder}/wds_shapes", f"{folder}/wds_captions"),
+        root=str(tmp_path),
+        append=True,
+    )
+    assert score_alone(again) == [], "what has a row is not computed again"
+
+
+def test_a_suites_sets_are_found_in_another_folder(folder: Path, tmp_path: Path) -> None:
+    for name in ("shapes-test", "digits"):
+        (tmp_path / name).symlink_to(folder / "wds_shapes")
+    given = ScoreArguments(
+        weights=f"{folder}/epoch_1.pt", model="ViT-w32", suite="quickstart", data=str(tmp_path)
+    )
+    with pytest.raises(DataError, match="60 pairs are fewer than a batch of 64"):
+        score_alone(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"weights": "nope.pt", "dataset": "wds_shapes"}, "weights=.*nope.pt: there is no such file"),
+        ({"weights": "epoch_1.pt", "dataset": "wds_shapes"}, "say model=NAME"),
+        ({"weights": "epoch_1.pt", "model": "ViT-w64", "dataset": "wds_shapes"}, "no weights of this"),
+        ({"weights": "epoch_1.pt", "model": "ViT-w32"}, "say what to score on"),
+        ({"weights": "epoch_1.pt", "model": "ViT-w32", "dataset": "nope"}, "nope/test/nshards.txt"),
+        ({"weights": "epoch_1.pt", "model": "ViT-w32", "suite": "vtabb"}, "did you mean vtab"),
+    ],
+)
+def test_what_is_not_there_is_said(folder: Path, given: dict[str, Any], message: str) -> None:
+    for name in {"weights", "dataset"} & given.keys():
+        given = {**given, name: str(folder / given[name])}
+    with pytest.raises(UsageError, match=message):
+        score_alone(ScoreArguments(**given))
