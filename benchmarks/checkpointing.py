@@ -22,14 +22,14 @@ import torch
 
 from benchmarks.bars import Bar
 from conf.schema import ModelConfig, OptimConfig, ResourceConfig
-from training import checkpoint
-from training.checkpoint import Position
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import Position
+from training.checkpoints.saved import state_path
+from training.checkpoints.saver import Saver
+from training.checkpoints.state import Tensors, own_state
 from training.distributed import World
 from training.model import build_model, image_size
 from training.optimizer import make_optimizer
-from training.saved import state_path
-from training.saver import Saver
-from training.state import Tensors, own_state
 
 MODEL = ModelConfig(name="ViT-S-32-alt")
 BATCH, CONTEXT, VOCABULARY = 4, 77, 49_408

@@ -17,9 +17,9 @@ from sweeps.folders import Root, make_folders
 from sweeps.items import checkpoint_id
 from sweeps.lease import Attempt, Holder, Lease
 from sweeps.outcome import Outcome
+from training.checkpoints.done import DoneMarker, done_path
+from training.checkpoints.saved import weights_path
 from training.data.generate import MADE_WITH
-from training.done import DoneMarker, done_path
-from training.saved import weights_path
 
 WHERE = "slurm@lab"
 SUBMISSION_SIZE = 1000

@@ -19,7 +19,7 @@ import yaml
 from benchmarks import openclip
 from benchmarks.openclip import Task
 from sweeps.folders import CHECKOUT, Root
-from training.metrics import Moment, metrics_path, read_moments
+from training.telemetry.metrics import Moment, metrics_path, read_moments
 
 POLL_S = 0.01
 ATTEMPTS = (1, 2)

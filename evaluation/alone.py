@@ -25,7 +25,7 @@ from sweeps.compose import compose_part
 from sweeps.errors import UsageError
 from sweeps.folders import CONF, Root, root_of
 from sweeps.items import eval_id
-from training import checkpoint
+from training.checkpoints import checkpoint
 from training.flops import gflops_per_sample
 from training.openclip import open_clip
 from training.procedure import Procedure, make_procedure

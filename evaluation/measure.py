@@ -18,10 +18,10 @@ from sweeps.errors import NotFinite
 from sweeps.expansion import Segment
 from sweeps.folders import Root
 from sweeps.items import checkpoint_id, eval_id
-from training.checkpoint import Position
+from training.checkpoints.checkpoint import Position
+from training.checkpoints.state import Tensors, load_weights
 from training.flops import gflops_per_sample
 from training.procedure import make_procedure
-from training.state import Tensors, load_weights
 
 UNFINISHED = "unfinished"
 """Folder beside the results table of evals that are not at their end."""

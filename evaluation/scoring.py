@@ -21,8 +21,8 @@ from evaluation.testset import TestSet, load_test_set
 from sweeps.errors import ScoringFailed
 from sweeps.folders import Root
 from sweeps.items import CheckpointEvals
-from training import checkpoint
-from training.saved import weights_path
+from training.checkpoints import checkpoint
+from training.checkpoints.saved import weights_path
 
 log = logging.getLogger(__name__)
 

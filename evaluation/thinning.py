@@ -10,8 +10,8 @@ from sweeps.events import Event
 from sweeps.expansion import Run
 from sweeps.folders import Root
 from sweeps.items import checkpoint_id, eval_id
-from training.done import done_path
-from training.saved import saved_samples, weights_path
+from training.checkpoints.done import done_path
+from training.checkpoints.saved import saved_samples, weights_path
 
 
 def thin(event: Event, *, keep: int = 1) -> str:

@@ -86,7 +86,7 @@ def test_its_data_take_the_place_of_others(conf: str) -> None:
 def test_its_hooks_are_hooks() -> None:
     shown = OmegaConf.to_object(OmegaConf.create(HOOKS))
     assert isinstance(shown, dict)
-    assert len(read_hooks(tuple(shown["hooks"]))) == 3
+    assert len(read_hooks(tuple(shown["hooks"]))) == 4
 
 
 def test_its_table_of_commands_is_complete() -> None:

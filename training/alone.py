@@ -24,10 +24,10 @@ from sweeps.frozen import freeze_segment, standing_cuts
 from sweeps.grid import Cell
 from sweeps.items import TrainItem
 from sweeps.sources import UNSET, source_files, sources_of
+from training.checkpoints.done import read_done
 from training.data.generate import Generation, generate, made_with
 from training.data.patterns import existing_shards, expand_shards
 from training.distributed import World, first_decides, join_world, leave_world
-from training.done import read_done
 from training.loop import train_segment
 from training.orders import TrainOrder
 from training.tenure import Tenure

@@ -15,23 +15,23 @@ from conf.schema import ResourceConfig, TrainConfig
 from sweeps.duration import steps_of
 from sweeps.errors import DataError, NotFinite
 from sweeps.expansion import Segment
+from training.checkpoints.keeper import Keeper
+from training.checkpoints.restore import restored
 from training.clock import Clock, Wish
 from training.data.loader import Batch, StepDataset, batches
 from training.data.sources import opened, ready
 from training.distributed import World, first_decides, wait_for_all
 from training.flops import gflops_per_sample
-from training.hardware import peak_flops
-from training.keeper import Keeper
 from training.laying_out import lay_out
 from training.optimizer import make_optimizer
 from training.orders import TrainOrder
 from training.precision import use_deterministic_algorithms, use_precision
 from training.procedure import Procedure, make_procedure
-from training.progress import Pace, Progress
-from training.restore import restored
 from training.schedule import learning_rate
-from training.sinks import sinks_of
 from training.step import Stepper, StepReport
+from training.telemetry.hardware import peak_flops
+from training.telemetry.progress import Pace, Progress
+from training.telemetry.sinks import sinks_of
 
 log = logging.getLogger(__name__)
 

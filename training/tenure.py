@@ -19,7 +19,7 @@ from sweeps.errors import DataError, NotFinite, Superseded, UsageError
 from sweeps.host import is_alive, own_start, this_host
 from sweeps.lease import Holder, Lease
 from sweeps.outcome import Outcome
-from training.metrics import last_moment, metrics_path
+from training.telemetry.metrics import last_moment, metrics_path
 
 log = logging.getLogger(__name__)
 

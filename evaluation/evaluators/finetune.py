@@ -24,15 +24,15 @@ from evaluation.evaluators.classification import (
 )
 from evaluation.testset import TestSet
 from sweeps.errors import DataError
-from training import checkpoint
-from training.checkpoint import Layout, Position
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import Layout, Position
+from training.checkpoints.state import load_state, own_state
 from training.data.decode import Pixels
 from training.data.images import train_pixels
 from training.data.normalize import Normalizer
 from training.distributed import World
 from training.optimizer import make_optimizer, set_learning_rate
 from training.schedule import learning_rate
-from training.state import load_state, own_state
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from sweeps.errors import Superseded
 from sweeps.items import TrainItem
 from sweeps.logs import configure_logging
 from sweeps.outcome import Outcome, Remedy
-from training.done import done_path
+from training.checkpoints.done import done_path
 from training.leash import die_with_parent
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from launcher.records.submission import Submission
 from sweeps.errors import QueueUnknown, Superseded
 from sweeps.items import TrainItem
 from sweeps.outcome import Outcome
-from training.done import done_path
+from training.checkpoints.done import done_path
 from training.exits import RankExit, forget_verdicts, read_verdict
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from sweeps.events import Event
 from sweeps.expansion import Expansion, suites_of
 from sweeps.folders import Root
 from sweeps.items import checkpoint_id, eval_id
-from training.saved import weights_path
+from training.checkpoints.saved import weights_path
 
 log = logging.getLogger(__name__)
 

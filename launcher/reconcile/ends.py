@@ -13,7 +13,7 @@ from sweeps.items import TrainItem, WorkItem
 from sweeps.lease import Attempt, Lease
 from sweeps.outcome import Outcome
 from sweeps.rates import Rate
-from training.done import read_done
+from training.checkpoints.done import read_done
 
 REASON_LENGTH = 2000
 

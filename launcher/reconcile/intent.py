@@ -22,8 +22,8 @@ from sweeps import frozen, lease
 from sweeps.errors import QueueUnknown
 from sweeps.expansion import Run
 from sweeps.folders import Root, refuse_unusable
-from training.done import done_path
-from training.saved import saved_samples
+from training.checkpoints.done import done_path
+from training.checkpoints.saved import saved_samples
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from sweeps.errors import QueueUnknown
 from sweeps.expansion import Segment
 from sweeps.folders import Root
 from sweeps.lease import Lease
-from training.done import DONE
-from training.saved import saved_among
+from training.checkpoints.done import DONE
+from training.checkpoints.saved import saved_among
 
 log = logging.getLogger(__name__)
 

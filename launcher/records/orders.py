@@ -12,8 +12,8 @@ from launcher.records.submission import Submission
 from sweeps import durable, lease
 from sweeps.folders import Root
 from sweeps.items import ScoreItem, TrainItem, WorkItem
-from training.metrics import last_moment, metrics_path
 from training.orders import TrainOrder
+from training.telemetry.metrics import last_moment, metrics_path
 
 KEPT_ATTEMPTS = 5
 

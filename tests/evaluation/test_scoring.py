@@ -17,8 +17,8 @@ from sweeps.expansion import Expansion
 from sweeps.folders import Root, make_folders
 from sweeps.items import CheckpointEvals, ScoreItem
 from tests.training.segments import expansion_of, order_for, train
+from training.checkpoints.saved import weights_path
 from training.data.generate import Generation, generate
-from training.saved import weights_path
 
 
 @pytest.fixture(scope="module")

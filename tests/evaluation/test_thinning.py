@@ -15,8 +15,8 @@ from sweeps.folders import Root
 from sweeps.items import checkpoint_id
 from tests.configs import launched
 from tests.evaluation.rows import row
-from training.done import done_path
-from training.saved import saved_samples, weights_path
+from training.checkpoints.done import done_path
+from training.checkpoints.saved import saved_samples, weights_path
 
 TINY = ("sweep=tiny", "samples_seen=3840")
 

@@ -16,8 +16,8 @@ from sweeps.expansion import Expansion
 from sweeps.folders import Root
 from sweeps.outcome import Outcome
 from tests.commands import start
-from training.done import read_done
-from training.metrics import metrics_path, read_moments
+from training.checkpoints.done import read_done
+from training.telemetry.metrics import metrics_path, read_moments
 
 SUPERVISOR, RANK, SCORER = "launcher.jobs.job", "training.rank", "evaluation.worker"
 

@@ -12,7 +12,7 @@ from tests.commands import HERE, TINY, run, start, wait_for
 from tests.launcher.checkouts import copy_of_this
 from tests.launcher.processes import RANK, processes, scores_of
 from tests.slurm.cluster import SlurmCluster
-from training.done import done_path
+from training.checkpoints.done import done_path
 
 pytestmark = pytest.mark.slow
 

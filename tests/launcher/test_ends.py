@@ -12,7 +12,7 @@ from sweeps.folders import Root
 from sweeps.lease import Lease, charged_by
 from sweeps.outcome import Outcome
 from tests.launcher.worlds import lease as lease_of
-from training.done import read_done
+from training.checkpoints.done import read_done
 
 
 def test_a_submission_is_charged_for_its_own_attempts() -> None:

@@ -26,8 +26,8 @@ from tests.launcher.processes import (
     weights_of,
 )
 from tests.training.segments import expansion_of
-from training.metrics import metrics_path, read_moments
-from training.saved import saved_samples
+from training.checkpoints.saved import saved_samples
+from training.telemetry.metrics import metrics_path, read_moments
 
 pytestmark = pytest.mark.slow
 

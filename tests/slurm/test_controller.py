@@ -15,7 +15,7 @@ from tests.launcher.evidence import census, outcomes, refute_doubles, trainings
 from tests.launcher.processes import SUPERVISOR, processes
 from tests.slurm.cluster import SlurmCluster
 from tests.slurm.shims import shimmed
-from training.metrics import metrics_path
+from training.telemetry.metrics import metrics_path
 
 EIGHT = (OWN_CONF, "sweep=eight", "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1")
 TWO = (*EIGHT, "seed=0,1")

@@ -9,7 +9,7 @@ from tests.commands import TINY, run, wait_for
 from tests.launcher.processes import refute_difference
 from tests.slurm.cluster import SlurmCluster
 from tests.training.segments import expansion_of
-from training.metrics import metrics_path
+from training.telemetry.metrics import metrics_path
 
 SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=5")
 LONG = (*SWEEP, "samples_seen=3840")

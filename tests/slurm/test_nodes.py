@@ -22,7 +22,7 @@ from tests.launcher.processes import (
 )
 from tests.slurm.cluster import SlurmCluster
 from tests.training.segments import expansion_of
-from training.saved import saved_samples
+from training.checkpoints.saved import saved_samples
 
 SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=10")
 LONG = (*SWEEP, "samples_seen=3840")

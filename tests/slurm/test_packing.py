@@ -13,7 +13,7 @@ from tests.commands import OWN_CONF, run, wait_for
 from tests.launcher.processes import RANK, expected_scores, processes, scores_of
 from tests.slurm.cluster import SlurmCluster
 from tests.training.segments import expansion_of
-from training.saved import saved_samples
+from training.checkpoints.saved import saved_samples
 
 NODE = ("cluster.gpus_per_node=4", "cluster.cores_per_node=8", "cluster.charged_cores_per_node=8")
 SWEEP = (OWN_CONF, "sweep=packed", "cluster=slurm", *NODE, "policy.client_timeout_s=10")

@@ -11,7 +11,7 @@ from sweeps.outcome import Outcome
 from tests.commands import OWN_CONF, run, wait_for
 from tests.launcher.processes import outcomes_of, refute_repetition
 from tests.slurm.cluster import SlurmCluster
-from training.saved import saved_samples
+from training.checkpoints.saved import saved_samples
 
 FAST = ("policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=30")
 PAIR = (OWN_CONF, "sweep=pair", "cluster=slurm", *FAST)

@@ -10,8 +10,8 @@ from sweeps.expansion import Expansion, Segment, expand
 from sweeps.items import TrainItem
 from sweeps.sources import SourceFiles
 from tests.commands import OWN_CONF
+from training.checkpoints.done import DoneMarker, read_done
 from training.distributed import World
-from training.done import DoneMarker, read_done
 from training.loop import train_segment
 from training.orders import TrainOrder
 

@@ -14,9 +14,9 @@ from sweeps.folders import CHECKOUT, Root
 from sweeps.outcome import Outcome
 from tests.commands import OWN_CONF, PATIENCE_S, TINY, environment, gated_by, run, wait_for
 from tests.training.segments import expansion_of, order_for, train
-from training.done import read_done
-from training.metrics import metrics_path
-from training.saved import saved_samples
+from training.checkpoints.done import read_done
+from training.checkpoints.saved import saved_samples
+from training.telemetry.metrics import metrics_path
 
 pytestmark = pytest.mark.slow
 

@@ -17,11 +17,11 @@ from sweeps.expansion import Segment
 from tests.commands import wait_for
 from tests.training.ranks import start_ranks
 from tests.training.segments import expansion_of, order_for, train
-from training.done import read_done
+from training.checkpoints.done import read_done
+from training.checkpoints.saved import saved_samples
 from training.exits import RankExit
-from training.metrics import last_moment, metrics_path
 from training.orders import TrainOrder
-from training.saved import saved_samples
+from training.telemetry.metrics import last_moment, metrics_path
 
 
 def killed_at_random(order: TrainOrder, seed: int) -> int:

@@ -10,11 +10,11 @@ from sweeps import durable
 from sweeps.errors import DataError, Superseded
 from tests.training.ranks import start_ranks
 from tests.training.segments import expansion_of, order_for, train
-from training import checkpoint
-from training.done import done_path, read_done
+from training.checkpoints import checkpoint
+from training.checkpoints.done import done_path, read_done
+from training.checkpoints.saved import saved_samples, state_path, weights_path
 from training.exits import RankExit
-from training.metrics import last_moment, metrics_path
-from training.saved import saved_samples, state_path, weights_path
+from training.telemetry.metrics import last_moment, metrics_path
 
 
 def test_a_segment_leaves_its_milestones_and_no_state(tmp_path: Path, data: Path) -> None:

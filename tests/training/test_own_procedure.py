@@ -6,7 +6,7 @@ import pytest
 
 from sweeps.folders import Root
 from tests.commands import OWN_CONF, run
-from training.metrics import metrics_path, read_moments
+from training.telemetry.metrics import metrics_path, read_moments
 
 PROCEDURE = '''
 """An image autoencoder: no text, no contrast, no model of open_clip's."""

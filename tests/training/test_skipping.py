@@ -10,11 +10,11 @@ from sweeps.errors import NotFinite
 from tests.training.ranks import on_ranks
 from tests.training.segments import expansion_of, order_for, train
 from tests.training.steps import bench
-from training import checkpoint
+from training.checkpoints import checkpoint
+from training.checkpoints.done import done_path, read_done
+from training.checkpoints.saved import state_path
+from training.checkpoints.state import gathered_weights
 from training.distributed import World
-from training.done import done_path, read_done
-from training.saved import state_path
-from training.state import gathered_weights
 
 SHORT = ("sweep=trunk", "samples_seen=640", "schedule=constant")
 FAULTY = "procedure._target_=tests.training.faulty.Faulty"

@@ -12,10 +12,10 @@ from sweeps.expansion import Run, Segment
 from sweeps.folders import Root, make_folders
 from tests.evaluation.scored import score
 from tests.training.segments import expansion_of, order_for, train
-from training import checkpoint
-from training.done import done_path
+from training.checkpoints import checkpoint
+from training.checkpoints.done import done_path
+from training.checkpoints.saved import saved_samples, weights_path
 from training.model import build_model, fitted
-from training.saved import saved_samples, weights_path
 
 
 def staged() -> tuple[Run, Segment, Segment]:

@@ -8,7 +8,7 @@ from sweeps.folders import Root, make_folders
 from tests.commands import OWN_CONF, run
 from tests.evaluation.scored import score
 from tests.training.segments import expansion_of, order_for, train
-from training.done import read_done
+from training.checkpoints.done import read_done
 
 UNIT = 640
 

@@ -26,10 +26,10 @@ import torch
 from conf.schema import ResourceConfig
 from sweeps import durable
 from sweeps.errors import CorruptCheckpoint
+from training.checkpoints.saved import saved_samples, state_files, state_paths
+from training.checkpoints.state import Tensors, joined
+from training.checkpoints.tensorfile import file_parts, raw_bytes
 from training.distributed import World
-from training.saved import saved_samples, state_files, state_paths
-from training.state import Tensors, joined
-from training.tensorfile import file_parts, raw_bytes
 
 LIBRARIES = ("torch", "open_clip_torch", "numpy", "pillow", "simplejpeg")
 """Those whose version may change a bit: kernels, random streams, decoders."""

@@ -10,13 +10,13 @@ import torch
 from conf.schema import Sharding
 from sweeps.errors import CorruptCheckpoint, DataError
 from sweeps.expansion import Segment
-from training import checkpoint
-from training.checkpoint import Layout, Position
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import Layout, Position
+from training.checkpoints.saved import saved_samples
+from training.checkpoints.state import WEIGHTS, Tensors, load_state, load_weights, under
 from training.distributed import World, all_agree, first_decides
 from training.model import fitted
 from training.orders import TrainOrder
-from training.saved import saved_samples
-from training.state import WEIGHTS, Tensors, load_state, load_weights, under
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ import torch
 
 from conf.schema import Precision
 from training.distributed import World
-from training.hardware import peak_flops, peak_memory_gib
-from training.metrics import (
+from training.telemetry.hardware import peak_flops, peak_memory_gib
+from training.telemetry.metrics import (
     MetricsWriter,
     Moment,
     begin_metrics,
@@ -18,8 +18,8 @@ from training.metrics import (
     read_course,
     read_moments,
 )
-from training.progress import Pace
-from training.terminal import TerminalLine
+from training.telemetry.progress import Pace
+from training.telemetry.terminal import TerminalLine
 
 
 def moment(samples: int, *, since: int | None = None, loss: float = 4.0) -> Moment:

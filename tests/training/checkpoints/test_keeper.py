@@ -6,11 +6,11 @@ from pathlib import Path
 from conf.schema import ResourceConfig, Sharding
 from tests.training.ranks import start_ranks
 from tests.training.segments import expansion_of, order_for, train
-from training import checkpoint
-from training.done import done_path, read_done
+from training.checkpoints import checkpoint
+from training.checkpoints.done import done_path, read_done
+from training.checkpoints.saved import saved_samples, state_paths, weights_path
+from training.checkpoints.state import WEIGHTS, under
 from training.exits import RankExit
-from training.saved import saved_samples, state_paths, weights_path
-from training.state import WEIGHTS, under
 
 
 def test_a_spread_state_is_kept_in_parts_and_goes_on_whole(tmp_path: Path, data: Path) -> None:

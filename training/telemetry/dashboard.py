@@ -1,8 +1,8 @@
 """The same numbers on wandb: a projection of the metrics files, which stay the record.
 
-wandb is left to a process of its own (`training.dashboard_process`), fed through a pipe that is never
-waited for: what does not fit is dropped. So whatever becomes of wandb, its service or its server, a
-training loses a line in its log and nothing else.
+wandb is left to a process of its own (`dashboard_process`), fed through a pipe that is never waited
+for: what does not fit is dropped. So whatever becomes of wandb, its service or its server, a training
+loses a line in its log and nothing else.
 """
 
 import logging
@@ -18,8 +18,8 @@ import msgspec
 from conf.schema import WandbConfig, WandbMode
 from sweeps import durable
 from sweeps.folders import CHECKOUT
-from training.metrics import Moment
 from training.orders import TrainOrder
+from training.telemetry.metrics import Moment
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Dashboard:
 
     def __init__(self, opening: Opening) -> None:
         process = subprocess.Popen(
-            [sys.executable, "-m", "training.dashboard_process"],
+            [sys.executable, "-m", "training.telemetry.dashboard_process"],
             cwd=CHECKOUT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from tests.commands import wait_for
-from training import checkpoint
-from training.saver import LOWEST_PRIORITY, Saver
-from training.state import Tensors, own_state
+from training.checkpoints import checkpoint
+from training.checkpoints.saver import LOWEST_PRIORITY, Saver
+from training.checkpoints.state import Tensors, own_state
 
 PATIENCE_S = 60.0
 

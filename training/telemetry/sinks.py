@@ -2,10 +2,10 @@
 
 import sys
 
-from training.dashboard import dashboard_of
-from training.metrics import MetricsWriter, Sink, begin_metrics
 from training.orders import TrainOrder
-from training.terminal import TerminalLine
+from training.telemetry.dashboard import dashboard_of
+from training.telemetry.metrics import MetricsWriter, Sink, begin_metrics
+from training.telemetry.terminal import TerminalLine
 
 
 def sinks_of(order: TrainOrder) -> list[Sink]:

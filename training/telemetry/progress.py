@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from training.checkpoint import Position
+from training.checkpoints.checkpoint import Position
 from training.distributed import World
-from training.hardware import peak_memory_gib
-from training.metrics import Moment, Sink
 from training.step import StepReport
+from training.telemetry.hardware import peak_memory_gib
+from training.telemetry.metrics import Moment, Sink
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""The process that talks to wandb: `python -m training.dashboard_process`, fed by `training.dashboard`.
+"""The process that talks to wandb, fed by `training.telemetry.dashboard`.
 
 Reads lines of JSON from standard input, an `Opening` first, and moments after it, until it ends. Any
 error ends this process, which then says in one line why.
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from sweeps import durable
-from training.dashboard import Opening
+from training.telemetry.dashboard import Opening
 
 ORPHAN_S = 60.0
 """So long it may take to end once training is gone."""

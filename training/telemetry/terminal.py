@@ -2,7 +2,7 @@
 
 from typing import TextIO
 
-from training.metrics import Moment
+from training.telemetry.metrics import Moment
 
 CLEAR = "\r\x1b[K"
 BAR = 24

@@ -13,14 +13,14 @@ import torch
 from conf.schema import Sharding
 from sweeps import durable
 from sweeps.errors import Superseded
-from training import checkpoint
-from training.checkpoint import Position
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import Position
+from training.checkpoints.done import DoneMarker, done_path
+from training.checkpoints.saved import state_path, weights_path
+from training.checkpoints.saver import Saver
+from training.checkpoints.state import WEIGHTS, Tensors, gathered_weights, own_state, under
 from training.distributed import World, wait_for_all
-from training.done import DoneMarker, done_path
 from training.orders import TrainOrder
-from training.saved import state_path, weights_path
-from training.saver import Saver
-from training.state import WEIGHTS, Tensors, gathered_weights, own_state, under
 
 GATHERED = "gathered."
 """Begins the names of whole weights beside those of a rank's stretches."""

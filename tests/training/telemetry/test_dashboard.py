@@ -13,14 +13,14 @@ from conf.schema import WandbConfig, WandbMode
 from tests.commands import gated_by, wait_for
 from tests.training.ranks import start_ranks
 from tests.training.segments import expansion_of, order_for, train
-from tests.training.test_metrics import moment
-from tests.training.wandbfile import history_of, run_of
-from training import dashboard
-from training.dashboard import Dashboard, Opening
-from training.done import read_done
+from tests.training.telemetry.test_metrics import moment
+from tests.training.telemetry.wandbfile import history_of, run_of
+from training.checkpoints.done import read_done
 from training.exits import RankExit
-from training.metrics import read_course
 from training.orders import TrainOrder
+from training.telemetry import dashboard
+from training.telemetry.dashboard import Dashboard, Opening
+from training.telemetry.metrics import read_course
 
 needs_wandb = pytest.mark.skipif(
     importlib.util.find_spec("wandb") is None, reason="wandb is not installed"
@@ -50,7 +50,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.name == "training.dashboard"]
+    return [r.getMessage() for r in caplog.records if r.name == "training.telemetry.dashboard"]
 
 
 @needs_wandb

@@ -6,7 +6,7 @@ waits for it. Another thread, of the lowest priority, hashes the copies, writes 
 a core is free that costs nothing; where training keeps all cores busy, a thread of equal priority
 would take one from it, and make the others, which spin while they wait for it, slower still.
 
-What is saved, and when, is left to the loop; how a file looks, to `training.checkpoint`.
+What is saved, and when, is left to the loop; how a file looks, to `training.checkpoints.checkpoint`.
 """
 
 import os
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from training.state import Tensors
-from training.tensorfile import raw_bytes
+from training.checkpoints.state import Tensors
+from training.checkpoints.tensorfile import raw_bytes
 
 LOWEST_PRIORITY = 19
 

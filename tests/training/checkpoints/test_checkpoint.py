@@ -9,12 +9,12 @@ from safetensors.torch import load_file
 
 from conf.schema import ModelConfig, ResourceConfig
 from sweeps.errors import CorruptCheckpoint
-from training import checkpoint
-from training.checkpoint import Layout, Position
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import Layout, Position
+from training.checkpoints.saved import saved_samples, state_path, state_paths, weights_path
+from training.checkpoints.state import Tensors, gathered_weights, load_state, own_state
 from training.distributed import World
 from training.model import build_model, image_size
-from training.saved import saved_samples, state_path, state_paths, weights_path
-from training.state import Tensors, gathered_weights, load_state, own_state
 
 TENSORS: Tensors = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.tensor(1.5)}
 

@@ -1,0 +1,1 @@
+"""What training shows while it runs: metrics files, a line on a terminal, wandb."""
