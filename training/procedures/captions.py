@@ -1,40 +1,10 @@
 """The loss of captions: cross-entropy of each token, given the image and the tokens before."""
 
-from dataclasses import dataclass
-
 import torch
 from torch.nn.functional import cross_entropy
 
 from training.distributed import World, sum_over_ranks
-from training.procedures.contrast import softmax_contrast
 from training.samples import PADDING
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LossWeights:
-    """What the two losses of a model that contrasts and captions are multiplied by."""
-
-    contrastive: float
-    caption: float
-
-
-def captioner_losses(
-    made: tuple[torch.Tensor, ...], scale: torch.Tensor, world: World, weights: LossWeights
-) -> dict[str, torch.Tensor]:
-    """Return the weighted losses of a model that contrasts and captions.
-
-    Args:
-        made: of this rank's samples: features of images and of texts, as `softmax_contrast` takes them,
-            and sums and counts of the captions' tokens, as `token_losses` returns them.
-        scale: factor of the dot products.
-        world: all ranks.
-        weights: of the two losses.
-    """
-    images, texts, sums, counts = made
-    return {
-        "contrastive_loss": weights.contrastive * softmax_contrast(images, texts, scale, world),
-        "caption_loss": weights.caption * caption_loss(sums, counts, world),
-    }
 
 
 def token_losses(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
