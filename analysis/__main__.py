@@ -1,6 +1,5 @@
 """The command line: `python -m analysis COMMAND [key=value …]`."""
 
-import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -98,20 +97,17 @@ def optimal(words: Sequence[str]) -> int:
 
 def report(words: Sequence[str]) -> int:
     """Fit, and write the report; print where it lies."""
-    from analysis.report import write_report  # matplotlib, which nothing else needs
+    from analysis.sweep_report import report_table  # matplotlib, which nothing else needs
 
     arguments = read_arguments(words, ReportArguments)
     question, table = arguments.question(), arguments.read()
-    folder = arguments.folder(table)
-    answers = laws_of(table.frame, question)
-    command = shlex.join(["python", "-m", "analysis", "report", *words])
-    files = write_report(folder, f"Scaling laws of {table.title}", answers, command)
+    answers, files = report_table(table, question, words, arguments.folder(table))
     if arguments.format is OutputFormat.json:
-        sys.stdout.write(files.json.read_text() + "\n")
+        sys.stdout.write(files.json.read_text())
         return 0
     for answer in answers:
         print(answer.sentence())
-    print(f"figure: {files.svg}\nreport: {files.html}")
+    print(f"report: {files.html}")
     return 0
 
 

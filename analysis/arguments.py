@@ -1,6 +1,6 @@
 """The arguments of the commands, `key=value` each."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,10 @@ class Input:
         frame = filtered(table.frame, self.where)
         if frame.empty:
             raise UsageError(f"no row is left with {dict(self.where)}")
-        return Table(frame=frame, title=table.title, folder=table.folder)
+        every = table.checkpoints
+        return replace(
+            table, frame=frame, checkpoints=None if every is None else filtered(every, self.where)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

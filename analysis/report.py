@@ -1,4 +1,4 @@
-"""The report on a sweep: one HTML page that needs nothing else, Markdown, JSON and the figure."""
+"""The report: one HTML page that needs nothing else, Markdown, JSON and the figures as SVG and PNG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,67 +7,149 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from analysis.laws import Answer
-from analysis.plain import answer_json, encoded
-from analysis.plot import as_png, as_svg, scaling_figure
+from analysis.compare import Verdict, verdicts
+from analysis.figures.comparison import comparison_figure
+from analysis.figures.curves import curves_figure
+from analysis.figures.residuals import residual_figure
+from analysis.figures.runs import runs_figure
+from analysis.figures.scaling import scaling_figure
+from analysis.figures.style import as_png, as_svg, measures_of
+from analysis.laws import Answer, quantity_name
+from analysis.plain import answer_json, encoded, verdict_json
+from analysis.reproduce import command, compare_command, fit_command
+from analysis.text import contest_line, method, points_lines
 from evaluation.select import quantity
 from sweeps import durable
 from sweeps.errors import UsageError
 
 TEMPLATES = Path(__file__).parent / "templates"
+CAPTIONS = {
+    "law": "All runs faint, those on the frontier solid, held-out ones hollow; bands are intervals.",
+    "comparison": "Differences between groups, with intervals. Grey is not decided.",
+    "runs": "All runs: colour is the group, the marker the model, its size the samples seen.",
+    "curves": "Learning curves: the checkpoints of each run.",
+    "residuals": "How far each law is above the points that it rests on.",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """What a report tells: answers, and all checkpoints of the runs, if known; `words` asked for it."""
+
+    title: str
+    answers: Sequence[Answer]
+    checkpoints: pd.DataFrame | None
+    words: Sequence[str]
+
+    @property
+    def question(self) -> str:
+        """What was asked, in a sentence."""
+        asked = self.answers[0].question
+        what = list(dict.fromkeys(quantity_name(one.y) for one in measures_of(self.answers)))
+        named = ", ".join(what[:-1]) + (" and " if len(what) > 1 else "") + what[-1]
+        which = f", and which {asked.group} is best" if asked.group else ""
+        return (
+            f"How do{'' if len(what) > 1 else 'es'} {named} change with {' and '.join(asked.x)}{which}?"
+        )
+
+    def verdicts(self) -> list[Verdict]:
+        """Return the verdict on each pair of groups, if there are two and they were resampled."""
+        groups = {answer.group for answer in self.answers}
+        recipe = self.answers[0].fit.recipe
+        if len(groups) < 2 or not recipe.num_resamples or recipe.shape.num_inputs > 1:
+            return []
+        return verdicts([("", answer) for answer in self.answers], recipe.level)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportFiles:
-    """What was written."""
+    """What was written; `figures` by name, as SVG; a PNG lies beside each."""
 
     html: Path
     markdown: Path
     json: Path
-    svg: Path
-    png: Path
+    figures: dict[str, Path]
 
 
-def write_report(folder: Path, title: str, answers: Sequence[Answer], command: str) -> ReportFiles:
-    """Write the report of `laws` into `folder`; `command` is what reproduces it."""
+def write_report(folder: Path, findings: Findings) -> ReportFiles:
+    """Write a report into a folder.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"no report can be written to {folder}: {error.strerror}") from error
-    figure = scaling_figure(answers)
-    svg = as_svg(figure)
+    found = findings.verdicts()
+    svgs = _write_figures(folder, findings, found)
     files = ReportFiles(
         html=folder / "law.html",
         markdown=folder / "law.md",
         json=folder / "law.json",
-        svg=folder / "law.svg",
-        png=folder / "law.png",
+        figures={name: folder / _file(name) for name in svgs},
     )
-    durable.replace(files.svg, svg.encode())
-    durable.replace(files.png, as_png(figure))
-    durable.replace(files.json, encoded({"fits": [answer_json(answer) for answer in answers]}).encode())
+    data = {
+        "fits": [answer_json(answer) for answer in findings.answers],
+        "verdicts": [verdict_json(one) for one in found],
+    }
+    durable.replace(files.json, encoded(data).encode())
     for path in (files.html, files.markdown):
-        text = _render(path, title=title, answers=answers, command=command, svg=svg)
-        durable.replace(path, text.encode())
+        durable.replace(path, _render(path, findings, found, svgs).encode())
     return files
 
 
 def points_table(answer: Answer) -> pd.DataFrame:
     """Return the runs that a law was offered, by compute; `frontier` marks those that it rests on."""
     points, x = answer.points, answer.question.x[0]
-    shown = pd.DataFrame(
-        {
-            "model": points["model"].to_numpy(),
-            "samples_seen": points["samples_seen"].to_numpy(),
-            x: points[x].to_numpy(),
-            "y": quantity(points, answer.measure.y).to_numpy(),
-        }
-    )
-    shown["frontier"] = shown.index.isin(answer.fit.rows)
+    known = [name for name in ("model", "samples_seen", *answer.question.x) if name in points.columns]
+    shown = points[list(dict.fromkeys(known))].reset_index(drop=True)
+    shown[quantity_name(answer.measure.y)] = quantity(points, answer.measure.y).to_numpy()
+    shown["on the frontier"] = ["yes" if row in set(answer.fit.rows) else "" for row in shown.index]
     return shown.sort_values(x)
 
 
-def _render(path: Path, **values: object) -> str:
+def shown_cell(value: object) -> str:
+    """Return a value of that table as text."""
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer() and value < 1e15):
+        return f"{int(value):,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def heldout_text(answer: Answer) -> str:
+    """Return how a law does on held-out points, in words."""
+    every = (*([answer.heldout] if answer.heldout else []), *answer.rolling)
+    return "; ".join(
+        f"{one.rmse:.3g} on {len(one.y)} above {one.above:.3g}" for one in every if one.rmse is not None
+    )
+
+
+def _write_figures(folder: Path, findings: Findings, found: Sequence[Verdict]) -> dict[str, str]:
+    """Draw and write all figures that there are; return their SVG by name."""
+    answers, measures = findings.answers, measures_of(findings.answers)
+    one_input = answers[0].fit.recipe.shape.num_inputs == 1
+    figures = {
+        "law": scaling_figure(answers) if one_input else None,
+        "comparison": comparison_figure(found),
+        "runs": runs_figure(answers) if one_input else None,
+        "curves": None
+        if findings.checkpoints is None
+        else curves_figure(findings.checkpoints, measures),
+        "residuals": residual_figure(answers) if one_input else None,
+    }
+    drawn = {name: figure for name, figure in figures.items() if figure is not None}
+    svgs = {name: as_svg(figure) for name, figure in drawn.items()}
+    for name, figure in drawn.items():
+        durable.replace(folder / _file(name), svgs[name].encode())
+        durable.replace((folder / _file(name)).with_suffix(".png"), as_png(figure))
+    return svgs
+
+
+def _file(name: str) -> str:
+    return "law.svg" if name == "law" else f"law-{name}.svg"
+
+
+def _render(path: Path, findings: Findings, found: Sequence[Verdict], svgs: dict[str, str]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=path.suffix == ".html",
@@ -75,4 +157,21 @@ def _render(path: Path, **values: object) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template(f"{path.name}.jinja").render(points_table=points_table, **values)
+    answers, words = findings.answers, findings.words
+    return environment.get_template(f"{path.name}.jinja").render(
+        findings=findings,
+        answers=answers,
+        verdicts=found,
+        svgs=svgs,
+        captions=CAPTIONS,
+        files={name: _file(name) for name in svgs},
+        method=method(answers[0]),
+        data=points_lines(answers),
+        commands={answer.name: fit_command(answer, words) for answer in answers},
+        compare_command=compare_command(answers, words) if found else "",
+        report_command=command("report", words),
+        points_table=points_table,
+        shown_cell=shown_cell,
+        contest_line=contest_line,
+        heldout_text=heldout_text,
+    )

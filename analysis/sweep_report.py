@@ -1,12 +1,13 @@
 """From a root to the laws and the report of one of its sweeps."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.arguments import ReportArguments
 from analysis.laws import Answer, laws_of
-from analysis.question import REPORT_GROUP, REPORT_RESAMPLES, Question
-from analysis.recipe import Recipe
-from analysis.report import ReportFiles, write_report
-from evaluation import results
+from analysis.question import Question
+from analysis.report import Findings, ReportFiles, write_report
+from analysis.tables import Table, sweep_table
 from sweeps.folders import Root
 
 
@@ -17,7 +18,25 @@ def report_sweep(root: Path, sweep: str) -> tuple[list[Answer], ReportFiles]:
         UsageError: the sweep was never launched under this root.
         NothingToFit: nothing of it is scored.
     """
-    question = Question(group=REPORT_GROUP, recipe=Recipe(num_resamples=REPORT_RESAMPLES))
-    answers = laws_of(results.load(root, sweep=sweep, final=True), question)
-    command = f"python -m analysis report root={root} sweep={sweep}"
-    return answers, write_report(Root(root).report(sweep), f"Scaling laws of {sweep}", answers, command)
+    table = sweep_table(Root(root), sweep)
+    words = [f"root={root}", f"sweep={sweep}"]
+    return report_table(table, ReportArguments().question(), words, Root(root).report(sweep))
+
+
+def report_table(
+    table: Table, question: Question, words: Sequence[str], folder: Path
+) -> tuple[list[Answer], ReportFiles]:
+    """Answer a question of a table and write the report that `words` asked for; return both.
+
+    Raises:
+        UsageError: a column does not exist, or nothing can be written.
+        NothingToFit: nothing is scored.
+    """
+    answers = laws_of(table.frame, question)
+    findings = Findings(
+        title=f"Scaling laws of {table.title}",
+        answers=answers,
+        checkpoints=table.checkpoints,
+        words=words,
+    )
+    return answers, write_report(folder, findings)

@@ -16,11 +16,15 @@ DELIMITERS = ",;\t|"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """Rows, what they are called, and where a report on them belongs (None for a file)."""
+    """Rows, what they are called, and where a report on them belongs (None for a file).
+
+    `checkpoints`: the rows of all checkpoints, the final ones among them; None for a file.
+    """
 
     frame: pd.DataFrame
     title: str
     folder: Path | None
+    checkpoints: pd.DataFrame | None = None
 
 
 def read_table(root: str | None, table: str | None, sweep: str | None) -> Table:
@@ -39,9 +43,17 @@ def read_table(root: str | None, table: str | None, sweep: str | None) -> Table:
 
 def _of_sweep(root: Root, sweep: str | None) -> Table:
     name = sweep or _only_sweep(root)
-    return Table(
-        frame=results.load(root.path, sweep=name, final=True), title=name, folder=root.report(name)
-    )
+    return sweep_table(root, name)
+
+
+def sweep_table(root: Root, sweep: str) -> Table:
+    """Return the final checkpoints of a sweep.
+
+    Raises:
+        UsageError: it was never launched under this root.
+    """
+    every = results.load(root.path, sweep=sweep)
+    return Table(frame=every[every["final"]], title=sweep, folder=root.report(sweep), checkpoints=every)
 
 
 def _read(path: Path) -> pd.DataFrame:

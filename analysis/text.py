@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from analysis.compare import Contest, Estimate, Verdict
+import pandas as pd
+
+from analysis.compare import MATCH_REACH, Contest, Estimate, Verdict
 from analysis.laws import Answer, quantity_name
 from analysis.optimal import Optimal
 from analysis.predict import Prediction
@@ -18,6 +20,9 @@ UNITS = {
     "contrastive_loss": "nats",
 }
 
+DESCRIBED = ("model", "arch", "pretrain_dataset", "upstream_dataset", "lr_scheduler")
+"""Columns whose values a report lists."""
+
 
 def unit(column: str) -> str:
     """Return the unit of a column behind a space, or nothing where it is not known."""
@@ -27,6 +32,42 @@ def unit(column: str) -> str:
 def paragraph(answer: Answer, predictions: Sequence[Prediction] = ()) -> str:
     """Return all that is known of an answer, in a few lines."""
     return "\n  ".join([answer.sentence(), *_lines(answer, predictions)])
+
+
+def method(answer: Answer) -> str:
+    """Return how the answers of a question were found, in sentences."""
+    recipe = answer.fit.recipe
+    where = "logarithms" if recipe.is_log else "the values"
+    loss = "least squares" if recipe.cost.is_squared else f"Huber's loss, delta {recipe.cost.delta:g},"
+    rule = "all runs" if recipe.frontier == "none" else f"the compute frontier ({recipe.frontier})"
+    axis = " and ".join(
+        f"{column}{unit(column) and f' in{unit(column)}'}" for column in answer.question.x
+    )
+    sure = (
+        f"percentiles over {recipe.num_resamples} resamples of the runs, each through the frontier step"
+        if recipe.num_resamples
+        else "by the delta method, with the t quantile at n−p degrees of freedom"
+    )
+    return (
+        f"{recipe.shape.formula}, by {loss} on {where} through {rule}, of {axis}. "
+        f"Intervals of {recipe.level:.0%} are {sure}."
+    )
+
+
+def points_lines(answers: Sequence[Answer]) -> list[str]:
+    """Return what the data are: how many runs of which models, and what they span."""
+    points = pd.concat([answer.points for answer in answers])
+    sizes = sorted({len(answer.points) for answer in answers})
+    lines = [f"runs for each law: {' to '.join(map(str, dict.fromkeys((sizes[0], sizes[-1]))))}"]
+    for column in DESCRIBED:
+        if column in points.columns:
+            known = sorted(map(str, points[column].dropna().unique()))
+            lines.append(f"{column}: {', '.join(known)}")
+    for column in dict.fromkeys((*answers[0].question.x, "samples_seen")):
+        if column in points.columns:
+            least, most = points[column].min(), points[column].max()
+            lines.append(f"{column}: {least:,.7g} to {most:,.7g}{unit(column)}")
+    return lines
 
 
 def verdict_paragraph(verdict: Verdict) -> str:
@@ -47,7 +88,7 @@ def contest_line(contest: Contest) -> str:
         f"{_estimate(last)}"
     ]
     if contest.ratio is not None:
-        parts.append(f"{contest.behind} takes {_estimate(contest.ratio)} times as much to be as good")
+        parts.append(f"{contest.behind} takes {_ratio(contest.ratio)} times as much to be as good")
     if contest.crossing is not None:
         share = f"in {contest.crossing.share:.0%} of resamples"
         parts.append(f"they cross at {_estimate(contest.crossing.at)}{x}, {share}")
@@ -69,8 +110,13 @@ def splits_paragraph(answer: Answer, optimal: Optimal | None, flops: float) -> s
 
 
 def _estimate(estimate: Estimate) -> str:
-    low, high = (_number(end) for end in (estimate.low, estimate.high))
-    value = "more than can be told" if estimate.value is None else f"{estimate.value:.3g}"
+    return f"{_number(estimate.value)} [{_number(estimate.low)}, {_number(estimate.high)}]"
+
+
+def _ratio(ratio: Estimate) -> str:
+    """Return how many times as much it takes, which may be more than was looked for."""
+    ends = (ratio.value, ratio.low, ratio.high)
+    value, low, high = (f"{end:.3g}" if end else f"over {MATCH_REACH:,.0f}" for end in ends)
     return f"{value} [{low}, {high}]"
 
 

@@ -1,46 +1,29 @@
 """From tables to laws, figures and reports."""
 
 import json
-import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.__main__ import COMMANDS, USAGE, fit, predict
 from analysis.laws import Answer, laws_of
 from analysis.plain import answer_json, encoded
-from analysis.plot import as_svg, scaling_figure
 from analysis.question import Question
 from analysis.recipe import Recipe
-from analysis.report import write_report
 from evaluation.select import filtered, quantity
 from sweeps.commands import run_command
 from sweeps.errors import UsageError
 from tests.analysis.points import TRUTHS
+from tests.analysis.tables import two_groups
 from tests.commands import run
 
 
-def table(num_runs: int = 9) -> pd.DataFrame:
-    """Two data sets, one eval with an accuracy and one with a loss."""
-    rows = []
-    for data, alpha in (("clean", -0.4), ("noisy", -0.1)):
-        for number, compute in enumerate(np.geomspace(10, 1000, num_runs)):
-            shared = {
-                "checkpoint": f"{data}{number}@640",
-                "model": f"M{number % 3}",
-                "samples_seen": 640 * (number + 1),
-                "gflops_total": compute,
-                "pretrain_dataset": data,
-                "downstream_dataset": "shapes",
-            }
-            error = 0.9 * compute**alpha
-            rows.append({**shared, "eval": "zeroshot_classification", "acc1": 1 - error})
-            rows.append({**shared, "eval": "contrastive_loss", "contrastive_loss": 3 * error})
-    return pd.DataFrame(rows)
+def table() -> pd.DataFrame:
+    """The last checkpoints of two data sets."""
+    every = two_groups()
+    return every[every["final"]].reset_index(drop=True)
 
 
 def laws() -> list[Answer]:
@@ -76,7 +59,9 @@ def test_a_law_reads_as_one_sentence() -> None:
 def test_a_law_as_data_says_which_runs_it_rests_on() -> None:
     data = json.loads(encoded(answer_json(laws()[-1])))
     assert (data["group"], data["y"]) == ("noisy", "error:acc1")
-    assert [row["checkpoint"] for row in data["frontier"]] == [f"noisy{n}@640" for n in range(9)]
+    assert [row["checkpoint"] for row in data["frontier"]] == [
+        f"noisy{n}@{640 * (n + 1)}" for n in range(9)
+    ]
     assert data["frontier"][0]["contrastive_loss"] is None
 
 
@@ -115,42 +100,6 @@ def test_an_error_is_one_minus_its_column() -> None:
     frame = pd.DataFrame({"acc1": [0.25]})
     assert quantity(frame, "error:acc1").tolist() == [0.75]
     assert quantity(frame, "acc1").tolist() == [0.25]
-
-
-def test_the_figure_is_the_same_twice_and_is_svg() -> None:
-    one, two = (as_svg(scaling_figure(laws())) for _ in range(2))
-    assert one == two
-    assert ET.fromstring(one).tag.endswith("svg")
-    assert "clean: C^-0.40" in one
-
-
-class Page(HTMLParser):
-    """Collects what a page would ask the network for, and its text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.requests: list[str] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.requests += [
-            v or "" for k, v in attrs if k in ("src", "href") and not (v or "").startswith("#")
-        ]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def test_the_report_is_one_page_that_needs_no_network(tmp_path: Path) -> None:
-    files = write_report(tmp_path, "Laws of <test>", laws(), "python -m analysis fit root=r")
-    page = Page(files.html.read_text())
-    assert page.requests == []
-    assert "Laws of <test>" in page.text
-    assert "python -m analysis fit root=r" in page.text
-    assert files.markdown.read_text().count("E = ") == 4 + 1
-    assert len(json.loads(files.json.read_text())["fits"]) == 4
-    assert files.png.read_bytes()[:4] == b"\x89PNG"
 
 
 def test_one_fit_is_one_object_and_groups_are_a_list(

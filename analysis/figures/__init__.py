@@ -1,0 +1,1 @@
+"""Figures that print, as SVG and PNG: laws, comparisons, learning curves, residuals, runs."""

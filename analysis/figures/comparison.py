@@ -1,0 +1,101 @@
+"""Two groups against each other: their difference along compute, or over many test sets at its end."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis.arrays import Floats
+from analysis.compare import Contest, Verdict
+from analysis.figures.style import GREY, STYLE, axis_label, log_axes, panels, styles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_PANELS = 4
+ROW_INCHES = 0.24
+
+
+@mpl.rc_context(STYLE)
+def comparison_figure(verdicts: Sequence[Verdict]) -> Figure | None:
+    """Return the differences of groups with their intervals; None where nothing could be compared.
+
+    A panel for each comparison, if they are few, else a row.
+    """
+    contests = [one for verdict in verdicts for one in verdict.contests if one.differences]
+    if not contests:
+        return None
+    return _rows(contests) if len(contests) > MOST_PANELS else _along_compute(contests)
+
+
+def _along_compute(contests: Sequence[Contest]) -> Figure:
+    figure, axes = panels(len(contests))
+    looks = styles(name for one in contests for name in (one.one.group, one.other.group))
+    for panel, contest in zip(axes, contests, strict=True):
+        _draw(panel, contest, looks[contest.winner][0] if contest.winner else GREY)
+    return figure
+
+
+def _draw(panel: "Axes", contest: Contest, colour: str) -> None:
+    values, lows, highs = _columns(contest)
+    panel.axhline(0, color="black", lw=0.8)
+    panel.fill_between(contest.x, lows, highs, color=colour, alpha=0.18, lw=0)
+    panel.plot(contest.x, values, color=colour, lw=1.6)
+    if contest.crossing is not None and contest.crossing.at.value is not None:
+        at = contest.crossing.at.value
+        if contest.x[0] <= at <= contest.x[-1]:
+            panel.axvline(at, color=GREY, ls=":", lw=1)
+    panel.set(
+        title=_title(contest),
+        xlabel=axis_label(contest.one.question.x),
+        ylabel="difference",
+    )
+    _say_sides(panel, contest)
+    log_axes(panel, both=False)
+
+
+def _say_sides(panel: "Axes", contest: Contest) -> None:
+    """Write which side of 0 is whose."""
+    low, high = panel.get_ylim()
+    reach = max(-low, high)
+    panel.set_ylim(-1.15 * reach, 1.15 * reach)
+    for place, align, name in ((0.98, "top", contest.other.group), (0.02, "bottom", contest.one.group)):
+        panel.text(
+            0.98, place, f"{name} is better", transform=panel.transAxes, ha="right", va=align,
+            color=GREY, fontsize=8,
+        )  # fmt: skip
+
+
+def _rows(contests: Sequence[Contest]) -> Figure:
+    """Return a row for each comparison, at the largest compute that both groups have."""
+    ordered = sorted(contests, key=lambda one: one.differences[-1].value or 0.0, reverse=True)
+    figure = Figure(figsize=(7.0, 1.2 + ROW_INCHES * len(ordered)), layout="constrained")
+    panel = figure.subplots()
+    looks = styles(name for one in ordered for name in (one.one.group, one.other.group))
+    for row, contest in enumerate(ordered):
+        value, low, high = (column[-1] for column in _columns(contest))
+        colour = looks[contest.winner][0] if contest.winner else GREY
+        panel.plot([low, high], [row, row], color=colour, lw=1.4)
+        panel.plot([value], [row], color=colour, marker="o", ms=4)
+    panel.axvline(0, color="black", lw=0.8)
+    panel.set(
+        yticks=range(len(ordered)), yticklabels=[_title(one) for one in ordered],
+        ylim=(-0.7, len(ordered) - 0.3), xlabel="difference at the largest compute of both",
+    )  # fmt: skip
+    for name, (colour, _) in looks.items():
+        panel.plot([], [], color=colour, marker="o", ms=4, label=f"{name} is better")
+    panel.plot([], [], color=GREY, marker="o", ms=4, label="not decided")
+    panel.legend()
+    return figure
+
+
+def _title(contest: Contest) -> str:
+    where = contest.measure.title + (f", {contest.context}" if contest.context else "")
+    return f"{where}:\n{contest.one.group} less {contest.other.group}"
+
+
+def _columns(contest: Contest) -> tuple[Floats, Floats, Floats]:
+    found = np.array([(one.value, one.low, one.high) for one in contest.differences], dtype=np.float64)
+    return found[:, 0], found[:, 1], found[:, 2]

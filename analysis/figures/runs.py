@@ -1,0 +1,74 @@
+"""The published scaling plot: runs by model, data and samples seen, with the law of each group.
+
+The form of figure 1 in arXiv:2212.07143: colour is the data, the marker the model, its size the
+samples.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis.arrays import Floats
+from analysis.figures.scaling import NUM_PLACES, finish
+from analysis.figures.style import MARKERS, STYLE, legend_below, measures_of, panels, styles
+from analysis.laws import Answer
+from evaluation.select import quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MODELS = ("model", "arch")
+"""Columns that name the model, here and in the published tables."""
+SAMPLES = "samples_seen"
+SMALLEST, LARGEST = 14, 90
+"""Areas of markers, in square points."""
+
+
+@mpl.rc_context(STYLE)
+def runs_figure(answers: Sequence[Answer]) -> Figure | None:
+    """Return one panel a measure; None where the table has no models or samples."""
+    column = next((name for name in MODELS if name in answers[0].points.columns), None)
+    if column is None or SAMPLES not in answers[0].points.columns:
+        return None
+    figure, axes = panels(len(measures_of(answers)))
+    looks = styles(answer.group for answer in answers)
+    names = sorted({str(name) for answer in answers for name in answer.points[column]})
+    markers = {name: MARKERS[place % len(MARKERS)] for place, name in enumerate(names)}
+    for panel, measure in zip(axes, measures_of(answers), strict=True):
+        here = [answer for answer in answers if answer.measure == measure]
+        for answer in here:
+            _draw(panel, answer, column, looks[answer.group][0], markers)
+        finish(panel, here)
+    legend_below(figure, {name: {"marker": marker, "ls": ""} for name, marker in markers.items()})
+    return figure
+
+
+def _draw(panel: "Axes", answer: Answer, column: str, colour: str, markers: dict[str, str]) -> None:
+    points = answer.points
+    sizes = _sizes(points[SAMPLES].to_numpy(dtype=np.float64))
+    for name, marker in markers.items():
+        rows = (points[column].astype(str) == name).to_numpy()
+        panel.scatter(
+            points[answer.question.x[0]][rows], quantity(points, answer.measure.y)[rows],
+            s=sizes[rows], marker=marker, color=colour, alpha=0.7, lw=0,
+        )  # fmt: skip
+    law = answer.fit.law
+    if law is not None:
+        line = np.geomspace(
+            points[answer.question.x[0]].min(), points[answer.question.x[0]].max(), NUM_PLACES
+        )
+        named = f"{answer.group}, " if answer.group else ""
+        panel.plot(
+            line, law.at(line), color=colour, lw=1.2, label=named + law.form.sentence(law.params)
+        )
+
+
+def _sizes(samples: Floats) -> Floats:
+    """Return areas that grow with the logarithm of the samples seen."""
+    log = np.log(samples)
+    share = (log - log.min()) / (np.ptp(log) or 1.0)
+    areas: Floats = SMALLEST + (LARGEST - SMALLEST) * share
+    return areas

@@ -1,0 +1,87 @@
+"""Laws against compute: runs, frontier, law with its band, and what was held out."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis.figures.style import STYLE, axis_label, log_axes, measures_of, panels, styles
+from analysis.laws import Answer, quantity_name
+from evaluation.select import quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NUM_PLACES = 80
+MARGIN, LEGEND_LINE = 0.08, 0.09
+"""Shares of a panel: between points and axes, and what an entry of the legend above them takes."""
+
+
+@mpl.rc_context(STYLE)
+def scaling_figure(answers: Sequence[Answer]) -> Figure:
+    """Return one panel a measure: runs faint, frontier solid, held-out points hollow, laws with bands.
+
+    The line is dotted where there are warnings, and dashed beyond the points that it was fitted to.
+    """
+    measures = measures_of(answers)
+    figure, axes = panels(len(measures))
+    looks = styles(answer.group for answer in answers)
+    for panel, measure in zip(axes, measures, strict=True):
+        here = [answer for answer in answers if answer.measure == measure]
+        for answer in here:
+            draw_law(panel, answer, *looks[answer.group])
+        finish(panel, here)
+    return figure
+
+
+def draw_law(panel: "Axes", answer: Answer, colour: str, marker: str) -> None:
+    """Draw all that is known of one answer."""
+    points, fit = answer.points, answer.fit
+    x, every = points[answer.question.x[0]], quantity(points, answer.measure.y)
+    panel.scatter(x, every, s=12, color=colour, alpha=0.25, marker=marker, lw=0)
+    panel.scatter(fit.x[:, 0], fit.y, s=26, color=colour, marker=marker, zorder=3)
+    label = answer.group or "frontier"
+    ends = [*fit.x[:, 0]]
+    if answer.heldout is not None and len(answer.heldout.y):
+        far = answer.heldout.x[:, 0]
+        panel.scatter(far, answer.heldout.y, s=26, fc="white", ec=colour, marker=marker, zorder=3)
+        ends += [*far]
+    if fit.law is not None:
+        _draw_curve(panel, answer, (min(ends), max(ends)), colour)
+        exponent = fit.law.params[fit.law.form.exponents[0]]
+        label += f": exponent {exponent:.2f}" + (" (see warnings)" if answer.warnings else "")
+    panel.plot([], [], color=colour, marker=marker, ls="", label=label)
+
+
+def _draw_curve(panel: "Axes", answer: Answer, ends: tuple[float, float], colour: str) -> None:
+    law, last = answer.fit.law, float(answer.fit.x.max())
+    assert law is not None
+    line = np.geomspace(*ends, NUM_PLACES)
+    value, band = law.at(line), law.band(line, answer.fit.recipe.level)
+    within = line <= last
+    panel.plot(line[within], value[within], color=colour, ls=":" if answer.warnings else "-", lw=1.4)
+    panel.plot(line[~within], value[~within], color=colour, ls="--", lw=1.2)
+    if band is not None:
+        low = np.maximum(band[0], value / 100)  # a bound below 0 has no place on a logarithmic axis
+        panel.fill_between(line, low, np.minimum(band[1], value * 100), color=colour, alpha=0.13, lw=0)
+
+
+def finish(panel: "Axes", answers: Sequence[Answer]) -> None:
+    """Name the axes of a panel, and fit it to its points, wide as some band may be."""
+    measure = answers[0].measure
+    shown = [quantity(answer.points, measure.y).to_numpy(dtype=np.float64) for answer in answers]
+    shown += [answer.heldout.y for answer in answers if answer.heldout is not None]
+    values = np.concatenate(shown)
+    low, high = values.min(), values.max()
+    span = high / low if low > 0 else 1.0
+    entries = len(panel.get_legend_handles_labels()[1])
+    panel.set(
+        title=measure.title,
+        xlabel=axis_label(answers[0].question.x),
+        ylabel=quantity_name(measure.y),
+        ylim=(low / span**MARGIN, high * span ** (MARGIN + LEGEND_LINE * entries)),
+    )
+    log_axes(panel, both=bool(low > 0))
+    panel.legend()

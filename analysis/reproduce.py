@@ -1,0 +1,45 @@
+"""The commands that reproduce what a report shows. Pure."""
+
+import shlex
+from collections.abc import Sequence
+
+from analysis.laws import Answer
+
+OF_THE_REPORT = ("y", "group", "out", "format", "by")
+"""Arguments that each fit of a report says for itself."""
+
+
+def fit_command(answer: Answer, words: Sequence[str]) -> str:
+    """Return the command that prints one answer of a report that `words` asked for."""
+    question, measure = answer.question, answer.measure
+    own = [f"y={measure.y}"]
+    if measure.downstream_dataset:
+        own.append(f"where.downstream_dataset={measure.downstream_dataset}")
+    if question.shared:
+        own.append(f"group={question.group}")
+    elif answer.group is not None:
+        own.append(f"where.{question.group}={answer.group}")
+    keys = {word.partition("=")[0] for word in own}
+    kept = [word for word in _kept(answer, words) if word.partition("=")[0] not in keys]
+    return command("fit", [*kept, *own])
+
+
+def compare_command(answers: Sequence[Answer], words: Sequence[str]) -> str:
+    """Return the command that prints the verdicts of a report."""
+    first = answers[0]
+    measures = {answer.measure.y for answer in answers}
+    own = [f"y={first.measure.y}"] if len(measures) == 1 else []
+    return command("compare", [*_kept(first, words), *own, f"group={first.question.group}"])
+
+
+def command(name: str, words: Sequence[str]) -> str:
+    """Return a command line."""
+    return shlex.join(["python", "-m", "analysis", name, *words])
+
+
+def _kept(answer: Answer, words: Sequence[str]) -> list[str]:
+    """Return the words that also hold for a single fit, with the report's own number of resamples."""
+    kept = [word for word in words if word.partition("=")[0] not in OF_THE_REPORT]
+    if any(word.startswith("bootstrap=") for word in kept):
+        return kept
+    return [*kept, f"bootstrap={answer.fit.recipe.num_resamples}"]

@@ -1,0 +1,93 @@
+"""Figures and the report."""
+
+import json
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from analysis.figures.scaling import scaling_figure
+from analysis.figures.style import as_svg
+from analysis.laws import laws_of
+from analysis.question import Question
+from analysis.recipe import Recipe
+from analysis.report import Findings, ReportFiles, write_report
+from sweeps.errors import UsageError
+from tests.analysis.tables import two_groups
+
+QUESTION = Question(
+    group="pretrain_dataset", rolling=(300.0,), recipe=Recipe(frontier="none", num_resamples=40)
+)
+WORDS = ("root=r", "sweep=<test>", "rolling=300")
+FIGURES = {"law", "comparison", "runs", "curves", "residuals"}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> ReportFiles:
+    return write_report(tmp_path_factory.mktemp("report"), findings())
+
+
+def findings() -> Findings:
+    every = two_groups()
+    answers = laws_of(every[every["final"]], QUESTION)
+    return Findings(title="Laws of <test>", answers=answers, checkpoints=every, words=WORDS)
+
+
+def test_the_figure_is_the_same_twice_and_is_svg() -> None:
+    one, two = (as_svg(scaling_figure(findings().answers)) for _ in range(2))
+    assert one == two
+    assert ET.fromstring(one).tag.endswith("svg")
+    assert "clean: exponent -0.40" in one
+
+
+class Page(HTMLParser):
+    """Collects what a page would ask the network for, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.requests: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = [value or "" for name, value in attrs if name in ("src", "href")]
+        self.requests += [url for url in named if not url.startswith(("#", "data:"))]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_report_is_one_page_that_needs_no_network(files: ReportFiles) -> None:
+    html = files.html.read_text()
+    page = Page(html)
+    assert page.requests == []
+    assert "Laws of <test>" in page.text
+    assert html.count("</svg>") == len(FIGURES)
+    assert "clean is better than noisy" not in page.text  # one test set in two measures proves little
+    assert "python -m analysis report root=r 'sweep=<test>' rolling=300" in page.text
+
+
+def test_the_report_answers_and_says_how_to_ask_again(files: ReportFiles) -> None:
+    text = files.markdown.read_text()
+    assert "contrastive loss on shapes: clean is better; at 1e+03 GFLOPs clean less noisy is -" in text
+    assert "Held-out RMSE: " in text
+    assert "curves of each" not in text
+    again = "python -m analysis fit root=r 'sweep=<test>' rolling=300 bootstrap=40 y=error:acc1"
+    assert f"{again} where.downstream_dataset=shapes where.pretrain_dataset=noisy" in text
+    assert set(files.figures) == FIGURES
+    for path in files.figures.values():
+        assert path.name in text
+        assert path.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_report_as_data_has_fits_and_verdicts(files: ReportFiles) -> None:
+    data = json.loads(files.json.read_text())
+    assert len(data["fits"]) == 4
+    assert [c["verdict"] for c in data["verdicts"][0]["comparisons"]] == ["clean", "clean"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="no report can be written to"):
+        write_report(tmp_path / "file" / "report", findings())
