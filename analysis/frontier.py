@@ -111,6 +111,8 @@ def _range(log_x: Floats, counts: Floats) -> tuple[Floats, Floats]:
 def _least(bins: Rows, y: Floats, counts: Floats, number: int) -> tuple[Rows, Floats]:
     """Return row number and y of the best point of each bin, (R, number); inf where is none."""
     drawn = np.where(counts > 0, y, np.inf)
+    if not number:
+        return np.empty((len(counts), 0), dtype=np.intp), np.empty((len(counts), 0))
     found = [np.where(bins == one, drawn, np.inf) for one in range(number)]
     rows = np.stack([inside.argmin(axis=1) for inside in found], axis=1)
     return rows, np.stack([inside.min(axis=1) for inside in found], axis=1)

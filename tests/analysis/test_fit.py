@@ -98,6 +98,11 @@ def test_bins_that_double_hold_their_best_run_where_it_improves() -> None:
     assert used_x.tolist() == x[rows].tolist()
 
 
+def test_compute_below_the_first_bin_that_doubles_makes_no_frontier() -> None:
+    found = fit_points(np.geomspace(1, 100, 9), np.linspace(1, 0.5, 9), Recipe(frontier="log2bins"))
+    assert found.warnings == ["no fit: 0 of 9 runs make the frontier, 3 of distinct x are needed"]
+
+
 @pytest.mark.parametrize(
     ("y", "warning"),
     [
