@@ -102,18 +102,21 @@ class Resampled:
 def delta_of(problems: Problems[M], held: Floats) -> Delta | None:
     """Return the delta method of one fit; None where the points do not determine all parameters."""
     residuals, gradient, _ = (part[0] for part in problems.state(held[None]))
+    value = problems.form.value(held[None], problems.x)[0][0]
     degrees = len(residuals) - len(held)
     inverse = _inverse(gradient.T @ gradient)
     if degrees < 1 or inverse is None:
         return None
-    kind, covariance = _covariance(problems.cost, residuals, gradient, inverse)
+    kind, covariance = _covariance(problems.cost, residuals, gradient, value, inverse)
     return Delta(
         form=problems.form, held=held, covariance=covariance,
         degrees=degrees, is_log=problems.cost.is_log, kind=kind,
     )  # fmt: skip
 
 
-def _covariance(cost: Cost, residuals: Floats, gradient: Floats, inverse: Floats) -> tuple[str, Floats]:
+def _covariance(
+    cost: Cost, residuals: Floats, gradient: Floats, value: Floats, inverse: Floats
+) -> tuple[str, Floats]:
     """Return what it is called, and the covariance.
 
     Logarithmic residuals are taken to have one variance. In the units of y the noise is often larger
@@ -121,7 +124,7 @@ def _covariance(cost: Cost, residuals: Floats, gradient: Floats, inverse: Floats
     """
     num_points, degrees = len(residuals), len(residuals) - gradient.shape[1]
     if not cost.is_squared:
-        return "Huber's loss", _huber(cost, residuals, gradient)
+        return "Huber's loss", _huber(cost, residuals, gradient, value)
     if cost.is_log:
         return "one variance", inverse * float(residuals @ residuals) / degrees
     leverage = np.einsum("np,pq,nq->n", gradient, inverse, gradient)
@@ -130,21 +133,39 @@ def _covariance(cost: Cost, residuals: Floats, gradient: Floats, inverse: Floats
     return "HC3", inverse @ (scores.T @ scores) @ inverse
 
 
-def _huber(cost: Cost, residuals: Floats, gradient: Floats) -> Floats:
+def _huber(cost: Cost, residuals: Floats, gradient: Floats, value: Floats) -> Floats:
     """Return the sandwich of an M-estimate (Huber 1964).
 
-    With a small delta hardly any residual lies within it, so its share is taken from normal noise of
-    the scale of those that are not fitted exactly, as p of them are.
+    With a small delta hardly any residual lies within it, so how many would is taken from normal noise
+    of the scale of the others.
     """
-    degrees = len(residuals) - gradient.shape[1]
-    size = np.sort(np.abs(residuals))[-degrees:]
-    scale = max(NORMAL_MAD * float(np.median(size)), np.finfo(np.float64).tiny)
-    share = float(2 * ndtr(cost.delta / scale) - 1)
-    spread = float((np.clip(residuals, -cost.delta, cost.delta) ** 2).sum()) / degrees
-    inverse = _inverse(gradient.T @ gradient)
-    assert inverse is not None  # asked before
-    covariance: Floats = inverse * spread / share**2
+    num_points, num_params = gradient.shape
+    scale = NORMAL_MAD * _scales(cost, residuals, value, num_params)
+    shares = 2 * ndtr(cost.delta / np.maximum(scale, np.finfo(np.float64).tiny)) - 1
+    bread = _inverse(gradient.T @ (gradient * shares[:, None]))
+    if bread is None:
+        return np.full((num_params, num_params), np.inf)
+    scores = gradient * np.clip(residuals, -cost.delta, cost.delta)[:, None]
+    covariance: Floats = bread @ (scores.T @ scores) @ bread * num_points / (num_points - num_params)
     return covariance
+
+
+def _scales(cost: Cost, residuals: Floats, value: Floats, num_params: int) -> Floats:
+    """Return the median size of the noise at each point: one for all, or in proportion to the value.
+
+    The likelier is taken, of Laplace's noise; logarithmic residuals have one scale. As many residuals
+    as there are parameters are fitted exactly, and tell nothing.
+    """
+    kept = np.argsort(np.abs(residuals))[num_params:]
+    best, least = np.ones_like(value), np.inf
+    for unit in (np.ones_like(value), *([] if cost.is_log else [np.abs(value)])):
+        sizes = np.abs(residuals[kept]) / unit[kept]
+        surprise = (
+            len(kept) * np.log(sizes.mean() + np.finfo(np.float64).tiny) + np.log(unit[kept]).sum()
+        )
+        if surprise < least:
+            best, least = unit * np.median(sizes), surprise
+    return best
 
 
 def _inverse(matrix: Floats) -> Floats | None:

@@ -13,8 +13,9 @@ LEAST, MOST = 0.90, 0.99
 
 
 @pytest.mark.parametrize("truth", TRUTHS, ids=lambda truth: truth.form)
-def test_intervals_and_bands_cover_the_truth(truth: Truth) -> None:
-    recipe = Recipe(form=truth.form, frontier="none", residuals=Residuals.log)
+@pytest.mark.parametrize("residuals", Residuals, ids=lambda residuals: residuals.value)
+def test_intervals_and_bands_cover_the_truth(truth: Truth, residuals: Residuals) -> None:
+    recipe = Recipe(form=truth.form, frontier="none", residuals=residuals)
     found = coverage(recipe, np.array(truth.held), truth.x, truth.measured(0.05, count=NUM_STUDIES))
     assert all(LEAST <= share <= MOST for share in found.params.values()), found
     assert LEAST <= found.band.mean() <= MOST
