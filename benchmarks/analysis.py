@@ -16,10 +16,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from analysis.arrays import Floats
+from analysis.compare import Verdict, verdicts
 from analysis.fit import fit_points, problem_of
 from analysis.frontier import RULES
+from analysis.laws import laws_of
+from analysis.question import Question
 from analysis.recipe import Recipe, Residuals
 from analysis.solve.optimum import optima, optimum
 from analysis.solve.problem import Problems
@@ -43,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--starts", type=int, default=3200, help="of curve_fit")
     parser.add_argument("--studies", type=int, default=1000, help="simulated, for each form")
+    parser.add_argument("--tasks", type=int, default=38, help="on which two groups are compared")
     arguments = parser.parse_args()
     if not ONE_THREAD.items() <= os.environ.items():
         os.execve(
@@ -51,7 +56,12 @@ def main() -> None:
             os.environ | ONE_THREAD,
         )
     warnings.simplefilter("ignore")  # of curve_fit, about covariances
-    parts = [saturating(arguments.starts), chinchilla(), covered(arguments.studies)]
+    parts = [
+        saturating(arguments.starts),
+        chinchilla(),
+        compared(arguments.tasks),
+        covered(arguments.studies),
+    ]
     found = {name: value for values, _ in parts for name, value in values.items()}
     bars = [bar.shown() for _, some in parts for bar in some]
     print(json.dumps({**found, "frontiers": frontiers(arguments.studies // 5), "bars": bars}, indent=1))
@@ -129,6 +139,31 @@ def chinchilla() -> tuple[dict[str, Any], list[Bar]]:
         Bar(name="chinchilla_worst_cost_over_bfgs", value=worst, limit=1e-9),
     ]
     return {"chinchilla": figures}, bars
+
+
+def compared(num_tasks: int) -> tuple[dict[str, Any], list[Bar]]:
+    """Compare two groups of 60 runs each on many test sets, through the frontier."""
+    frame = pd.concat([_task(task, group) for task in range(num_tasks) for group in ("one", "other")])
+    recipe = Recipe(form="saturating", frontier="pareto", num_resamples=NUM_RESAMPLES)
+    question = Question(y="error", group="model", recipe=recipe)
+
+    def compare() -> Verdict:
+        answers = laws_of(frame.reset_index(drop=True), question)
+        return verdicts([("", answer) for answer in answers], recipe.level)[0]
+
+    verdict, compare_s = timed(compare)
+    figures = {"compare_s": compare_s, "verdict": verdict.sentence()}
+    return {"compare": figures}, [Bar(name="compare_38_tasks_s", value=compare_s, limit=30)]
+
+
+def _task(task: int, group: str) -> pd.DataFrame:
+    """Return runs 10 % short of a saturating law on average; those of `other` are 5 % worse."""
+    random = np.random.default_rng(task + 1000 * (group == "other"))
+    x = 10 ** random.uniform(8, 12, 60)
+    law = (25_000.0 * (x + 1e9) ** -0.5 + 0.2) * (1.05 if group == "other" else 1.0)
+    error = law * np.exp(random.exponential(0.1, len(x)))
+    rows = {"gflops_total": x, "error": error, "model": group, "downstream_dataset": f"task{task}"}
+    return pd.DataFrame(rows)
 
 
 def covered(num_studies: int) -> tuple[dict[str, Any], list[Bar]]:
