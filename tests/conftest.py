@@ -17,6 +17,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests import gpus
 from tests.commands import HERE, run, wait_for
 from tests.slurm.cluster import (
     ACCOUNTING_DAEMONS,
@@ -25,6 +26,8 @@ from tests.slurm.cluster import (
     missing_daemons,
     running_cluster,
 )
+
+gpus.hide()
 
 ONE_WORKER = {"slurm_with_limits": "accounting"}
 """Fixtures that are made by one worker only, which gets all the tests that use them."""

@@ -51,11 +51,11 @@ class RankProcess:
             os.kill(self._process.pid, signal.SIGKILL)
 
 
-def start_ranks(order: TrainOrder) -> list[RankProcess]:
+def start_ranks(order: TrainOrder, **env: str) -> list[RankProcess]:
     """Start what `python -m training.rank ORDER` is, without the seconds that importing takes."""
     path = order.folder / "order.json"
     durable.replace(path, durable.encode(order))
-    return _start(partial(_carry_out, path), order.item.resources.num_ranks, order.folder)
+    return _start(partial(_carry_out, path), order.item.resources.num_ranks, order.folder, **env)
 
 
 def on_ranks(task: Callable[[World], None], num_ranks: int, folder: Path) -> None:
@@ -64,7 +64,7 @@ def on_ranks(task: Callable[[World], None], num_ranks: int, folder: Path) -> Non
     assert codes == [0] * num_ranks, (folder / "log.txt").read_text()
 
 
-def _start(task: Callable[[], int], num_ranks: int, folder: Path) -> list[RankProcess]:
+def _start(task: Callable[[], int], num_ranks: int, folder: Path, **env: str) -> list[RankProcess]:
     """Start ranks with the environment that a supervisor would give them."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -73,6 +73,7 @@ def _start(task: Callable[[], int], num_ranks: int, folder: Path) -> list[RankPr
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "GLOO_SOCKET_IFNAME": "lo",
+        **env,
     }
     log = folder / "log.txt"
     return [
