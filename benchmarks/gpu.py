@@ -3,9 +3,9 @@
 Prints one JSON object with the machine, the versions and the date, for `benchmarks/results/`. Both
 trainers read the same shards in bf16, with the same batch and the same number of workers, in turns; a
 rate leaves the first step out. `utilization` is the share of the GPU's peak that ours reaches,
-`memory_gib` the most that it held, `data_wait` the share of time in which it waited for data. On a
-machine without a GPU, `--device cpu --models ViT-S-32-alt --batch 8 --steps 8 --precision fp32` shows
-that it works.
+`memory_gib` the most that it held, `data_wait` the share of time in which it waited for data;
+`synthetic` is the same on one batch that stays on the GPU, without loading. On a machine without a GPU,
+`--device cpu --models ViT-S-32-alt --batch 8 --steps 8 --precision fp32` shows that it works.
 """
 
 import argparse
@@ -21,8 +21,10 @@ from typing import Any
 import torch
 
 from benchmarks.captioned import write_shards
+from benchmarks.components import components
 from benchmarks.openclip import Task
 from benchmarks.speed import last_moment, rates
+from conf.schema import ModelConfig, Precision
 
 BATCHES = {"ViT-B-32": 512, "ViT-B-16": 256, "ViT-L-14": 128}
 """What fits into 80 GB for both trainers, without activation checkpointing."""
@@ -69,6 +71,13 @@ def measured(model: str, shards: str, folder: Path, given: argparse.Namespace) -
         workers=given.workers,
     )
     found = rates(task, folder, given.repeat)
+    synthetic = components(
+        ModelConfig(name=model),
+        shards,
+        batch_size=batch,
+        repeat=given.steps,
+        precision=Precision(given.precision),
+    )
     last = last_moment(folder / f"isogrid-{given.repeat - 1}")
     utilization = last.flops_utilization
     bars = {}
@@ -78,6 +87,7 @@ def measured(model: str, shards: str, folder: Path, given: argparse.Namespace) -
         bars["utilization"] = utilization >= LEAST_UTILIZATION[model]
     return {
         **found,
+        "synthetic": synthetic,
         "batch_size": batch,
         "utilization": utilization,
         "memory_gib": last.memory_gib,

@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks.captioned import write_shards
 from benchmarks.components import components
 from benchmarks.loading import loading
 from benchmarks.openclip import Task
 from benchmarks.sharing import units
 from benchmarks.speed import rates, starts
+from conf.schema import ModelConfig
 
 TINY_SIDE = 32
 TINY: dict[str, Any] = {
@@ -34,7 +37,6 @@ TINY: dict[str, Any] = {
     },
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 4},
 }
-STEPS_OF_COMPONENTS = 10
 FULL_TEXTS = "resources.cut_padding=false"
 
 
@@ -61,14 +63,12 @@ class Bench:
     def tiny(self) -> dict[str, Any]:
         """Train a tiny model at 32 px with CLIP's vocabulary of 49,408 tokens; and its parts apart."""
         task = self._tiny(2560)
+        torch.set_num_threads(task.threads)
+        model = ModelConfig(name=task.model, config=TINY)
+        apart = components(model, self._shards, batch_size=task.batch_size, repeat=10)
         return {
             **rates(task, self._folder / "tiny", self._repeat),
-            "components": {
-                **components(
-                    task.model, TINY, self._shards, threads=task.threads, repeat=STEPS_OF_COMPONENTS
-                ),
-                "loader": self._loader(),
-            },
+            "components": {**apart, "loader": self._loader()},
         }
 
     def small(self) -> dict[str, Any]:
