@@ -15,6 +15,7 @@ from conf.schema import ResourceConfig, TrainConfig
 from sweeps.duration import steps_of
 from sweeps.errors import DataError, NotFinite
 from sweeps.expansion import Segment
+from training.checkpoints import keeper
 from training.checkpoints.keeper import Keeper
 from training.checkpoints.restore import restored
 from training.clock import Clock, Wish
@@ -180,6 +181,7 @@ class _Trainer:
         """Return what this rank wants after a step; what the first one wants counts."""
         if not self._world.is_first:
             return Wish.go_on
+        self._keeper.refuse_superseded(keeper.LEASE_POLL_S)
         wish = self._clock.wish()
         is_too_soon = wish is Wish.save and self._keeper.saver.is_busy
         return Wish.go_on if is_too_soon else wish

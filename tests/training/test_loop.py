@@ -10,7 +10,7 @@ from sweeps import durable
 from sweeps.errors import DataError, Superseded
 from tests.training.ranks import start_ranks
 from tests.training.segments import expansion_of, order_for, train
-from training.checkpoints import checkpoint
+from training.checkpoints import checkpoint, keeper
 from training.checkpoints.done import done_path, read_done
 from training.checkpoints.saved import saved_samples, state_path, weights_path
 from training.exits import RankExit
@@ -96,11 +96,18 @@ def test_a_segment_does_not_go_on_with_other_data(tmp_path: Path, data: Path) ->
         train(replace(order, item=replace(order.item, sources=(fewer,))))
 
 
-def test_an_attempt_with_a_successor_publishes_nothing(tmp_path: Path, data: Path) -> None:
+@pytest.mark.parametrize("is_looked_for", [True, False])
+def test_an_attempt_with_a_successor_ends_and_publishes_nothing(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, is_looked_for: bool
+) -> None:
+    monkeypatch.setattr(keeper, "LEASE_POLL_S", 0.0 if is_looked_for else 1e9)
     (segment,) = expansion_of("sweep=trunk", "samples_seen=640", "schedule=constant").segments.values()
     order = order_for(segment, tmp_path, data)
     durable.publish(order.folder / "lease.2", b"{}")
     with pytest.raises(Superseded):
         train(order)
+    moment = last_moment(metrics_path(order.folder, 1))
+    assert moment is not None
+    assert (moment.samples_seen < 640) == is_looked_for
     assert saved_samples(order.folder, "weights") == []
     assert read_done(order.folder) is None

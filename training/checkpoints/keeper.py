@@ -22,6 +22,9 @@ from training.checkpoints.state import WEIGHTS, Tensors, gathered_weights, own_s
 from training.distributed import World, wait_for_all
 from training.orders import TrainOrder
 
+LEASE_POLL_S = 10.0
+"""So often a rank looks whether its attempt still holds: one that was left behind wastes its GPUs."""
+
 GATHERED = "gathered."
 """Begins the names of whole weights beside those of a rank's stretches."""
 
@@ -47,7 +50,7 @@ class Keeper:
     ) -> None:
         self._order, self._model, self._optimizer, self._world = order, model, optimizer, world
         self._is_spread = order.item.resources.sharding is not Sharding.none and world.size > 1
-        self._newest = restored
+        self._newest, self._looked_at = restored, time.monotonic()
         self.saver = Saver(optimizer)
 
     def save(self, position: Position, *, as_milestone: bool, as_state: bool) -> None:
@@ -60,7 +63,7 @@ class Keeper:
         if not (self._world.is_first or self._is_spread):
             return
         if self._world.is_first:
-            self._refuse_superseded()
+            self.refuse_superseded()
         live = own_state(self._model, self._optimizer if as_state else None)
         if self._is_spread and as_milestone:
             live |= self._gathered()
@@ -70,6 +73,19 @@ class Keeper:
             self.saver.begin(live, partial(self._write, position, as_milestone, as_state, self._newest))
         if as_state:
             self._newest = position.samples_seen
+
+    def refuse_superseded(self, every_s: float = 0.0) -> None:
+        """Check that this attempt still holds, unless that was done less than `every_s` seconds ago.
+
+        Raises:
+            Superseded: a later attempt holds the lease.
+        """
+        now = time.monotonic()
+        if now - self._looked_at < every_s:
+            return
+        self._looked_at, attempt = now, self._order.attempt
+        if durable.newest_generation(self._order.folder, "lease") > attempt:
+            raise Superseded(f"a later attempt than {attempt} trains this segment")
 
     def finish(self) -> None:
         """Wait until all ranks have written what they have begun."""
@@ -82,7 +98,7 @@ class Keeper:
         weights = gathered_weights(self._model, self._world)
         if not self._world.is_first:
             return
-        self._refuse_superseded()
+        self.refuse_superseded()
         segment, folder = self._order.item.segment, self._order.folder
         marker = DoneMarker(
             key=segment.key,
@@ -118,8 +134,3 @@ class Keeper:
             checkpoint.write(state_path(folder, samples, *part), own, position)
             if world.is_first:
                 checkpoint.prune_states(folder, but={before, samples})
-
-    def _refuse_superseded(self) -> None:
-        attempt = self._order.attempt
-        if durable.newest_generation(self._order.folder, "lease") > attempt:
-            raise Superseded(f"a later attempt than {attempt} trains this segment")
