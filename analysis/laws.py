@@ -1,6 +1,6 @@
 """The laws of a table: one fit for each measure (test set and quantity) and group."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from analysis.question import Question
 from analysis.recipe import Recipe
 from analysis.shared import fit_jointly
 from evaluation.select import ERROR, quantity, require_column, require_numbers
-from sweeps.errors import NothingToFit
+from sweeps.errors import NothingToFit, UsageError
 
 Group = tuple[str | None, pd.DataFrame]
 MAIN_METRICS = ("error:acc1", "error:image_retrieval_recall@5", "contrastive_loss")
@@ -97,6 +97,7 @@ def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
         require_column(frame, column)
     if question.y is not None:
         require_numbers(frame, question.y.removeprefix(ERROR))
+    frame = _linked(frame, question.x)
     answers = [
         answer
         for measure, rows in _measures(frame, question.y)
@@ -105,6 +106,24 @@ def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
     if not answers:
         raise NothingToFit("there is nothing to fit: no row has a metric")
     return answers
+
+
+def _linked(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Give each row what other evals of its checkpoint say of `columns`: a loss beside an accuracy.
+
+    Raises:
+        UsageError: they say different things.
+    """
+    if "checkpoint" not in frame.columns:
+        return frame
+    for column in columns:
+        known = frame.groupby("checkpoint")[column]
+        if frame[column].notna().all():
+            continue
+        if (known.nunique() > 1).any():
+            raise UsageError(f"x={column}: a checkpoint has several; say whose by where.COLUMN=[…]")
+        frame = frame.assign(**{column: known.transform("first")})
+    return frame
 
 
 def _measures(frame: pd.DataFrame, y: str | None) -> Iterator[tuple[Measure, pd.DataFrame]]:
@@ -183,10 +202,15 @@ def _offered(
     question: Question, measure: Measure, rows: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows that go into the frontier step, and what is to be said of the others."""
-    known = rows[(rows[list(question.x)] > 0).all(axis=1)]
+    x, y = _numbers(question, measure, rows)
+    known = rows[(x > 0).all(axis=1) & np.isfinite(x).all(axis=1) & np.isfinite(y)]
     left_out = len(rows) - len(known)
     what = " and ".join(question.x)
-    notes = [f"{left_out} of {len(rows)} runs have no {what} above 0"] if left_out else []
+    notes = (
+        [f"left out {left_out} of {len(rows)} runs: no {what} above 0, or no finite value"]
+        if left_out
+        else []
+    )
     if question.best_per:
         best = quantity(known, measure.y).groupby([known[c] for c in question.best_per]).idxmin()
         known = known.loc[best]

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -141,6 +142,25 @@ def test_a_law_of_size_and_samples_is_fitted_and_predicted(
     assert (found["loss"], found["delta"], found["starts"]["agreeing"] > 1) == ("huber", 1e-3, True)
     (prediction,) = found["predictions"]
     assert prediction["low"] < prediction["value"] < prediction["high"]
+
+
+def test_an_error_is_linked_to_the_loss_of_the_same_checkpoint() -> None:
+    question = Question(
+        x=("contrastive_loss",), y="error:acc1", recipe=Recipe(form="sigmoid", frontier="none")
+    )
+    (answer,) = laws_of(table(), question)
+    assert answer.fit.law is not None
+    assert answer.fit.x[:, 0] == pytest.approx(3 * answer.fit.y)
+    assert answer.fit.law.rmse < 0.02
+
+
+def test_what_is_no_number_is_left_out_and_said() -> None:
+    frame = table()[lambda t: t["acc1"].notna()].assign(
+        acc1=lambda t: t["acc1"].where(t.index > 0, -np.inf)
+    )
+    (answer,) = laws_of(frame, Question(y="error:acc1", recipe=Recipe(frontier="none")))
+    assert len(answer.points) == 17
+    assert answer.warnings[0].startswith("left out 1 of 18 runs: no gflops_total above 0, or no finite")
 
 
 def test_text_has_units_and_names_its_method(file: str, capsys: pytest.CaptureFixture[str]) -> None:
