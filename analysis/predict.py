@@ -30,7 +30,9 @@ def places(numbers: tuple[float, ...], form: Form) -> Floats:
     Raises:
         UsageError: they are not above 0, or their number is no multiple of the inputs'.
     """
-    if not numbers or len(numbers) % form.num_inputs:
+    if not numbers:
+        raise UsageError("say where: at=C, or at=N,D for chinchilla")
+    if len(numbers) % form.num_inputs:
         raise UsageError(
             f"at={','.join(f'{n:g}' for n in numbers)}: {form.name} takes {form.num_inputs} a point"
         )

@@ -24,7 +24,8 @@ class Parameter:
 
     def natural(self, held: Floats) -> Floats:
         """Return the number that a held value stands for."""
-        return np.exp(held) if self.is_log else held
+        with np.errstate(over="ignore"):  # a number that nothing determines may be any
+            return np.exp(held) if self.is_log else held
 
 
 class Model(Protocol):

@@ -72,8 +72,11 @@ class Problems(Generic[M]):
 
     def state(self, held: Floats) -> tuple[Floats, Floats, Floats]:
         """Return residuals (R, m), their gradient (R, m, p) and the cost of each problem (R,)."""
-        value, gradient = self.form.value(held, self.x)
-        residuals = self.cost.residuals(value, self.y)
-        if self.cost.is_log:
-            gradient = gradient / value[..., None]
-        return residuals, gradient, self.cost.total(residuals, self.weights)
+        with np.errstate(
+            over="ignore", invalid="ignore", divide="ignore"
+        ):  # such costs are never taken
+            value, gradient = self.form.value(held, self.x)
+            residuals = self.cost.residuals(value, self.y)
+            if self.cost.is_log:
+                gradient = gradient / value[..., None]
+            return residuals, gradient, self.cost.total(residuals, self.weights)
