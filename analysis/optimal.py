@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.compare import Estimate
+from analysis.contest import Estimate
 from analysis.fit import Fit
 from analysis.forms import Chinchilla
 from analysis.uncertainty import Resampled

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from analysis.compare import Contest, Verdict
+from analysis.compare import Verdict
+from analysis.contest import Contest
 from analysis.heldout import Heldout
 from analysis.laws import Answer
 from analysis.optimal import Optimal

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from analysis.compare import MATCH_REACH, Contest, Estimate, Verdict
+from analysis.compare import Verdict
+from analysis.contest import MATCH_REACH, Contest, Estimate
 from analysis.laws import Answer, quantity_name
 from analysis.optimal import Optimal
 from analysis.predict import Prediction

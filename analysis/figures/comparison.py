@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.arrays import Floats
-from analysis.compare import Contest, Verdict
+from analysis.compare import Verdict
+from analysis.contest import Contest
 from analysis.figures.style import GREY, STYLE, axis_label, log_axes, panels, styles
 
 if TYPE_CHECKING:
