@@ -2,8 +2,8 @@
 
 Prints one JSON object: a figure for each part, both sides from this invocation, alternating; and
 `bars`, which says which limits are met. `--parts` names the parts. open_clip's trainer comes from PyPI
-into a virtual environment of its own. isogrid trains as it does by default, texts cut behind the
-longest of a batch, but where a part says that it takes all tokens: features are equal either way.
+into a virtual environment of its own. isogrid trains as it does by default, without the padding
+of texts, but where a part says that it takes all tokens: features are equal either way.
 """
 
 import argparse
@@ -76,7 +76,7 @@ class Bench:
         return rates(self._small(), self._folder / "small", self._repeat, FULL_TEXTS)
 
     def small_cut(self) -> dict[str, Any]:
-        """Train it with texts cut behind the end of the longest one."""
+        """Train it without the padding of texts."""
         return rates(self._small(), self._folder / "cut", self._repeat)
 
     def start(self) -> dict[str, Any]:

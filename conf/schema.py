@@ -264,8 +264,8 @@ class ResourceConfig:
     """How a run is laid out on a machine; no part of its science.
 
     Ranks × micro-batch × `accumulation` is the global batch: of so many micro-batches a rank's share of
-    each step is made. `cut_padding`: texts are cut behind the longest one of a micro-batch where a
-    model's features do not depend on what lies there. `activation_checkpointing`: each block of a model
+    each step is made. `cut_padding`: texts are read to their ends only where a model's features do not
+    depend on what lies behind. `activation_checkpointing`: each block of a model
     is computed once more in the backward pass instead of kept. `compile`: by torch.compile.
     `deterministic`: on a GPU, too, equal runs end in equal bits, which takes slower algorithms.
     """

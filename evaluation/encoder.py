@@ -16,7 +16,7 @@ from training.data.normalize import Normalizer
 from training.distributed import World
 from training.model import Tokenizer
 from training.procedure import Captioner, Procedure
-from training.samples import Chunk, text_length
+from training.samples import Chunk, text_lengths
 
 Features = NDArray[np.float32]
 """Unit vectors, shape (n, embedding)."""
@@ -96,7 +96,7 @@ class Encoder:
             tokens = self._tokenizer(list(captions[first : first + BATCH]))
             batch = torch.from_numpy(data.images[first : first + BATCH]).to(self.device)
             images = self._normalize(batch)
-            chunk = Chunk(images=images, tokens=tokens.to(self.device), text_length=text_length(tokens))
+            chunk = Chunk(images=images, tokens=tokens.to(self.device), lengths=text_lengths(tokens))
             losses, lengths = self._caption_losses(chunk)
             sums, counts = sums + float(losses.double().sum()), counts + int(lengths.sum())
         return sums / max(counts, 1)

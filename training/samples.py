@@ -29,13 +29,18 @@ LENGTH_MULTIPLE = 8
 class Chunk:
     """A micro-batch.
 
-    `images`: normalised, shape (samples, 3, side, side). `tokens`: shape (samples, context length), of
-    which only the first `text_length` columns hold text.
+    `images`: normalised, shape (samples, 3, side, side). `tokens`: shape (samples, context length).
+    `lengths`: of each text, as many of its tokens as count, shape (samples,), on the CPU.
     """
 
     images: torch.Tensor
     tokens: torch.Tensor
-    text_length: int
+    lengths: torch.Tensor
+
+    @property
+    def text_length(self) -> int:
+        """How many columns of `tokens` hold all texts, rounded up to a multiple of 8."""
+        return rounded_length(self.lengths, self.tokens.shape[1])
 
 
 Encode = Callable[[Chunk], tuple[torch.Tensor, ...]]
@@ -115,15 +120,24 @@ class Samples:
         return Chunk(
             images=self._normalize(self._batch.images[rows].to(self._device, non_blocking=True)),
             tokens=tokens.to(self._device, non_blocking=True),
-            text_length=text_length(tokens) if self._passage.cuts_padding else tokens.shape[1],
+            lengths=text_lengths(tokens) if self._passage.cuts_padding else full_lengths(tokens),
         )
 
 
-def text_length(tokens: torch.Tensor) -> int:
-    """Return how many columns of tokens hold all texts, rounded up to a multiple of 8."""
-    used = tokens.ne(PADDING).any(dim=0).nonzero()
-    longest = int(used[-1]) + 1 if len(used) else 1
-    return min(-(-longest // LENGTH_MULTIPLE) * LENGTH_MULTIPLE, tokens.shape[1])
+def text_lengths(tokens: torch.Tensor) -> torch.Tensor:
+    """Return how many columns each text needs, shape (texts,); tokens have shape (texts, columns)."""
+    columns = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)
+    return (tokens.ne(PADDING) * columns).amax(dim=1).clamp(min=1).cpu()
+
+
+def full_lengths(tokens: torch.Tensor) -> torch.Tensor:
+    """Return the length of texts whose padding counts, shape (texts,)."""
+    return torch.full((len(tokens),), tokens.shape[1])
+
+
+def rounded_length(lengths: torch.Tensor, columns: int) -> int:
+    """Return the largest of some lengths, rounded up to a multiple of 8, at most `columns`."""
+    return min(-(-int(lengths.max()) // LENGTH_MULTIPLE) * LENGTH_MULTIPLE, columns)
 
 
 def _mixed(numbers: tuple[int, ...]) -> int:
