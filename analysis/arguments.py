@@ -21,7 +21,8 @@ Names = str | list[str]
 ARGUMENTS = """  root=DIR [sweep=NAME]    our results table; or
   table=FILE               any CSV or Parquet file
   x=gflops_total           column of compute; x=num_params,samples_seen for chinchilla
-  y=error:acc1             a column, or error:COLUMN for 1 - COLUMN; without y, each eval's main one
+  y=error:acc1             a column, the lower the better, or error:COLUMN for 1 - COLUMN; without y,
+                           each eval's main one
   where.COLUMN=value       only these rows; a [list] means any of it; where.COLUMN.min= and .max=
   group=COLUMN             one fit for each value of this column
   shared=alpha             exponents that all groups have in common, fitted jointly

@@ -81,7 +81,8 @@ def contest_line(contest: Contest) -> str:
     where = contest.measure.title + (f", {contest.context}" if contest.context else "")
     if contest.why_not:
         return f"{where}: no comparison. {contest.why_not}"
-    x = unit(contest.one.question.x[0])
+    (column,) = contest.one.question.x
+    x = unit(column)
     last = contest.differences[-1]
     lead = f"{contest.winner} is better" if contest.winner else "not decided"
     parts = [
@@ -89,7 +90,7 @@ def contest_line(contest: Contest) -> str:
         f"{_estimate(last)}"
     ]
     if contest.ratio is not None:
-        parts.append(f"{contest.behind} takes {_ratio(contest.ratio)} times as much to be as good")
+        parts.append(f"{contest.behind} takes {_ratio(contest.ratio)} times the {column} to be as good")
     if contest.crossing is not None:
         share = f"in {contest.crossing.share:.0%} of resamples"
         parts.append(f"they cross at {_estimate(contest.crossing.at)}{x}, {share}")
