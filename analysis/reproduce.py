@@ -38,8 +38,12 @@ def command(name: str, words: Sequence[str]) -> str:
 
 
 def _kept(answer: Answer, words: Sequence[str]) -> list[str]:
-    """Return the words that also hold for a single fit, with the report's own number of resamples."""
+    """Return the words that also hold for a single fit, and what a report says without being told."""
     kept = [word for word in words if word.partition("=")[0] not in OF_THE_REPORT]
-    if any(word.startswith("bootstrap=") for word in kept):
-        return kept
-    return [*kept, f"bootstrap={answer.fit.recipe.num_resamples}"]
+    question = answer.question
+    said = {
+        "bootstrap": str(question.recipe.num_resamples),
+        "rolling": ",".join(f"{above:g}" for above in question.rolling),
+    }
+    known = {word.partition("=")[0] for word in kept}
+    return [*kept, *(f"{key}={value}" for key, value in said.items() if value and key not in known)]

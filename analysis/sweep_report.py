@@ -1,14 +1,21 @@
 """From a root to the laws and the report of one of its sweeps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 from analysis.arguments import ReportArguments
 from analysis.laws import Answer, laws_of
 from analysis.question import Question
 from analysis.report import Findings, ReportFiles, write_report
 from analysis.tables import Table, sweep_table
+from evaluation.select import require_numbers
 from sweeps.folders import Root
+
+HELD_FROM = 2 / 3
 
 
 def report_sweep(root: Path, sweep: str) -> tuple[list[Answer], ReportFiles]:
@@ -32,7 +39,7 @@ def report_table(
         UsageError: a column does not exist, or nothing can be written.
         NothingToFit: nothing is scored.
     """
-    answers = laws_of(table.frame, question)
+    answers = laws_of(table.frame, with_threshold(table.frame, question))
     findings = Findings(
         title=f"Scaling laws of {table.title}",
         answers=answers,
@@ -40,3 +47,16 @@ def report_table(
         words=words,
     )
     return answers, write_report(folder, findings)
+
+
+def with_threshold(frame: pd.DataFrame, question: Question) -> Question:
+    """Return the question with the upper third of the decades of compute held out, if it names none."""
+    if question.thresholds or question.shared or len(question.x) > 1:
+        return question
+    require_numbers(frame, question.x[0])
+    computes = frame[question.x[0]]
+    known = np.log(computes[computes > 0])
+    if known.empty:
+        return question
+    above = float(np.exp(known.min() + HELD_FROM * (known.max() - known.min())))
+    return replace(question, rolling=(float(f"{above:.3g}"),))

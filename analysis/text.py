@@ -164,9 +164,9 @@ def _params(answer: Answer) -> Iterator[str]:
 def _uncertainty(answer: Answer) -> str:
     law = answer.fit.law
     assert law is not None
-    method = law.uncertainty.method if law.uncertainty else "none, for want of points"
+    method = law.uncertainty.method if law.uncertainty else "nothing, for want of points"
     fitted = f"RMSE {_number(law.rmse)}{unit(answer.measure.y)} in {quantity_name(answer.measure.y)}"
-    return f"{answer.fit.recipe.level:.0%} intervals: {method}; {fitted}"
+    return f"{answer.fit.recipe.level:.0%} intervals by {method}; {fitted}"
 
 
 def _prediction(answer: Answer, prediction: Prediction) -> str:

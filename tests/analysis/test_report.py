@@ -13,6 +13,7 @@ from analysis.laws import laws_of
 from analysis.question import Question
 from analysis.recipe import Recipe
 from analysis.report import Findings, ReportFiles, write_report
+from analysis.sweep_report import with_threshold
 from sweeps.errors import UsageError
 from tests.analysis.tables import two_groups
 
@@ -85,6 +86,12 @@ def test_the_report_as_data_has_fits_and_verdicts(files: ReportFiles) -> None:
     data = json.loads(files.json.read_text())
     assert len(data["fits"]) == 4
     assert [c["verdict"] for c in data["verdicts"][0]["comparisons"]] == ["clean", "clean"]
+
+
+def test_a_report_holds_out_the_dearest_runs_unless_it_is_told_which() -> None:
+    asked = with_threshold(two_groups(), Question(group="pretrain_dataset"))
+    assert list(asked.rolling) == pytest.approx([5 * 200 ** (2 / 3)], rel=0.01)  # of 5 to 1000 GFLOPs
+    assert with_threshold(two_groups(), QUESTION) == QUESTION
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
