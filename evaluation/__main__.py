@@ -52,12 +52,18 @@ class TableArguments:
     """What is printed and how; see the command's help."""
 
     root: str | None = None
-    suite: str | None = None
     sweep: str | None = None
     final: bool = False
     where: dict[str, Any] = field(default_factory=dict)
     format: TableFormat = TableFormat.csv
     out: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeanArguments(TableArguments):
+    """The same, and over which suite."""
+
+    suite: str
 
 
 def main() -> int:
@@ -75,9 +81,7 @@ def table(words: Sequence[str]) -> int:
 
 def mean(words: Sequence[str]) -> int:
     """Print the means over a suite of a root's checkpoints."""
-    arguments = read_arguments(words, TableArguments)
-    if arguments.suite is None:
-        raise UsageError("say over what: suite=NAME, one of the files in conf/eval/")
+    arguments = read_arguments(words, MeanArguments)
     suite = compose_part("eval", EvalConfig, [f"eval={arguments.suite}"])
     _put(means(_loaded(arguments), suite), arguments)
     return 0

@@ -111,8 +111,8 @@ def _refuse_missing_test_sets(root: Root, runs: Iterable[Run]) -> None:
         folder = Path(root.absolute(dataset.path))
         if dataset.generator is None and not is_test_set(folder):
             raise UsageError(
-                f"test set {name!r}: there is no {folder}/test/nshards.txt; set "
-                f"eval.datasets.{name}.path= to a data set in CLIP_benchmark's WebDataset layout"
+                f"test set {name!r}: there is no {folder}/test/nshards.txt; link a data set in "
+                f"CLIP_benchmark's WebDataset layout there, or write its path into conf/eval/"
             )
 
 

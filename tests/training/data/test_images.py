@@ -15,7 +15,7 @@ from torch import from_numpy
 
 from tests.training.data.bicubic import resized
 from training.data.decode import decode
-from training.data.images import crop_box, eval_pixels, resize, train_pixels
+from training.data.images import centre_of, crop_box, eval_pixels, resize, train_pixels
 from training.data.normalize import MEAN, STD, Normalizer
 
 
@@ -158,3 +158,6 @@ def test_evaluation_keeps_the_centre_of_the_shorter_side() -> None:
     image = picture(64, 32)
     assert np.array_equal(eval_pixels(image, 32), image[:, 16:48])
     assert eval_pixels(picture(48, 100), 32).shape == (32, 32, 3)
+    # As torchvision's Resize and CenterCrop have it: 224 · 500 / 375 = 298.67, (298 - 224) / 2 = 37.
+    assert centre_of(500, 375, 224) == (298, 224, 37, 0)
+    assert centre_of(375, 501, 224) == (224, 299, 0, 38)
