@@ -25,6 +25,7 @@ from sweeps.compose import compose_part
 from sweeps.errors import UsageError
 from sweeps.folders import CONF, Root, root_of
 from sweeps.items import eval_id
+from sweeps.targets import refuse_missing_target
 from training.checkpoints import checkpoint
 from training.flops import gflops_per_sample
 from training.openclip import open_clip
@@ -84,6 +85,8 @@ def suite_of(given: ScoreArguments, root: Root) -> tuple[EvalConfig, dict[str, P
 
 def _suite_of_folders(folders: dict[str, Path], evaluator: str | None) -> EvalConfig:
     """Return a suite of sets that are in no suite; each gets the evaluator of its type."""
+    if evaluator is not None:
+        refuse_missing_target(evaluator, "evaluator")
     evals = []
     for name, folder in folders.items():
         target = evaluator or (RETRIEVALS if kind_of(folder) == RETRIEVAL else CLASSIFICATION)
@@ -115,8 +118,8 @@ def score_alone(given: ScoreArguments) -> list[Row]:
         for spec in due:
             assert data is not None
             rows.append(subject.score(spec, data))
-            metrics = rows[-1].metrics.items()
-            log.info("%s: %s", eval_id(spec), ", ".join(f"{name} {x:.4f}" for name, x in metrics))
+            found = [f"{metric} {value:.4f}" for metric, value in rows[-1].metrics.items()]
+            log.info("%s: %s", eval_id(spec), ", ".join(found))
             if given.append:
                 _append(root, rows[-1])
     return rows
@@ -131,12 +134,13 @@ def open_subject(given: ScoreArguments) -> Subject:
     weights = Path(given.weights).resolve()
     if not weights.is_file():
         raise UsageError(f"weights={given.weights}: there is no such file")
+    if given.model is not None:
+        return _foreign(given, weights)
     root = Root(weights.parent.parent.parent)
-    if given.model is None and root.segment_config(weights.parent.name).exists():
-        return _milestone(weights, root)
-    if given.model is None:
-        raise UsageError(f"weights={given.weights} lies in no run's folder: say model=NAME")
-    return _foreign(given, weights)
+    is_in_run = root.segment_config(weights.parent.name).exists()
+    if not is_in_run or not weights.name.startswith("weights-"):
+        raise UsageError(f"weights={given.weights} is no milestone of a run: say model=NAME")
+    return _milestone(weights, root)
 
 
 def _milestone(path: Path, root: Root) -> Subject:

@@ -85,6 +85,10 @@ def test_a_suites_sets_are_found_in_another_folder(folder: Path, tmp_path: Path)
         ({"weights": "nope.pt", "dataset": "wds_shapes"}, "weights=.*nope.pt: there is no such file"),
         ({"weights": "epoch_1.pt", "dataset": "wds_shapes"}, "say model=NAME"),
         ({"weights": "epoch_1.pt", "model": "ViT-w64", "dataset": "wds_shapes"}, "no weights of this"),
+        (
+            {"weights": "epoch_1.pt", "dataset": "wds_shapes", "evaluator": "evaluation.nope.Probe"},
+            "there is no module 'evaluation.nope'",
+        ),
         ({"weights": "epoch_1.pt", "model": "ViT-w32"}, "say what to score on"),
         ({"weights": "epoch_1.pt", "model": "ViT-w32", "dataset": "nope"}, "nope/test/nshards.txt"),
         ({"weights": "epoch_1.pt", "model": "ViT-w32", "suite": "vtabb"}, "did you mean vtab"),
