@@ -118,7 +118,7 @@ def score_alone(given: ScoreArguments) -> list[Row]:
         for spec in due:
             assert data is not None
             rows.append(subject.score(spec, data))
-            found = [f"{metric} {value:.4f}" for metric, value in rows[-1].metrics.items()]
+            found = [f"{metric} {value:.4g}" for metric, value in rows[-1].metrics.items()]
             log.info("%s: %s", eval_id(spec), ", ".join(found))
             if given.append:
                 _append(root, rows[-1])
