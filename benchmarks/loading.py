@@ -37,7 +37,7 @@ def loading(pattern: str, *, samples: int, workers: int, side: int, repeat: int)
     }
 
 
-def result_of(command: list[str], words: list[str]) -> dict[str, float]:
+def result_of(command: list[str], words: list[str]) -> dict[str, Any]:
     """Return the JSON object that a command prints last.
 
     Raises:
@@ -46,7 +46,7 @@ def result_of(command: list[str], words: list[str]) -> dict[str, float]:
     done = subprocess.run([*command, *words], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
