@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evaluation import store
+from evaluation import compaction, inbox
 from evaluation.rows import Row
 from launcher.reconcile.prepare import generated_data
 from launcher.records.ledger import Act, Ledger, Line
@@ -63,10 +63,10 @@ def finish(root: Root, expansion: Expansion, runs: Sequence[Run]) -> None:
     with contextlib.closing(Ledger(root.ledger)) as ledger:
         for first in range(0, len(runs), SUBMISSION_SIZE):
             some = runs[first : first + SUBMISSION_SIZE]
-            store.append(root.results, f"rows-{first}", [row for run in some for row in _rows(run)])
+            inbox.append(root.results, f"rows-{first}", [row for run in some for row in _rows(run)])
             for line in _submission(f"finished-{first}", [run.run_id for run in some]):
                 ledger.append(line)
-    store.compact(root.results)
+    compaction.compact(root.results)
 
 
 def leave_markers(root: Root, expansion: Expansion) -> None:

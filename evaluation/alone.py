@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from conf.schema import EvalConfig, EvalDatasetConfig, EvalSpec, ModelConfig, ProcedureConfig
-from evaluation import store
+from evaluation import inbox, store
 from evaluation.encoder import Encoder, encoder_of
 from evaluation.formats import TableFormat
 from evaluation.layout import RETRIEVAL, is_test_set, kind_of
@@ -198,4 +198,4 @@ def _key(subject: Subject, spec: EvalSpec) -> Key:
 
 def _append(root: Root, row: Row) -> None:
     name = f"{row.checkpoint}.alone-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}"
-    store.append(root.results, name, [row])
+    inbox.append(root.results, name, [row])

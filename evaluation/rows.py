@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+OWN = "isogrid"
+"""The source of rows that were measured here; others name where a published result comes from."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
@@ -36,6 +39,7 @@ class Row:
     commit: str | None = None
     scored_at: float
     metrics: dict[str, float]
+    source: str = OWN
     schema: int = 1
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from conf.schema import EvalSpec
-from evaluation import claims, store
+from evaluation import claims, inbox, store
 from evaluation.claims import Claim
 from evaluation.measure import Flops, read_segment, trained_subject
 from evaluation.orders import ScoreOrder
@@ -102,7 +102,7 @@ class _Scorer:
             return
         scorer = self._order.scorer
         name = f"{task.checkpoint}.{scorer.submission}-{scorer.index}-{scorer.attempt}"
-        store.append(self.results, name, rows)
+        inbox.append(self.results, name, rows)
         log.info("scored %s", task.checkpoint)
 
     def _missing(self, task: CheckpointEvals) -> list[EvalSpec]:

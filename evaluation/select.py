@@ -1,11 +1,12 @@
 """Which rows of a table are meant: filters on columns; and the quantity `y`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from evaluation.filters import bounds
 from sweeps.errors import UsageError, choices
 
 ERROR = "error:"
@@ -17,7 +18,7 @@ def filtered(frame: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
 
     Args:
         frame: the table.
-        where: column → value, list of values (any of them), or {min: …, max: …}.
+        where: column → value, list of values (any of them), or {min: …, max: …}. None: not known.
 
     Raises:
         UsageError: there is no such column.
@@ -41,8 +42,18 @@ def require_column(frame: pd.DataFrame, column: str) -> None:
     Raises:
         UsageError: it does not; the nearest names are suggested.
     """
-    if column not in frame.columns:
-        raise UsageError(f"the table has no column {column!r}. {choices(column, frame.columns)}")
+    require_known([column], frame.columns)
+
+
+def require_known(columns: Iterable[str], known: Collection[str]) -> None:
+    """Check that the table has all of these columns.
+
+    Raises:
+        UsageError: one does not exist; the nearest names are suggested.
+    """
+    for column in columns:
+        if column not in known:
+            raise UsageError(f"the table has no column {column!r}. {choices(column, known)}")
 
 
 def require_numbers(frame: pd.DataFrame, column: str) -> None:
@@ -58,16 +69,13 @@ def require_numbers(frame: pd.DataFrame, column: str) -> None:
 
 def _mask(values: pd.Series, wanted: Any) -> pd.Series:
     if isinstance(wanted, Mapping):
-        are_numbers = all(isinstance(bound, (int, float)) for bound in wanted.values())
-        if set(wanted) - {"min", "max"} or not are_numbers or not is_numeric_dtype(values):
-            raise UsageError(
-                f"where.{values.name}={dict(wanted)}: min= and max= are numbers, for a column of them"
-            )
-        low, high = wanted.get("min"), wanted.get("max")
+        low, high = bounds(str(values.name), wanted, are_numbers=is_numeric_dtype(values))
         mask = values.notna()
         if low is not None:
             mask &= values >= low
         if high is not None:
             mask &= values <= high
         return mask
-    return values.isin(wanted if isinstance(wanted, list) else [wanted])
+    listed = wanted if isinstance(wanted, list) else [wanted]
+    found = values.isin([value for value in listed if value is not None])
+    return found | values.isna() if None in listed else found

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Observed:
     history: History
     queue: Queue | None
     segments: Mapping[str, SegmentEvidence]
-    scored: frozenset[tuple[str, str]]
+    scored: Set[tuple[str, str]]
     claims: Mapping[str, Claim] = field(default_factory=dict)
     free_cores: int | None = None
     all_cores: int | None = None

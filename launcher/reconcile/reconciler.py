@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache, cached_property, partial
 
 from conf.schema import ClusterKind, ResourceConfig
-from evaluation import store
+from evaluation import compaction
 from launcher.machines.executor import Executor
 from launcher.machines.queue import Job
 from launcher.reconcile import prepare
@@ -47,7 +47,6 @@ log = logging.getLogger(__name__)
 LOCAL_PASS_S = 5.0
 LOCAL_POLL_S = 0.25
 STOP_PATIENCE_S = 60.0
-COMPACT_FILES = 200
 SCORER = ResourceConfig()
 """The layout of a scoring process."""
 ACTIVE = {State.running, State.queued, State.waiting, State.trained}
@@ -103,8 +102,7 @@ class Reconciler:
         completions = completion_events(self._sweep.root, expansion, standing.statuses)
         deliver([*events, *completions], self._sweep.hooks, self._ledger)
         quarantine.forget_expired(self._sweep.root.quarantine, time.time())
-        if store.num_inbox_files(self._sweep.root.results) >= COMPACT_FILES:
-            store.compact(self._sweep.root.results)
+        compaction.keep_tidy(self._sweep.root.results)
         return standing
 
     def passes(self) -> Standing:
@@ -115,7 +113,7 @@ class Reconciler:
                 standing = self.make_pass()
                 _log_changes(standing.statuses, known)
                 if not any(map(is_active, standing.statuses)):
-                    store.compact(self._sweep.root.results)
+                    compaction.compact(self._sweep.root.results)
                     return standing
                 self._site.code()  # what later passes submit runs the same code as the first
                 self._wait()

@@ -1,16 +1,20 @@
 """The table as people read it."""
 
-import io
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conf.schema import ClusterConfig, ClusterKind, LaunchConfig
-from evaluation import results, store
+from evaluation import arrow, compaction, inbox, results
+from evaluation.filters import filter_of
+from evaluation.select import filtered
 from sweeps import frozen
 from sweeps.errors import UsageError
 from sweeps.folders import CHECKOUT, Root, make_folders
@@ -35,7 +39,7 @@ def launched(root: Path) -> Path:
                 checkpoint=f"{key}@{samples}", segment=key, samples_seen=samples, scored_at=at,
                 metrics={"acc1": at / 10}, seed=one.config.seed,
             )  # fmt: skip
-            store.append(Root(root).results, f"{key}-{name}", [own])
+            inbox.append(Root(root).results, f"{key}-{name}", [own])
     return root
 
 
@@ -55,6 +59,39 @@ def test_a_sweep_brings_its_runs_and_their_labels(launched: Path) -> None:
     assert frame["run_id"].nunique() == 2
     assert frame["number"].tolist() == ["0", "1"] or frame["number"].tolist() == ["1", "0"]
     assert (frame["seed"].astype(str) == frame["number"]).all()
+
+
+def test_only_the_columns_that_are_named_are_given(launched: Path) -> None:
+    frame = results.load(launched, columns=["acc1", "final", "seed"], samples_seen=640)
+    assert frame.columns.tolist() == ["acc1", "final", "seed"]
+    assert sorted(frame["seed"]) == [0, 1]
+    of_sweep = results.load(launched, sweep="test", columns=["run_id", "acc1"], final=True)
+    assert of_sweep.columns.tolist() == ["run_id", "acc1"]
+    assert len(of_sweep) == 2
+    with pytest.raises(UsageError, match="no column 'run_id'"):
+        results.load(launched, columns=["run_id"])
+
+
+def test_a_filter_sees_the_newest_row_only(launched: Path) -> None:
+    assert results.load(launched, acc1=0.1)["samples_seen"].tolist() == [320, 320]
+    compaction.compact(Root(launched).results)
+    assert results.load(launched, acc1={"max": 0.15})["samples_seen"].tolist() == [320, 320]
+
+
+FILTERS = st.one_of(
+    st.sampled_from([0, 1, 1.5, "a", None, {"min": 1}, {"max": 1, "min": 0.5}]),
+    st.lists(st.sampled_from([0, 1.0, 2.5, "a", "b", None]), max_size=3),
+)
+
+
+@given(wanted=FILTERS)
+def test_a_filter_means_the_same_to_arrow_and_to_pandas(wanted: Any) -> None:
+    rows = [row(lr=lr, commit=text) for lr in (0, 1.0, 2.5, None) for text in ("a", "b", None)]
+    table = arrow.table_of(rows)
+    for column in ["lr"] if isinstance(wanted, dict) else ["lr", "commit"]:
+        expected = filtered(arrow.frame_of(table), {column: wanted})
+        found = table.filter(filter_of(table.schema, {column: wanted}).expression)
+        assert arrow.frame_of(found).equals(expected.reset_index(drop=True))
 
 
 def test_filters_take_values_and_lists(launched: Path) -> None:
@@ -77,8 +114,8 @@ def test_the_pairs_that_are_scored_are_named_as_work_items_name_them(launched: P
 
 def test_the_command_prints_the_table_in_each_format(launched: Path, tmp_path: Path) -> None:
     words = ("table", f"root={launched}", "sweep=test", "final=true", "where.seed=1")
-    printed = run("evaluation", *words, root=launched).stdout
-    assert pd.read_csv(io.StringIO(printed))[["acc1", "number"]].values.tolist() == [[0.2, 1]]
+    printed = run("evaluation", *words, "columns=[acc1,number]", root=launched).stdout
+    assert printed == "acc1,number\n0.2,1\n"
     (row,) = json.loads(run("evaluation", *words, "format=json", root=launched).stdout)["rows"]
     assert (row["acc1"], row["seed"], row["final"]) == (0.2, 1, True)
     out = tmp_path / "table.parquet"
@@ -102,10 +139,11 @@ def test_bad_arguments_are_one_line(words: list[str], message: str, root: Path) 
 
 
 def test_the_launcher_asks_what_is_scored_without_arrow(launched: Path) -> None:
-    store.compact(Root(launched).results)
+    compaction.compact(Root(launched).results)
     code = f"""
 import sys
 from pathlib import Path
+from typing import Any
 from evaluation.results import scored_pairs
 from sweeps.folders import Root
 assert len(scored_pairs(Root(Path({str(launched)!r})))) == 4

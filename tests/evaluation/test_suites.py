@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conf.schema import EvalConfig, EvalDatasetConfig, EvalSpec
-from evaluation import results, store
+from evaluation import inbox, results
 from evaluation.evaluator import make_evaluator
 from evaluation.suites import means
 from sweeps.compose import compose_part
@@ -56,7 +56,7 @@ def test_the_mean_is_there_when_all_members_are(tmp_path: Path) -> None:
             eval_version=version,
             metrics=metrics,
         )
-        store.append(tmp_path / "results", f"{checkpoint}-{dataset}-{version}", [one])
+        inbox.append(tmp_path / "results", f"{checkpoint}-{dataset}-{version}", [one])
 
     found("whole@1", "a", 1, acc1=0.2, recall=0.9)
     found("whole@1", "b", 2, recall=0.6)

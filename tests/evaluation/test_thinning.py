@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from conf.schema import HookMoment
-from evaluation import store
+from evaluation import inbox
 from evaluation.thinning import thin
 from sweeps import frozen
 from sweeps.errors import UsageError
@@ -38,7 +38,7 @@ def score(root: Root, segment: Segment, samples: int, count: int | None = None) 
     known = frozen.load(root, "tiny")
     assert known is not None
     evals = known.expansion.runs[0].config.eval.evals[:count]
-    store.append(
+    inbox.append(
         root.results,
         f"{samples}",
         [

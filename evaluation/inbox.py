@@ -1,0 +1,63 @@
+"""The inbox of the results table: rows of one scoring attempt a file, written once and never changed.
+
+Writers need nothing but this. The folders below keep many writers out of each other's way. What
+becomes of the files is told in `evaluation.store`.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from evaluation.rows import Row
+from sweeps import durable
+
+SUFFIX = ".jsonl"
+
+
+def append(results: Path, name: str, rows: Iterable[Row]) -> None:
+    """Put rows into the inbox under `name`; the same name twice is the same report twice."""
+    path = folder(results) / hashlib.sha256(name.encode()).hexdigest()[0] / f"{name}{SUFFIX}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    durable.replace(path, b"".join(durable.encode(row) for row in rows))
+
+
+def names(results: Path) -> list[str]:
+    """Return the names of all files, relative to the inbox."""
+    inbox = folder(results)
+    if not inbox.is_dir():
+        return []
+    return [
+        f"{below}/{name}"
+        for below in [entry.name for entry in os.scandir(inbox) if entry.is_dir()]
+        for name in os.listdir(inbox / below)
+        if name.endswith(SUFFIX) and not name.startswith(".")
+    ]
+
+
+def read(results: Path, name: str) -> bytes:
+    """Return what a file holds: a row a line.
+
+    Raises:
+        FileNotFoundError: a compactor deleted it, because a part has its rows.
+    """
+    return (folder(results) / name).read_bytes()
+
+
+def rows_in(contents: Iterable[bytes]) -> Sequence[Row]:
+    """Return the rows that files hold."""
+    rows: list[Row] = msgspec.json.Decoder(Row).decode_lines(b"".join(contents))
+    return rows
+
+
+def delete(results: Path, some: Iterable[str]) -> None:
+    """Delete files whose rows are in a part."""
+    for name in some:
+        (folder(results) / name).unlink(missing_ok=True)
+
+
+def folder(results: Path) -> Path:
+    """Return where the inbox lies."""
+    return results / "inbox"
