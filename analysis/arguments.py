@@ -20,6 +20,7 @@ Names = str | list[str]
 
 ARGUMENTS = """  root=DIR [sweep=NAME]    our results table; or
   table=FILE               any CSV or Parquet file
+  published=true           of our table also what was imported into it; group=source tells it apart
   x=gflops_total           column of compute; x=num_params,samples_seen for chinchilla
   y=error:acc1             a column, the lower the better, or error:COLUMN for 1 - COLUMN; without y,
                            each eval's main one
@@ -45,6 +46,7 @@ class Input:
     root: str | None = None
     table: str | None = None
     sweep: str | None = None
+    published: bool = False
     where: dict[str, Any] = field(default_factory=dict)
     format: OutputFormat = OutputFormat.text
 
@@ -54,7 +56,7 @@ class Input:
         Raises:
             UsageError: there are none, or they cannot be read.
         """
-        table = read_table(self.root, self.table, self.sweep)
+        table = read_table(self.root, self.table, self.sweep, published=self.published)
         frame = filtered(table.frame, self.where)
         if frame.empty:
             raise UsageError(f"no row is left with {dict(self.where)}")

@@ -1,12 +1,13 @@
 """Where runs come from: our results table, or any CSV or Parquet file."""
 
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from evaluation import results
+from evaluation.rows import OWN
 from sweeps import frozen
 from sweeps.errors import UsageError, choices
 from sweeps.folders import Root, root_of
@@ -27,14 +28,20 @@ class Table:
     checkpoints: pd.DataFrame | None = None
 
 
-def read_table(root: str | None, table: str | None, sweep: str | None) -> Table:
+def read_table(
+    root: str | None, table: str | None, sweep: str | None, *, published: bool = False
+) -> Table:
     """Return the final checkpoints of a sweep under a root, or the rows of a file.
+
+    `published`: the models that were imported into the root's table as well; where no sweep was
+    launched, these alone.
 
     Raises:
         UsageError: both or neither are named, or what is named cannot be read.
     """
     if table is None:
-        return _of_sweep(root_of(root), sweep)
+        found = root_of(root)
+        return _with_published(found, sweep) if published else _of_sweep(found, sweep)
     if root is not None or sweep is not None:
         raise UsageError("give root=DIR (our results table) or table=FILE (a CSV or Parquet file)")
     path = Path(table)
@@ -54,6 +61,15 @@ def sweep_table(root: Root, sweep: str) -> Table:
     """
     every = results.load(root.path, sweep=sweep)
     return Table(frame=every[every["final"]], title=sweep, folder=root.report(sweep), checkpoints=every)
+
+
+def _with_published(root: Root, sweep: str | None) -> Table:
+    finals = results.load(root.path, final=True)
+    models = finals[finals["source"] != OWN]
+    if sweep is None and not frozen.launched(root):
+        return Table(frame=models, title="published models", folder=root.report("published"))
+    own = _of_sweep(root, sweep)
+    return replace(own, frame=pd.concat([own.frame, models], ignore_index=True))
 
 
 def _read(path: Path) -> pd.DataFrame:

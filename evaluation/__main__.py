@@ -1,4 +1,4 @@
-"""The command line: `python -m evaluation table|mean|score key=value …`."""
+"""The command line: `python -m evaluation table|mean|export|import|score …`."""
 
 import sys
 from collections.abc import Sequence
@@ -9,31 +9,37 @@ from typing import Any
 import pandas as pd
 
 from conf.schema import EvalConfig
-from evaluation import results
+from evaluation import exports, imports, results
+from evaluation.exports import ExportFormat
 from evaluation.formats import TableFormat, encoded
-from evaluation.select import filtered
 from evaluation.suites import means
 from sweeps import durable
 from sweeps.commands import read_arguments, run_command
 from sweeps.compose import compose_part
 from sweeps.errors import UsageError
-from sweeps.folders import root_of
+from sweeps.folders import make_folders, root_of
 from sweeps.logs import configure_logging
 
 USAGE = """usage: python -m evaluation table [root=DIR] [sweep=NAME] [key=value ...]
        python -m evaluation mean suite=NAME [root=DIR] [sweep=NAME] [key=value ...]
+       python -m evaluation export out=DIR [root=DIR] [sweep=NAME] [key=value ...]
+       python -m evaluation import FILE ... [root=DIR]
        python -m evaluation score weights=FILE [model=NAME] suite=NAME [key=value ...]
 
   table   print the results table: one row for each eval of each checkpoint
   mean    print for each checkpoint the mean over a suite, empty while one of its scores is missing
+  export  write a JSON file for each row into a new folder, as clip_benchmark does
+  import  add published results to the table, once: JSON or CSV files of clip_benchmark, and the
+          LAION study's zeroshot_results.csv, with trained_models_info.csv and arch_info.csv
   score   score one model without a sweep, and print the rows
 
-  of table and mean:
+  of table, mean and export:
   root=DIR             whose table
   sweep=NAME           only checkpoints of its runs, with run_id and the axes of the grid
-  final=true           only the last checkpoint of each run
+  final=true           only the last checkpoint of each run, and published models
   where.COLUMN=value   only these rows; a [list] means any of it; where.COLUMN.min= and .max=
-  format=csv           csv, json or parquet
+  columns=[A,B]        of a table only these columns
+  format=csv           csv, json or parquet; of an export clip_benchmark
   out=FILE             write to this file instead of standard output
 
   of score:
@@ -48,34 +54,57 @@ USAGE = """usage: python -m evaluation table [root=DIR] [sweep=NAME] [key=value 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TableArguments:
-    """What is printed and how; see the command's help."""
+class Selection:
+    """Which rows are meant, and where they go; see the command's help."""
 
     root: str | None = None
     sweep: str | None = None
     final: bool = False
     where: dict[str, Any] = field(default_factory=dict)
-    format: TableFormat = TableFormat.csv
     out: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MeanArguments(TableArguments):
-    """The same, and over which suite."""
+class MeanArguments(Selection):
+    """The mean over which suite, and how it is written."""
 
     suite: str
+    format: TableFormat = TableFormat.csv
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableArguments(Selection):
+    """Which columns, and how they are written."""
+
+    columns: list[str] = field(default_factory=list)
+    format: TableFormat = TableFormat.csv
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportArguments(Selection):
+    """For which tool."""
+
+    format: ExportFormat = ExportFormat.clip_benchmark
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportArguments:
+    """Whose table published results are added to."""
+
+    root: str | None = None
 
 
 def main() -> int:
     """Run one command; return its exit status."""
     configure_logging()
-    return run_command({"table": table, "mean": mean, "score": score}, sys.argv[1:], USAGE)
+    commands = {"table": table, "mean": mean, "export": export, "import": add, "score": score}
+    return run_command(commands, sys.argv[1:], USAGE)
 
 
 def table(words: Sequence[str]) -> int:
     """Print the results table of a root."""
     arguments = read_arguments(words, TableArguments)
-    _put(_loaded(arguments), arguments)
+    _put(_loaded(arguments, arguments.columns), arguments.format, arguments.out)
     return 0
 
 
@@ -83,7 +112,29 @@ def mean(words: Sequence[str]) -> int:
     """Print the means over a suite of a root's checkpoints."""
     arguments = read_arguments(words, MeanArguments)
     suite = compose_part("eval", EvalConfig, [f"eval={arguments.suite}"])
-    _put(means(_loaded(arguments), suite), arguments)
+    _put(means(_loaded(arguments), suite), arguments.format, arguments.out)
+    return 0
+
+
+def export(words: Sequence[str]) -> int:
+    """Write rows as clip_benchmark's results."""
+    arguments = read_arguments(words, ExportArguments)
+    if arguments.out is None:
+        raise UsageError("say where the files go: out=DIR")
+    print(f"{exports.write_results(_loaded(arguments), Path(arguments.out))} files in {arguments.out}")
+    return 0
+
+
+def add(words: Sequence[str]) -> int:
+    """Add published results to the table of a root."""
+    files = [Path(word) for word in words if not word.startswith("root=")]
+    arguments = read_arguments([word for word in words if word.startswith("root=")], ImportArguments)
+    if not files:
+        raise UsageError("name the files to import")
+    root, rows = root_of(arguments.root), imports.rows_in(files)
+    make_folders(root)
+    num_models = len({row.checkpoint for row in rows})
+    print(f"{len(rows)} rows of {num_models} models, {imports.add(root.results, rows)} of them new")
     return 0
 
 
@@ -93,30 +144,28 @@ def score(words: Sequence[str]) -> int:
 
     given = read_arguments(words, alone.ScoreArguments)
     rows = alone.score_alone(given)
-    frame = arrow.table_of(rows).to_pandas()
+    frame = arrow.frame_of(arrow.table_of(rows))
     sys.stdout.buffer.write(encoded(frame.dropna(axis=1, how="all"), given.format))
     return 0
 
 
-def _loaded(arguments: TableArguments) -> pd.DataFrame:
+def _loaded(arguments: Selection, columns: Sequence[str] = ()) -> pd.DataFrame:
     """Return the rows that are meant of the results table of a root."""
-    if arguments.format is TableFormat.parquet and arguments.out is None and sys.stdout.isatty():
-        raise UsageError("format=parquet is not for a terminal; give out=FILE")
     root = root_of(arguments.root)
     if not root.results.is_dir():
         raise UsageError(f"there is no results table under {root.path}; give root=DIR")
-    frame = results.load(root.path, sweep=arguments.sweep)
-    if arguments.final:
-        frame = frame[frame["final"]]
-    return filtered(frame, arguments.where)
+    where = {**arguments.where, **({results.FINAL: True} if arguments.final else {})}
+    return results.load(root.path, sweep=arguments.sweep, columns=columns, **where)
 
 
-def _put(frame: pd.DataFrame, arguments: TableArguments) -> None:
-    content = encoded(frame, arguments.format)
-    if arguments.out is None:
+def _put(frame: pd.DataFrame, form: TableFormat, out: str | None) -> None:
+    if form is TableFormat.parquet and out is None and sys.stdout.isatty():
+        raise UsageError("format=parquet is not for a terminal; give out=FILE")
+    content = encoded(frame, form)
+    if out is None:
         sys.stdout.buffer.write(content)
     else:
-        _write(Path(arguments.out), content)
+        _write(Path(out), content)
 
 
 def _write(path: Path, content: bytes) -> None:

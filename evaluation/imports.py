@@ -1,0 +1,80 @@
+"""Published results in the table: which files are which, and what of them is new."""
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence, Set
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evaluation import clip_benchmark, inbox, laion, results, store
+from evaluation.filters import filter_of
+from evaluation.lines import Line, read_lines
+from evaluation.rows import Row
+from sweeps import durable
+from sweeps.errors import UsageError
+
+FORMS = {
+    "clip_benchmark's CSV": clip_benchmark.COLUMNS,
+    "zeroshot_results.csv": laion.RESULTS,
+    "trained_models_info.csv": laion.RUNS,
+    "arch_info.csv": laion.ARCHITECTURES,
+}
+"""Columns of the CSV files that are known."""
+
+
+def rows_in(files: Iterable[Path]) -> list[Row]:
+    """Return the rows in JSON and CSV files of clip_benchmark and in the LAION study's tables.
+
+    Raises:
+        UsageError: a file is none of these, or damaged; or they say nothing but facts about models.
+    """
+    paths, now = list(files), time.time()
+    rows = [clip_benchmark.row_of_file(path, now) for path in paths if path.suffix == ".json"]
+    tables = [_known(path, read_lines(path)) for path in paths if path.suffix != ".json"]
+    facts = laion.facts_of(_with(laion.RUNS, tables), _with(laion.ARCHITECTURES, tables))
+    rows += [clip_benchmark.row_of_line(line, now) for line in _with(clip_benchmark.COLUMNS, tables)]
+    rows += [laion.row_of_line(line, facts, now) for line in _with(laion.RESULTS, tables)]
+    if not rows:
+        raise UsageError("these files hold facts about models, but no results")
+    return rows
+
+
+def add(folder: Path, rows: Sequence[Row]) -> int:
+    """Put rows into the results table under `folder` that do not stand there yet; return how many."""
+    sources = sorted({row.source for row in rows})
+    table = store.read(
+        folder,
+        lambda snapshot: results.newest(
+            snapshot, filter_of(snapshot.schema, {"source": sources}), snapshot.schema.names
+        ),
+    )
+    known = {_content(record) for record in table.to_pylist()}
+    new = [row for row in rows if _content(_record(row)) not in known]
+    if new:
+        digest = hashlib.sha256(durable.encode([_record(row) for row in new])).hexdigest()
+        inbox.append(folder, f"import-{digest[:16]}", new)
+    return len(new)
+
+
+def _known(path: Path, lines: list[Line]) -> list[Line]:
+    columns = lines[0].cells.keys()
+    if not any(form <= columns for form in FORMS.values()):
+        raise UsageError(f"{path} has not the columns of any of: {', '.join(FORMS)}")
+    return lines
+
+
+def _with(columns: Set[str], tables: Iterable[list[Line]]) -> list[Line]:
+    return [line for lines in tables if columns <= lines[0].cells.keys() for line in lines]
+
+
+def _record(row: Row) -> dict[str, Any]:
+    record: dict[str, Any] = msgspec.to_builtins(row)
+    metrics = record.pop("metrics")
+    return {**record, **metrics}
+
+
+def _content(record: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
+    """Return what a row says, whenever it was put into the table."""
+    return frozenset((k, v) for k, v in record.items() if v is not None and k != "scored_at")
