@@ -12,7 +12,7 @@ help:
 	@echo 'make demo        install into .venv, run the quickstart sweep here, print its law'
 	@echo 'make test        install the test tools too, run the whole suite'
 	@echo 'make check       format, lint, types, layers'
-	@echo 'make system      as root, Debian or Ubuntu: install Slurm for the tests and for demo-slurm'
+	@echo 'make system      as root, Debian or Ubuntu: install Slurm for the tests and for demo-slurm, Chromium for the tests'
 	@echo 'make demo-slurm  run the quickstart sweep on a throw-away Slurm cluster on this machine'
 	@echo 'make clean       remove .venv and caches; runs/ stays'
 
@@ -34,7 +34,8 @@ check: .venv/tools
 
 system:
 	apt-get update
-	DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(PACKAGES)
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(PACKAGES) \
+		$$(apt-cache show chromium >/dev/null 2>&1 && echo chromium)
 
 clean:
 	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info

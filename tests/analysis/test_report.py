@@ -2,7 +2,6 @@
 
 import json
 import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from analysis.report import Findings, ReportFiles, write_report
 from analysis.sweep_report import with_threshold
 from sweeps.errors import UsageError
 from tests.analysis.tables import two_groups
+from tests.browser import opened
 
 QUESTION = Question(
     group="pretrain_dataset", rolling=(300.0,), recipe=Recipe(frontier="none", num_resamples=40)
@@ -42,31 +42,13 @@ def test_the_figure_is_the_same_twice_and_is_svg() -> None:
     assert "clean: exponent -0.40" in one
 
 
-class Page(HTMLParser):
-    """Collects what a page would ask the network for, and its text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.requests: list[str] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        named = [value or "" for name, value in attrs if name in ("src", "href")]
-        self.requests += [url for url in named if not url.startswith(("#", "data:"))]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def test_the_report_is_one_page_that_needs_no_network(files: ReportFiles) -> None:
-    html = files.html.read_text()
-    page = Page(html)
-    assert page.requests == []
-    assert "Laws of <test>" in page.text
-    assert html.count("</svg>") == len(FIGURES)
-    assert "clean is better than noisy" not in page.text  # one test set in two measures proves little
-    assert "python -m analysis report root=r 'sweep=<test>' rolling=300" in page.text
+def test_a_browser_shows_the_page_without_error_or_request(files: ReportFiles) -> None:
+    page = opened(files.html)
+    assert (page.console, page.requests) == ([], [])
+    assert "Laws of &lt;test&gt;" in page.dom
+    assert page.dom.count("</svg>") == len(FIGURES)
+    assert "clean is better than noisy" not in page.dom  # one test set in two measures proves little
+    assert "python -m analysis report root=r 'sweep=&lt;test&gt;' rolling=300" in page.dom
 
 
 def test_the_report_answers_and_says_how_to_ask_again(files: ReportFiles) -> None:
