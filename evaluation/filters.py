@@ -81,15 +81,25 @@ def _one(field: pa.Field, wanted: Any) -> pc.Expression:
 
 def _within(field: pa.Field, wanted: Mapping[str, Any]) -> pc.Expression:
     low, high = bounds(field.name, wanted, are_numbers=not pa.types.is_dictionary(field.type))
-    column = pc.field(field.name)
+    column = _number(field)
     found = column.is_valid()
     found = found if low is None else found & (column >= low)
     return found if high is None else found & (column <= high)
 
 
 def _any_of(field: pa.Field, wanted: Iterable[Any]) -> pc.Expression:
-    column, values = pc.field(field.name), list(wanted)
-    kinds = {str} if pa.types.is_dictionary(field.type) else {int, float}
+    values, is_text = list(wanted), pa.types.is_dictionary(field.type)
+    column = pc.field(field.name) if is_text else _number(field)
+    kinds = {str} if is_text else {int, float}
     comparable = [value for value in values if type(value) in kinds]
-    found = column.isin(pa.array(comparable)) if comparable else pc.scalar(False)
+    found = (
+        column.isin(pa.array(comparable, pa.string() if is_text else pa.float64()))
+        if comparable
+        else pc.scalar(False)
+    )
     return found | column.is_null() if None in values else found
+
+
+def _number(field: pa.Field) -> pc.Expression:
+    """Return a column as floats: Arrow compares no large integers with them."""
+    return pc.field(field.name).cast(pa.float64(), safe=False)

@@ -79,7 +79,7 @@ def test_a_filter_sees_the_newest_row_only(launched: Path) -> None:
 
 
 FILTERS = st.one_of(
-    st.sampled_from([0, 1, 1.5, "a", None, {"min": 1}, {"max": 1, "min": 0.5}]),
+    st.sampled_from([0, 1, 1.5, "a", None, {"min": 1}, {"max": 1, "min": 0.5}, {"min": 6e9}]),
     st.lists(st.sampled_from([0, 1.0, 2.5, "a", "b", None]), max_size=3),
 )
 
@@ -87,8 +87,8 @@ FILTERS = st.one_of(
 @given(wanted=FILTERS)
 def test_a_filter_means_the_same_to_arrow_and_to_pandas(wanted: Any) -> None:
     rows = [row(lr=lr, commit=text) for lr in (0, 1.0, 2.5, None) for text in ("a", "b", None)]
-    table = arrow.table_of(rows)
-    for column in ["lr"] if isinstance(wanted, dict) else ["lr", "commit"]:
+    table = arrow.table_of([*rows, row(samples_seen=1), row(samples_seen=10**10)])
+    for column in ["lr", "samples_seen", *([] if isinstance(wanted, dict) else ["commit"])]:
         expected = filtered(arrow.frame_of(table), {column: wanted})
         found = table.filter(filter_of(table.schema, {column: wanted}).expression)
         assert arrow.frame_of(found).equals(expected.reset_index(drop=True))
