@@ -13,7 +13,7 @@ from conf.schema import ModelConfig
 from sweeps.errors import UsageError, choices
 from sweeps.folders import CONF
 from sweeps.parameters import sized
-from training.openclip import open_clip
+from training.openclip import import_timm, open_clip
 
 
 class Tokenizer(Protocol):
@@ -32,7 +32,8 @@ def build_model(config: ModelConfig, *, seed: int, **given: float) -> torch.nn.M
         seed: of the weights.
         given: what open_clip's class of the model takes besides its config.
     """
-    _register(config)
+    if "timm_model_name" in model_config(config)["vision_cfg"]:
+        import_timm()
     torch.manual_seed(seed)
     model = open_clip.create_model(
         config.name,
