@@ -1,28 +1,18 @@
-"""Test sets, decoded once into memory. Where their files lie: `evaluation.layout`."""
+"""Test sets as evaluators see them. Where their files lie: `evaluation.layout`."""
 
 import functools
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from evaluation.layout import MULTILABEL, instances_path, is_test_set, kind_of, shard_paths
+from evaluation.decoded import DecodedSets, Source, decoded_in_memory
+from evaluation.layout import MULTILABEL, instances_path, kind_of
 from sweeps.errors import DataError
-from training.data.contents import Sample, image_of
-from training.data.decode import PILLOW_ERRORS, Pixels, decode
-from training.data.images import centre_of, eval_pixels
-from training.data.indexing import index_in_memory
-from training.data.reader import ShardReader
-
-T = TypeVar("T")
-
-LABEL, CAPTIONS, NUMBERS, MASK = "cls", "txt", "npy", "seg.png"
+from training.data.decode import Pixels
 
 Numbers = NDArray[np.int64]
 
@@ -45,6 +35,10 @@ def _no_numbers() -> Numbers:
     return np.empty(0, dtype=np.int64)
 
 
+def _no_digests() -> NDArray[np.uint64]:
+    return np.empty(0, dtype=np.uint64)
+
+
 def _no_training_split() -> "TestSet":
     raise DataError("this test set has no training split")
 
@@ -55,7 +49,8 @@ class TestSet:
 
     `images`: uint8, shape (n, side, side, 3). `labels`: shape (n,); in a multilabel set (n, classes), 0
     or 1. `captions`: those of each image. `groups`: shape (n, fields). `masks`: the class of each
-    pixel, shape (n, side, side). `train`: reads what can be learnt from, once.
+    pixel, shape (n, side, side). `train`: reads what can be learnt from, once. `digests`: equal where
+    images are, shape (n,).
     """
 
     __test__ = False  # for pytest: this is no test
@@ -69,78 +64,38 @@ class TestSet:
     instances: tuple[Instance, ...] = ()
     masks: Pixels | None = None
     train: Callable[[], "TestSet"] = _no_training_split
+    digests: NDArray[np.uint64] = field(default_factory=_no_digests)
 
 
-def load_test_set(folder: Path, side: int, split: str = "test") -> TestSet:
+def load_test_set(
+    folder: Path, side: int, split: str = "test", *, kept: DecodedSets | None = None
+) -> TestSet:
     """Return the test set in `folder` at a resolution of `side` × `side` pixels.
+
+    Args:
+        folder: where it lies.
+        side: of its images.
+        split: test or train.
+        kept: decoded sets, of which this one will be; without, it is decoded into memory.
 
     Raises:
         DataError: it is incomplete or a sample cannot be decoded.
     """
-    samples = list(_samples(folder, split))
-    for kind in (LABEL, CAPTIONS, NUMBERS, MASK):
-        if 0 < sum(kind in sample for sample in samples) < len(samples):
-            raise DataError(f"{folder}: some samples have a .{kind} and others have none")
-    labels = _decoded(folder, samples, LABEL, int)
-    numbers = _decoded(folder, samples, NUMBERS, _numbers)
-    masks = _decoded(folder, samples, MASK, functools.partial(_mask, side=side))
-    is_multilabel = kind_of(folder) == MULTILABEL
+    source = Source(folder=folder, side=side, split=split)
+    found = decoded_in_memory(source) if kept is None else kept.open(source)
+    rest, is_multilabel = found.rest, kind_of(folder) == MULTILABEL
     return TestSet(
-        images=np.stack([_pixels(folder, number, s, side) for number, s in enumerate(samples)]),
-        labels=np.array(numbers if is_multilabel else labels, dtype=np.int64),
-        captions=tuple(tuple(s[CAPTIONS].decode().splitlines()) for s in samples if CAPTIONS in s),
+        images=found.images,
+        digests=found.digests,
+        labels=np.array(rest.numbers if is_multilabel else rest.labels, dtype=np.int64),
+        captions=tuple(rest.captions),
         classes=_lines(folder / "classnames.txt"),
         templates=_lines(folder / "zeroshot_classification_templates.txt"),
-        groups=np.array([] if is_multilabel else numbers, dtype=np.int64),
-        instances=_instances(instances_path(folder, split), len(samples)),
-        masks=np.stack(masks) if masks else None,
-        train=functools.cache(lambda: load_test_set(folder, side, "train")),
+        groups=np.array([] if is_multilabel else rest.numbers, dtype=np.int64),
+        instances=_instances(instances_path(folder, split), rest.num_images),
+        masks=found.masks,
+        train=functools.cache(lambda: load_test_set(folder, side, "train", kept=kept)),
     )
-
-
-def _samples(folder: Path, split: str) -> Iterator[Sample]:
-    if not is_test_set(folder, split):
-        raise DataError(f"no test set in {folder}: {split}/nshards.txt is missing")
-    index = index_in_memory(shard_paths(folder, split))
-    reader = ShardReader(index)
-    for shard in range(index.num_shards):
-        yield from reader.samples(shard)
-
-
-def _decoded(
-    folder: Path, samples: Iterable[Sample], kind: str, decode_one: Callable[[bytes], T]
-) -> list[T]:
-    """Return the members of one kind, decoded."""
-    found = []
-    for number, sample in enumerate(samples):
-        if kind in sample:
-            try:
-                found.append(decode_one(sample[kind]))
-            except PILLOW_ERRORS as error:  # ValueError is among them
-                raise DataError(f"{folder}, sample {number}: {error}") from error
-    return found
-
-
-def _numbers(content: bytes) -> Numbers:
-    numbers: Numbers = np.load(io.BytesIO(content), allow_pickle=False).astype(np.int64).reshape(-1)
-    return numbers
-
-
-def _mask(content: bytes, side: int) -> Pixels:
-    """Return classes of pixels, cut as the image is; each is that of the nearest pixel."""
-    with Image.open(io.BytesIO(content)) as image:
-        if image.mode not in ("L", "P"):
-            raise ValueError(f"its mask has mode {image.mode}, and not 8 bits a pixel")
-        width, height, left, top = centre_of(image.width, image.height, side)
-        resized = np.asarray(image.resize((width, height), Image.Resampling.NEAREST))
-    return resized[top : top + side, left : left + side]
-
-
-def _pixels(folder: Path, number: int, sample: Sample, side: int) -> Pixels:
-    try:
-        return eval_pixels(decode(image_of(sample)), side)
-    except ValueError as error:
-        raise DataError(f"{folder}, sample {number}: {error}") from error
 
 
 def _instances(path: Path, num_images: int) -> tuple[Instance, ...]:

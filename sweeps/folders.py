@@ -8,6 +8,7 @@ ROOT/quarantine/                  nodes that failed, which jobs avoid for a whil
 ROOT/limits/<cluster>.json        what each cluster allows, for an hour
 ROOT/results/                     inbox, parts and manifests of the table
 ROOT/data/                        generated data sets
+ROOT/decoded/                     test sets, decoded once for all scoring processes
 ROOT/code/<id>/                   the code that jobs run, as it was when they were submitted
 ROOT/reports/<sweep>/             status.html, law.html
 ROOT/wandb/                       what is shown on wandb, where that is wanted
@@ -52,6 +53,11 @@ class Root:
     def data(self) -> Path:
         """Folder of generated data sets and of shard indexes."""
         return self.path / "data"
+
+    @property
+    def decoded(self) -> Path:
+        """Folder of decoded test sets."""
+        return self.path / "decoded"
 
     @property
     def code(self) -> Path:

@@ -46,7 +46,10 @@ def made(folder: Path, files: dict[str, bytes], split: str = "test") -> Path:
         ({"0.png": b"no image", "0.cls": b"1"}, "sample 0: "),
         ({"0.cls": b"1"}, "sample 0: .*no image"),
         ({"0.png": IMAGE, "0.cls": b"one"}, "sample 0: .*'one'"),
-        ({"0.cls": b"1", "1.txt": b"a square"}, "some samples have a .cls and others have none"),
+        (
+            {"0.png": IMAGE, "0.cls": b"1", "1.png": IMAGE},
+            "some samples have a .cls and others have none",
+        ),
         ({"0.png": IMAGE, "0.npy": b"no array"}, "sample 0: "),
         ({"0.png": IMAGE, "0.seg.png": IMAGE}, "sample 0: its mask has mode RGB"),
     ],

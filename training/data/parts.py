@@ -1,4 +1,4 @@
-"""Indexes in the making: FILE.part.<n>, of which the highest n holds the work.
+"""Indexes, and other files, in the making: FILE.part.<n>, of which the highest n holds the work.
 
 Who finds a part whose holder is gone, or that nobody touched for a while, makes part n+1 and begins it
 with all that the earlier ones hold. A holder that was taken for dead finds its part removed.
@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,13 +27,14 @@ STALE_S = 120.0
 POLL_S = 0.2
 
 
-def claim(file: Path, uids: Stamp | None) -> Path | None:
+def claim(file: Path, uids: Stamp | None, waiting: Callable[[], None] = lambda: None) -> Path | None:
     """Return a new part of `file` that this process holds, or None.
 
-    None: another process held one meanwhile. This waits until it is done, or gone.
+    None: another process held one meanwhile. This waits until it is done, or gone, and calls `waiting`
+    whenever it is seen alive.
     """
     number = durable.newest_generation(file.parent, _name(file))
-    if number and not _is_left(_part(file, number)):
+    if number and not _is_left(_part(file, number), waiting):
         return None
     part = _part(file, number + 1)
     head = Head(host=socket.gethostname(), pid=os.getpid(), uids=uids)
@@ -81,7 +82,7 @@ def look(path: Path) -> Stamp | None:
         return None
 
 
-def _is_left(part: Path) -> bool:
+def _is_left(part: Path, waiting: Callable[[], None]) -> bool:
     """Return whether a part's holder is gone; wait until that is sure, or the part is done."""
     seen, since = look(part), time.monotonic()
     if seen is not None and not _is_holder_gone(part):
@@ -92,6 +93,7 @@ def _is_left(part: Path) -> bool:
         time.sleep(POLL_S)
         if (now := look(part)) != seen:
             seen, since = now, time.monotonic()
+            waiting()
     return False
 
 

@@ -1,4 +1,4 @@
-"""Progress of long work on shards: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of long work on data: a bar on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
@@ -8,10 +8,10 @@ REDRAW_S, LINE_S = 0.1, 30.0
 
 
 class Bar:
-    """Shows how many of how many are done, and how long the rest takes at this rate."""
+    """Shows how many `units` of how many are done, and how long the rest takes at this rate."""
 
-    def __init__(self, what: str) -> None:
-        self._what, self._stream = what, sys.stderr
+    def __init__(self, what: str, units: str = "shards") -> None:
+        self._what, self._units, self._stream = what, units, sys.stderr
         self._is_terminal = self._stream.isatty()
         self._began = self._shown = time.monotonic()
         self._first: int | None = None
@@ -25,7 +25,7 @@ class Bar:
             return
         self._shown = now
         left_s = (now - self._began) / (done - self._first) * (total - done)
-        text = f"{self._what} {done:,} of {total:,} shards, {left_s / 60:.0f} min left"
+        text = f"{self._what} {done:,} of {total:,} {self._units}, {left_s / 60:.0f} min left"
         if not self._is_terminal:
             print(text, file=self._stream, flush=True)
             return

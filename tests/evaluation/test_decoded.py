@@ -1,0 +1,99 @@
+"""Test sets are decoded once for all processes, whatever becomes of who decodes them."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evaluation.decoded import DecodedSets, Source
+from evaluation.testset import load_test_set
+from sweeps.errors import DataError
+from sweeps.folders import CHECKOUT
+from tests.commands import wait_for
+from tests.evaluation.test_testset import IMAGE, made
+from training.data.index import HEAD_BYTES, Head
+
+OPEN = """
+import sys
+from pathlib import Path
+from evaluation.decoded import DecodedSets, Source
+DecodedSets(Path(sys.argv[1])).open(Source(folder=Path(sys.argv[2]), side=8))
+"""
+
+
+def large_image() -> bytes:
+    """Return an image that takes some time to decode."""
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((2000, 2000)).save(file, "jpeg")
+    return file.getvalue()
+
+
+def maker(file: Path) -> int:
+    """Return the number of the process that made a file."""
+    head = Head.decode(file.read_bytes()[:HEAD_BYTES])
+    assert head is not None
+    return head.pid
+
+
+def test_who_is_killed_while_it_decodes_is_followed_and_until_then_waited_for(tmp_path: Path) -> None:
+    image, kept = large_image(), tmp_path / "decoded"
+    (tmp_path / "photos").mkdir()
+    photos = made(tmp_path / "photos", {f"{n}.jpg": image for n in range(200)})
+    (tmp_path / "small").mkdir()
+    small = made(tmp_path / "small", {"0.png": IMAGE})
+    sources = [Source(folder=photos, side=8), Source(folder=small, side=8)]
+    words = [sys.executable, "-c", OPEN, str(kept), str(photos)]
+    with subprocess.Popen(words, cwd=CHECKOUT, stderr=subprocess.DEVNULL) as other:
+        wait_for(lambda: list(kept.glob("photos*.part.1")), "another process to begin")
+        other.send_signal(signal.SIGSTOP)
+        sets = DecodedSets(kept)
+        sets.make_missing(sources)
+        assert not (kept / sources[0].name).exists(), "it is left to the other process"
+        assert maker(kept / sources[1].name) == os.getpid()
+        other.kill()
+    assert len(sets.open(sources[0]).images) == 200
+    assert maker(kept / sources[0].name) == os.getpid()
+    assert len(list(kept.iterdir())) == 2, "a file each, and nothing else"
+
+
+def test_a_set_is_the_same_from_its_file_and_decoded_once_until_it_changes(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    files = {"0.png": IMAGE, "0.cls": b"1", "0.txt": b"one\ntwo", "0.seg.png": mask(), "1.png": IMAGE}
+    folder = made(tmp_path / "set", {**files, "1.cls": b"0", "1.txt": b"three", "1.seg.png": mask()})
+    kept = DecodedSets(tmp_path / "decoded")
+    first, again = load_test_set(folder, 8, kept=kept), load_test_set(folder, 8)
+    assert (first.images == again.images).all()
+    assert first.masks is not None
+    assert (first.masks == 3).all()
+    assert (first.labels.tolist(), first.captions) == ([1, 0], (("one", "two"), ("three",)))
+    assert first.digests[0] == first.digests[1]
+    (file,) = (tmp_path / "decoded").iterdir()
+    stamp = file.stat().st_mtime_ns
+    load_test_set(folder, 8, kept=kept)
+    assert file.stat().st_mtime_ns == stamp
+    os.utime(folder / "test/0.tar", ns=(1, 1))
+    load_test_set(folder, 8, kept=kept)
+    load_test_set(folder, 4, kept=kept)
+    assert len(list((tmp_path / "decoded").iterdir())) == 3
+
+
+def test_what_cannot_be_decoded_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    folder = made(tmp_path / "set", {"0.png": IMAGE, "1.png": b"no image"})
+    with pytest.raises(DataError, match="sample 1"):
+        load_test_set(folder, 8, kept=DecodedSets(tmp_path / "decoded"))
+    assert list((tmp_path / "decoded").iterdir()) == []
+
+
+def mask() -> bytes:
+    """Return the mask of an image of one class."""
+    file = io.BytesIO()
+    Image.new("L", (8, 8), 3).save(file, "png")
+    return file.getvalue()
