@@ -15,8 +15,10 @@ from pathlib import Path
 
 from conf.schema import EvalConfig, EvalDatasetConfig, EvalSpec, ModelConfig, ProcedureConfig
 from evaluation import inbox, store
+from evaluation.decoded import DecodedSets
 from evaluation.encoder import Encoder, encoder_of
 from evaluation.formats import TableFormat
+from evaluation.kinds import Kinds
 from evaluation.layout import RETRIEVAL, is_test_set, kind_of
 from evaluation.measure import UNFINISHED, Flops, Subject, read_segment, trained_subject
 from evaluation.rows import Key, Row
@@ -111,10 +113,11 @@ def score_alone(given: ScoreArguments) -> list[Row]:
     suite, paths = suite_of(given, root)
     subject = open_subject(given)
     known = store.read_keys(root.results) if given.append else set()
+    kept = DecodedSets(root.decoded)
     rows = []
     for name, path in paths.items():
         due = [e for e in suite.evals if e.dataset == name and _key(subject, e) not in known]
-        data = load_test_set(path, subject.image_size) if due else None
+        data = load_test_set(path, subject.image_size, kept=kept) if due else None
         for spec in due:
             assert data is not None
             rows.append(subject.score(spec, data))
@@ -146,7 +149,7 @@ def open_subject(given: ScoreArguments) -> Subject:
 def _milestone(path: Path, root: Root) -> Subject:
     segment = read_segment(root, path.parent.name)
     weights, position = checkpoint.read(path)
-    return trained_subject(segment, weights, position, Flops(root))
+    return trained_subject(segment, weights, position, Flops(root), Kinds())
 
 
 def _foreign(given: ScoreArguments, weights: Path) -> Subject:

@@ -1,6 +1,7 @@
-"""A checkpoint that encodes test sets and prompts, each once."""
+"""A checkpoint that encodes test sets and prompts, each image and each text once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -9,7 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from evaluation.stream import BATCH, ImageStream
 from evaluation.testset import TestSet
+from evaluation.tokens import Tokens
 from sweeps.errors import DataError, NotFinite
 from training.data.decode import Pixels
 from training.data.normalize import Normalizer
@@ -21,19 +24,26 @@ from training.samples import Chunk, text_lengths
 Features = NDArray[np.float32]
 """Unit vectors, shape (n, embedding)."""
 
-BATCH = 256
-
-
 CaptionLosses = Callable[[Chunk], tuple[torch.Tensor, torch.Tensor]]
 """Sums of the losses of each caption's tokens, and their numbers."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What was asked of an encoder, in order; the values mean nothing."""
+
+    sets: dict[TestSet, None] = field(default_factory=dict)
+    texts: dict[str, None] = field(default_factory=dict)
+
+
 class Encoder:
-    """Features of one model. Features of a test set's images are kept as long as the set.
+    """Features of one model, kept as long as it; those of a test set's images as long as the set.
+
+    `asked` takes down what is asked for.
 
     Args:
         model: with `encode_image`, `encode_text` and `logit_scale`.
-        tokenizer: of its texts.
+        tokenizer: of its texts; what remembers them (`Tokens`) may serve many models.
         device: where it is.
         caption_losses: of a model that captions.
     """
@@ -49,6 +59,9 @@ class Encoder:
         self._caption_losses = caption_losses
         self._normalize = Normalizer()
         self._images: WeakKeyDictionary[TestSet, Features] = WeakKeyDictionary()
+        self._texts: Features = np.empty(0, dtype=np.float32)
+        self._places: dict[str, int] = {}
+        self.asked = Asked()
 
     @property
     def num_params(self) -> int:
@@ -74,17 +87,35 @@ class Encoder:
 
     def images(self, data: TestSet) -> Features:
         """Return the features of all images of a test set, in order."""
-        if data not in self._images:
-            self._images[data] = self._encode_images(data.images)
+        self.asked.sets[data] = None
+        self._see([data])
         return self._images[data]
 
     def texts(self, texts: Sequence[str]) -> Features:
-        """Return the features of texts; equal texts are encoded once."""
-        unique = list(dict.fromkeys(texts))
-        parts = [self._encode_texts(unique[i : i + BATCH]) for i in range(0, len(unique), BATCH)]
-        place = {text: number for number, text in enumerate(unique)}
-        features: Features = np.concatenate(parts)[[place[text] for text in texts]]
-        return features
+        """Return the features of texts."""
+        self.asked.texts.update(dict.fromkeys(texts))
+        self._read(texts)
+        return self._texts[[self._places[text] for text in texts]]
+
+    def expect(self, asked: Iterable[Asked]) -> None:
+        """Encode what will be asked for: images of all sets in one stream, all texts in one pass."""
+        wanted = list(asked)
+        self._see(dict.fromkeys(data for one in wanted for data in one.sets))
+        self._read([text for one in wanted for text in one.texts])
+
+    def _see(self, sets: Iterable[TestSet]) -> None:
+        new = [data for data in sets if data not in self._images]
+        if new:
+            stream = ImageStream(new)
+            features = self._features(self._of_images(stream), stream.num_batched)
+            self._images.update(zip(new, stream.apart(features), strict=True))
+
+    def _read(self, texts: Iterable[str]) -> None:
+        new = [text for text in dict.fromkeys(texts) if text not in self._places]
+        if new:
+            features = self._features(self._of_texts(self._tokenizer(new)), len(new))
+            self._texts = np.concatenate([self._texts, features]) if self._places else features
+            self._places.update(zip(new, range(len(self._places), len(self._texts)), strict=True))
 
     @torch.inference_mode()
     def caption_loss(self, data: TestSet, captions: Sequence[str]) -> float | None:
@@ -122,27 +153,38 @@ class Encoder:
         projected = tokens if tower.proj is None else tokens @ tower.proj
         return torch.nn.functional.normalize(projected.float(), dim=-1)
 
-    @torch.inference_mode()
-    def _encode_images(self, images: NDArray[np.uint8]) -> Features:
-        parts = []
-        for first in range(0, len(images), BATCH):
-            batch = torch.from_numpy(images[first : first + BATCH]).to(self.device)
-            encoded = self._model.encode_image(self._normalize(batch), normalize=True)  # type: ignore[operator]
-            parts.append(encoded.float().cpu().numpy())
-        return _finite(np.concatenate(parts))
+    def _of_images(self, stream: ImageStream) -> Iterator[torch.Tensor]:
+        for batch in stream.batches(self.device):
+            yield self._model.encode_image(self._normalize(batch), normalize=True)  # type: ignore[operator]
+
+    def _of_texts(self, tokens: torch.Tensor) -> Iterator[torch.Tensor]:
+        for first in range(0, len(tokens), BATCH):
+            batch = tokens[first : first + BATCH].to(self.device)
+            yield self._model.encode_text(batch, normalize=True)  # type: ignore[operator]
 
     @torch.inference_mode()
-    def _encode_texts(self, texts: list[str]) -> Features:
-        tokens = self._tokenizer(texts).to(self.device)
-        encoded = self._model.encode_text(tokens, normalize=True)  # type: ignore[operator]
-        return _finite(encoded.float().cpu().numpy())
+    def _features(self, batches: Iterator[torch.Tensor], total: int) -> Features:
+        """Return the rows of all batches; a GPU goes on to the next one while the last is copied."""
+        is_cuda, end = self.device.type == "cuda", 0
+        features = torch.empty(0)
+        for batch in batches:
+            if end == 0:
+                features = torch.empty((total, batch.shape[1]), pin_memory=is_cuda)
+            features[end : end + len(batch)].copy_(batch, non_blocking=True)
+            end += len(batch)
+        if is_cuda:
+            torch.cuda.synchronize()
+        return _finite(features.numpy())
 
 
-def encoder_of(procedure: Procedure, model: torch.nn.Module) -> Encoder:
-    """Return the encoder of a model that `procedure` built, on the GPU if there is one."""
+def encoder_of(procedure: Procedure, model: torch.nn.Module, tokens: Tokens | None = None) -> Encoder:
+    """Return the encoder of a model that `procedure` built, on the GPU if there is one.
+
+    `tokens` are those of an earlier encoder's texts, of the same procedure.
+    """
     device = World().device
     captions = partial(procedure.caption_losses, model) if isinstance(procedure, Captioner) else None
-    return Encoder(model.to(device), procedure.tokenizer(), device, captions)
+    return Encoder(model.to(device), tokens or procedure.tokenizer(), device, captions)
 
 
 def _finite(features: Features) -> Features:

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from conf.schema import EvalSpec, TrainConfig
-from evaluation.encoder import Encoder, encoder_of
+from evaluation.encoder import Encoder
 from evaluation.evaluator import Resumable, make_evaluator
+from evaluation.kinds import Kinds
 from evaluation.rows import Row
 from evaluation.testset import TestSet
 from sweeps import durable
@@ -19,7 +20,7 @@ from sweeps.expansion import Segment
 from sweeps.folders import Root
 from sweeps.items import checkpoint_id, eval_id
 from training.checkpoints.checkpoint import Position
-from training.checkpoints.state import Tensors, load_weights
+from training.checkpoints.state import Tensors
 from training.flops import gflops_per_sample
 from training.procedure import make_procedure
 
@@ -72,13 +73,12 @@ class Subject:
         return self.unfinished / f"{name}.safetensors"
 
 
-def trained_subject(segment: Segment, weights: Tensors, position: Position, flops: "Flops") -> Subject:
+def trained_subject(
+    segment: Segment, weights: Tensors, position: Position, flops: "Flops", kinds: Kinds
+) -> Subject:
     """Return a checkpoint of a segment, with all that its rows say of it."""
-    procedure = make_procedure(segment.train.procedure, segment.train.model)
-    built = procedure.build(0)
-    load_weights(built, weights)
-    model = encoder_of(procedure, built)
     train, on_gpu = segment.train, not position.layout.device.startswith("cpu")
+    model = kinds.encoder(train, weights)
     row = partial(
         Row,
         segment=segment.key,
@@ -102,7 +102,7 @@ def trained_subject(segment: Segment, weights: Tensors, position: Position, flop
     return Subject(
         checkpoint=checkpoint_id(segment.key, position.samples_seen),
         model=model,
-        image_size=procedure.image_size,
+        image_size=make_procedure(train.procedure, train.model).image_size,
         row=row,
         unfinished=flops.root.results / UNFINISHED,
     )

@@ -12,8 +12,9 @@ class ScoreOrder:
     """What one attempt is told to do.
 
     `scorer`: who this attempt is, unlike any other. `followable`: claims that it may follow; it keeps
-    its hands off all others. `progress`: a line is appended for each checkpoint. `commit`: of the code
-    that scores. When `stop_file` appears, leave after the checkpoint at hand.
+    its hands off all others. `progress`: a line is appended for each checkpoint, and now and then while
+    a set is decoded. `commit`: of the code that scores. When `stop_file` appears, leave after the
+    checkpoint at hand.
     """
 
     item: ScoreItem

@@ -3,19 +3,15 @@
 import logging
 import sys
 
+from evaluation.compaction import keep_tidy
+from evaluation.due import Due
+from evaluation.orders import ScoreOrder
+from sweeps import durable
+from sweeps.errors import ScoringFailed
+from sweeps.folders import Root
 from training.collector import collector_at_rest
-
-with collector_at_rest():
-    import torch
-
-    from evaluation.compaction import keep_tidy
-    from evaluation.orders import ScoreOrder
-    from evaluation.scoring import score_all
-    from sweeps import durable
-    from sweeps.errors import ScoringFailed
-    from sweeps.folders import Root
-    from training.exits import RankExit
-    from training.leash import take_order
+from training.exits import RankExit
+from training.leash import take_order
 
 log = logging.getLogger(__name__)
 
@@ -23,15 +19,29 @@ log = logging.getLogger(__name__)
 def main() -> int:
     """Score; return an exit code of `RankExit`."""
     order = durable.decode(take_order("evaluation.worker", __doc__).read_bytes(), ScoreOrder)
-    torch.set_num_threads(order.item.resources.threads_per_rank)
+    root = Root(order.root)
     try:
-        if not score_all(order):
+        if any(Due(root).among(order.item.checkpoints)) and not score(order):
             return RankExit.stopped
     except ScoringFailed as error:
         log.error("%s", error)
         return RankExit.bad_data
-    keep_tidy(Root(order.root).results)
+    keep_tidy(root.results)
     return RankExit.finished
+
+
+def score(order: ScoreOrder) -> bool:
+    """Score with torch, which takes seconds to import; return False if asked to stop before the end.
+
+    Raises:
+        ScoringFailed: some checkpoints could not be scored.
+    """
+    with collector_at_rest():
+        import torch
+
+        from evaluation.scoring import score_all
+    torch.set_num_threads(order.item.resources.threads_per_rank)
+    return score_all(order)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy, normalize
 
 from conf.schema import OptimConfig, ResourceConfig, StageSchedule
-from evaluation.encoder import BATCH, Encoder
+from evaluation.encoder import Encoder
 from evaluation.evaluators.classification import (
     Labels,
     Scores,
@@ -22,6 +22,7 @@ from evaluation.evaluators.classification import (
     mean_per_class_recall,
     refuse_unlabelled,
 )
+from evaluation.stream import BATCH
 from evaluation.testset import TestSet
 from sweeps.errors import DataError
 from training.checkpoints import checkpoint

@@ -73,7 +73,11 @@ def test_a_suites_sets_are_found_in_another_folder(folder: Path, tmp_path: Path)
     for name in ("shapes-test", "digits"):
         (tmp_path / name).symlink_to(folder / "wds_shapes")
     given = ScoreArguments(
-        weights=f"{folder}/epoch_1.pt", model="ViT-w32", suite="quickstart", data=str(tmp_path)
+        weights=f"{folder}/epoch_1.pt",
+        model="ViT-w32",
+        suite="quickstart",
+        data=str(tmp_path),
+        root=str(tmp_path),
     )
     with pytest.raises(DataError, match="60 pairs are fewer than a batch of 64"):
         score_alone(given)
