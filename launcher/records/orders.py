@@ -7,7 +7,7 @@ from evaluation import claims
 from evaluation.claims import Claim, Scorer
 from evaluation.orders import ScoreOrder
 from launcher.records.claims import followable
-from launcher.records.ledger import read_history
+from launcher.records.ledger import History, read_history
 from launcher.records.submission import Submission
 from sweeps import durable, lease
 from sweeps.folders import Root
@@ -65,13 +65,16 @@ def write_order(given: Submission, index: int, paths: OrderPaths) -> str:
         )
         durable.replace(paths.order, durable.encode(train))
         return "training.rank"
-    scorer = Scorer(submission=given.id, index=index, attempt=attempt)
-    item = _with_neighbours(given, index)
+    scorer, history = (
+        Scorer(submission=given.id, index=index, attempt=attempt),
+        read_history(root.ledger),
+    )
+    item = _with_others(given, index, history)
     score = ScoreOrder(
         item=item,
         root=root.path,
         scorer=scorer,
-        followable=_followable(given, item, scorer),
+        followable=_followable(given, item, scorer, history),
         progress=paths.metrics,
         commit=given.commit,
         stop_file=paths.stop,
@@ -80,23 +83,29 @@ def write_order(given: Submission, index: int, paths: OrderPaths) -> str:
     return "evaluation.worker"
 
 
-def _with_neighbours(given: Submission, index: int) -> ScoreItem:
-    """Return a scoring item, and after it what shares its job: whoever is through helps the others."""
-    own = given.indices(index // given.pack)
-    around = [*own[own.index(index) :], *own[: own.index(index)]]
-    items = [given.score[neighbour] for neighbour in around]
+def _with_others(given: Submission, index: int, history: History) -> ScoreItem:
+    """Return a scoring item, and after it what shares its job, and then what other jobs are to do.
+
+    Whoever is through helps the others until its time is over: these may wait in the queue for long.
+    """
+    shared, count = given.indices(index // given.pack), len(given.score)
+    around = [*range(index, count), *range(index)]
+    items = [given.score[n] for n in sorted(around, key=lambda n: n not in shared)]
+    others = [task for item in items[1:] for task in item.checkpoints]
+    wanted = [t for t in others if not {t.segment, t.checkpoint} & history.cancelled]
     return ScoreItem(
         resources=items[0].resources,
-        checkpoints=tuple(task for item in items for task in item.checkpoints),
+        checkpoints=(*items[0].checkpoints, *wanted),
         datasets={name: path for item in items for name, path in item.datasets.items()},
     )
 
 
-def _followable(given: Submission, item: ScoreItem, scorer: Scorer) -> tuple[Claim, ...]:
-    root = Root(given.root)
-    known = claims.newest(root.results)
+def _followable(
+    given: Submission, item: ScoreItem, scorer: Scorer, history: History
+) -> tuple[Claim, ...]:
+    known = claims.newest(Root(given.root).results)
     theirs = [known[c.checkpoint] for c in item.checkpoints if c.checkpoint in known]
-    history, most = read_history(root.ledger), given.policy.fruitless_attempts
+    most = given.policy.fruitless_attempts
     return tuple(followable(theirs, scorer, history, most_tries=most))
 
 
