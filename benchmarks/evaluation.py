@@ -24,6 +24,7 @@ from typing import Any
 
 from benchmarks.environments import environment
 from benchmarks.openclip import REMEDY
+from benchmarks.record_peers import PACKAGES
 from conf.schema import EvalSpec, ResourceConfig
 from evaluation import results
 from evaluation.claims import Scorer
@@ -38,15 +39,6 @@ from training.checkpoints.saved import weights_path
 from training.data.generate import Generation, generate
 from training.model import model_config
 
-PACKAGES = (
-    "clip_benchmark==1.6.2",
-    "numpy<2.4",  # with a newer one it fails after it has encoded everything
-    "open_clip_torch==3.3.0",
-    "pillow==13.0.0",
-    "scikit-learn==1.9.1",
-    "torch==2.13.0",
-    "torchvision==0.28.0",
-)
 APP = CHECKOUT / "benchmarks" / "peer_apps" / "clip_benchmark_cli.py"
 EVALUATOR = "evaluation.evaluators.classification.ZeroShotClassification"
 THREADS = 2
