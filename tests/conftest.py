@@ -8,6 +8,7 @@ when the others have ended.
 import fcntl
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -41,6 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell lets what it starts in the background ignore Ctrl-C, which commands here are tested with.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         threading.Thread(target=leave_with_parent, args=(os.getppid(),), daemon=True).start()
 
