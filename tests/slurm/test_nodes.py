@@ -127,7 +127,7 @@ def test_a_rank_that_is_killed_is_a_lost_rank_and_is_started_again(
 def test_a_rank_that_hangs_is_killed_and_what_it_prints_does_not_count(
     cluster: SlurmCluster, root: Path, undisturbed: Path
 ) -> None:
-    words = (*LONG, "policy.stall_s=20")
+    words = (*LONG, "policy.stall_s=40")
     folder = saving(root, *words, cluster=cluster)
     for rank in processes(root, RANK):
         rank.send_signal(signal.SIGSTOP)
@@ -139,7 +139,7 @@ def test_a_rank_that_hangs_is_killed_and_what_it_prints_does_not_count(
             file.write("still here\n")
         return outcomes_of(folder)[0] is Outcome.stalled
 
-    wait_for(chatters, "the hang to be noticed", 120)
+    wait_for(chatters, "the hang to be noticed", 180)
     finish(root, *words, cluster=cluster)
     assert outcomes_of(folder) == [Outcome.stalled, Outcome.done]
     refute_repetition(folder, before)
