@@ -2,10 +2,10 @@
 
 import torch
 
-from conf.schema import ResourceConfig, Sharding
+from conf.schema import ResourceConfig
 from training.blocks import compile_blocks, recompute_blocks
 from training.distributed import World
-from training.sharding import shard
+from training.sharding import is_spread, shard
 
 
 def lay_out(model: torch.nn.Module, resources: ResourceConfig, world: World) -> None:
@@ -14,5 +14,5 @@ def lay_out(model: torch.nn.Module, resources: ResourceConfig, world: World) -> 
         recompute_blocks(model)
     if resources.compile:
         compile_blocks(model)
-    if resources.sharding is Sharding.fsdp2 and world.size > 1:
+    if is_spread(resources, world):
         shard(model, world)

@@ -9,8 +9,14 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from conf.schema import ResourceConfig, Sharding
 from training.blocks import blocks_of
 from training.distributed import World
+
+
+def is_spread(resources: ResourceConfig, world: World) -> bool:
+    """Return whether a run that is laid out so spreads its model over the ranks."""
+    return resources.sharding is not Sharding.none and world.size > 1
 
 
 def shard(model: torch.nn.Module, world: World) -> None:

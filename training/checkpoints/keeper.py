@@ -10,7 +10,6 @@ from functools import partial
 
 import torch
 
-from conf.schema import Sharding
 from sweeps import durable
 from sweeps.errors import Superseded
 from training.checkpoints import checkpoint
@@ -21,6 +20,7 @@ from training.checkpoints.saver import Saver
 from training.checkpoints.state import WEIGHTS, Tensors, gathered_weights, own_state, under
 from training.distributed import World, wait_for_all
 from training.orders import TrainOrder
+from training.sharding import is_spread
 
 LEASE_POLL_S = 10.0
 """So often a rank looks whether its attempt still holds: one that was left behind wastes its GPUs."""
@@ -49,7 +49,7 @@ class Keeper:
         restored: int,
     ) -> None:
         self._order, self._model, self._optimizer, self._world = order, model, optimizer, world
-        self._is_spread = order.item.resources.sharding is not Sharding.none and world.size > 1
+        self._is_spread = is_spread(order.item.resources, world)
         self._newest, self._looked_at = restored, time.monotonic()
         self.saver = Saver(optimizer)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from conf.schema import Sharding
 from sweeps.errors import CorruptCheckpoint, DataError
 from sweeps.expansion import Segment
 from training.checkpoints import checkpoint
@@ -17,6 +16,7 @@ from training.checkpoints.state import WEIGHTS, Tensors, load_state, load_weight
 from training.distributed import World, all_agree, first_decides
 from training.model import fitted
 from training.orders import TrainOrder
+from training.sharding import is_spread
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +95,7 @@ def _saved(folder: Path, world: World) -> Iterator[int]:
 
 def _verified(order: TrainOrder, samples: int, world: World) -> tuple[Tensors, Position] | None:
     """Return what this rank needs of a state, or None if that does not verify."""
-    is_spread = order.item.resources.sharding is not Sharding.none
-    ranks = (world.rank, world.size) if is_spread else (0, 1)
+    ranks = (world.rank, world.size) if is_spread(order.item.resources, world) else (0, 1)
     try:
         return checkpoint.read_state(order.folder, samples, *ranks)
     except CorruptCheckpoint as error:
