@@ -17,6 +17,9 @@ from training.telemetry.metrics import last_moment, metrics_path
 
 KEPT_ATTEMPTS = 5
 
+MOST_OTHERS = 512
+"""So many checkpoints of others one order names: each scorer of a large submission has an order."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderPaths:
@@ -95,7 +98,7 @@ def _with_others(given: Submission, index: int, history: History) -> ScoreItem:
     wanted = [t for t in others if not {t.segment, t.checkpoint} & history.cancelled]
     return ScoreItem(
         resources=items[0].resources,
-        checkpoints=(*items[0].checkpoints, *wanted),
+        checkpoints=(*items[0].checkpoints, *wanted[:MOST_OTHERS]),
         datasets={name: path for item in items for name, path in item.datasets.items()},
     )
 
