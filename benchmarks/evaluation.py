@@ -26,10 +26,9 @@ from benchmarks.environments import environment
 from benchmarks.openclip import REMEDY
 from benchmarks.record_peers import PACKAGES
 from conf.schema import EvalSpec, ResourceConfig
-from evaluation import results
+from evaluation import orders, results
 from evaluation.claims import Scorer
 from evaluation.orders import ScoreOrder
-from sweeps import durable
 from sweeps.expansion import Segment
 from sweeps.folders import CHECKOUT, Root, make_folders
 from sweeps.frozen import freeze_segment
@@ -144,7 +143,7 @@ def score_all(task: Task, folder: Path) -> Run:
         commit="",
         stop_file=folder / "stop",
     )
-    durable.replace(folder / "order.json", durable.encode(order))
+    orders.write(folder / "order.json", order)
     return timed([sys.executable, "-m", "evaluation.worker", str(folder / "order.json")], CHECKOUT)
 
 

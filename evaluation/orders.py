@@ -1,10 +1,13 @@
 """The order that a scoring process carries out. No torch: a supervisor writes it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluation.claims import Claim, Scorer
+from sweeps import durable
+from sweeps.errors import DamagedFile
 from sweeps.items import ScoreItem
+from sweeps.packed_items import PackedScores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,3 +27,31 @@ class ScoreOrder:
     progress: Path
     commit: str
     stop_file: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _File:
+    """An order's file: its item is packed, and the order is without what that says."""
+
+    order: ScoreOrder
+    packed: PackedScores
+
+
+def write(path: Path, order: ScoreOrder) -> None:
+    """Write an order, in which a list of evals stands once for all checkpoints that have it."""
+    rest = replace(order, item=replace(order.item, checkpoints=(), datasets={}))
+    file = _File(order=rest, packed=PackedScores.of([order.item]))
+    durable.replace(path, durable.encode(file))
+
+
+def read(path: Path) -> ScoreOrder:
+    """Return an order.
+
+    Raises:
+        DamagedFile: there is none, or something else.
+    """
+    file = durable.read(path, _File)
+    if file is None:
+        raise DamagedFile(f"{path} is missing")
+    (item,) = file.packed.unpacked()
+    return replace(file.order, item=item)

@@ -3,10 +3,10 @@
 import logging
 import sys
 
+from evaluation import orders
 from evaluation.compaction import keep_tidy
 from evaluation.due import Due
 from evaluation.orders import ScoreOrder
-from sweeps import durable
 from sweeps.errors import ScoringFailed
 from sweeps.folders import Root
 from training.collector import collector_at_rest
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 def main() -> int:
     """Score; return an exit code of `RankExit`."""
-    order = durable.decode(take_order("evaluation.worker", __doc__).read_bytes(), ScoreOrder)
+    order = orders.read(take_order("evaluation.worker", __doc__))
     root = Root(order.root)
     try:
         if any(Due(root).among(order.item.checkpoints)) and not score(order):

@@ -33,12 +33,13 @@ class Packer:
         self._by_id: dict[tuple[str, int], tuple[Any, int]] = {}
         self._by_content: dict[tuple[str, bytes], int] = {}
 
-    def row(self, config: Any) -> Row:
-        """Return the row of a config."""
+    def row(self, config: Any, **ready: Any) -> Row:
+        """Return the row of a config, with the values that are given for some of its fields."""
         kind: Any = type(config)
-        row = fields_of(config)
+        row = {**fields_of(config), **ready}
         for name, column in _columns(kind).items():
-            row[name] = self._number(column, row[name])
+            if name not in ready:
+                row[name] = self._number(column, row[name])
         return row
 
     def _number(self, column: str, piece: Any) -> int:
@@ -58,8 +59,8 @@ class Unpacker:
         self._raw = tables
         self._tables: dict[type, dict[str, list[Any]]] = {}
 
-    def config(self, row: Row, kind: type[T]) -> T:
-        """Return the config that was packed as `row`, which is used up.
+    def config(self, row: Row, kind: type[T], **ready: Any) -> T:
+        """Return the config that was packed as `row`, which is used up, with the fields that are given.
 
         Raises:
             msgspec.DecodeError, LookupError, TypeError: it is none of a `kind`.
@@ -67,7 +68,7 @@ class Unpacker:
         for name, table in self._tables_of(kind).items():
             if name in row:
                 row[name] = table[row[name]]
-        return kind(**row)
+        return kind(**{**row, **ready})
 
     def _tables_of(self, kind: Any) -> dict[str, list[Any]]:
         if kind not in self._tables:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation import claims
+from evaluation import claims, orders
 from evaluation.claims import Claim, Scorer
 from evaluation.orders import ScoreOrder
 from launcher.records.claims import followable
@@ -82,7 +82,7 @@ def write_order(given: Submission, index: int, paths: OrderPaths) -> str:
         commit=given.commit,
         stop_file=paths.stop,
     )
-    durable.replace(paths.order, durable.encode(score))
+    orders.write(paths.order, score)
     return "evaluation.worker"
 
 

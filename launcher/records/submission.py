@@ -2,14 +2,18 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
 
 from conf.schema import ClusterConfig, PolicyConfig
 from sweeps import durable
 from sweeps.errors import DamagedFile
 from sweeps.folders import Root
 from sweeps.items import ScoreItem, TrainItem, WorkItem
+from sweeps.packed import fields_of
+from sweeps.packed_items import PackedScores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +67,13 @@ class Submission:
         return self.folder / f"{index}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _File(Submission):
+    """A submission's file, in which its score items are packed; in older ones they are not."""
+
+    packed: PackedScores = field(default_factory=PackedScores)
+
+
 def output_path(folder: Path, task: int) -> Path:
     """Return the file to which the job with array index `task` writes, from its start on."""
     return folder / f"{task}.log"
@@ -86,7 +97,9 @@ def root_mark(root: Root) -> str:
 def write(submission: Submission) -> None:
     """Put a submission on disk, before anybody is asked to run it."""
     submission.folder.mkdir(parents=True)
-    durable.replace(submission.folder / "submission.json", durable.encode(submission))
+    rest = fields_of(replace(submission, score=()))
+    file = _File(**rest, packed=PackedScores.of(submission.score))
+    durable.replace(submission.folder / "submission.json", durable.encode(file))
 
 
 def read(folder: Path) -> Submission:
@@ -95,7 +108,17 @@ def read(folder: Path) -> Submission:
     Raises:
         DamagedFile: it is missing or holds something else.
     """
-    known = durable.read(folder / "submission.json", Submission)
-    if known is None:
+    path = folder / "submission.json"
+    file = durable.read(path, _File)
+    if file is None:
         raise DamagedFile(f"{folder} has no submission.json")
-    return known
+    try:
+        return _unpacked(file)
+    except (msgspec.DecodeError, LookupError, TypeError) as error:
+        raise DamagedFile(f"{path} is damaged, or of another version: {error}") from error
+
+
+def _unpacked(file: _File) -> Submission:
+    rest = fields_of(file)
+    packed: PackedScores = rest.pop("packed")
+    return Submission(**{**rest, "score": (*file.score, *packed.unpacked())})
