@@ -1,6 +1,6 @@
 """The completion hook that deletes milestones which have served. No torch."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from evaluation.results import scored_pairs
@@ -18,7 +18,8 @@ def thin(event: Event, *, keep: int = 1) -> str:
     """Delete weights that lie in trained segments of what is complete; return what that freed.
 
     The last `keep` of each segment stay, and so do those that any sweep launched under the root wants
-    to have scored and that lack a score. What is deleted cannot be scored on evals that come later.
+    to have scored and that lack a score, and those that no sweep wants to have scored at all. What is
+    deleted cannot be scored on evals that come later.
 
     Raises:
         UsageError: `keep` is less than 1.
@@ -28,20 +29,24 @@ def thin(event: Event, *, keep: int = 1) -> str:
     root = Root(event.root)
     runs = [run for sweep in frozen.launched(root) for run in _runs_of(root, sweep)]
     complete = [run for run in _runs_of(root, event.sweep) if event.run_id in (None, run.run_id)]
-    paths = list(_served(root, _segments(complete), runs, keep))
+    segments, wanted = _segments(complete), _wanted(runs)
+    paths = list(_served(root, segments, wanted, keep))
     freed = sum(path.stat().st_size for path in paths)
     for path in paths:
         path.unlink()
-    return f"milestones deleted: {len(paths)}, of {freed / 1e9:,.1f} GB"
+    told = f"milestones deleted: {len(paths)}, of {freed / 1e9:,.1f} GB"
+    unwanted = sum(not wanted[key] for key in segments)
+    return f"{told}; segments left alone, as no eval is on them: {unwanted}" if unwanted else told
 
 
-def _served(root: Root, segments: Iterable[str], runs: Iterable[Run], keep: int) -> Iterator[Path]:
+def _served(
+    root: Root, segments: Iterable[str], wanted: Mapping[str, set[str]], keep: int
+) -> Iterator[Path]:
     """Yield the weights that are not needed any more."""
-    wanted = _wanted(runs)
     scored = scored_pairs(root)
     for key in segments:
         folder = root.segment(key)
-        if not done_path(folder).exists():
+        if not wanted[key] or not done_path(folder).exists():
             continue
         for samples in saved_samples(folder, "weights")[:-keep]:
             checkpoint = checkpoint_id(key, samples)

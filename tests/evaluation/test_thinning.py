@@ -1,5 +1,6 @@
 """Milestones that have served are deleted, and no others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ TINY = ("sweep=tiny", "samples_seen=3840")
 
 def trained(root: Root) -> Segment:
     """Lay out the folder of the sweep's one segment as training leaves it."""
-    known = frozen.load(root, "tiny")
+    known = frozen.load(root, *frozen.launched(root))
     assert known is not None
     (segment,) = known.expansion.segments.values()
     root.segment(segment.key).mkdir(parents=True)
@@ -69,6 +70,14 @@ def test_what_is_scored_goes_and_the_last_stays(root: Path) -> None:
     assert kept == [m for m in segment.milestones if m != segment.milestones[1]]
     done_path(under.segment(segment.key)).unlink()
     assert thin(complete(under)) == "milestones deleted: 0, of 0.0 GB"
+
+
+def test_what_no_eval_is_wanted_of_stays(root: Path) -> None:
+    under = launched(root, *TINY, "eval.evals=[]")
+    (sweep,), segment = frozen.launched(under), trained(under)
+    said = thin(replace(complete(under), sweep=sweep))
+    assert said == ("milestones deleted: 0, of 0.0 GB; segments left alone, as no eval is on them: 1")
+    assert saved_samples(under.segment(segment.key), "weights") == list(segment.milestones)
 
 
 def test_the_model_itself_is_not_deleted(root: Path) -> None:
