@@ -1,8 +1,9 @@
 """Claims: which process scores a checkpoint, so that no two do it at once, and how often it was tried.
 
 `results/claims/<checkpoint>.<n>` is made by `link(2)`; the highest n holds. A claim is deleted when the
-checkpoint's rows are in the table's inbox, so what lies there is being scored, or failed. Whether a
-claim may be followed by another one is decided by who knows which processes are alive: not here.
+checkpoint's rows are in the table's inbox, or its process was asked to leave. So what lies there is
+being scored, or failed. Whether a claim may be followed by another one is decided by who knows which
+processes are alive: not here.
 """
 
 import os
@@ -77,6 +78,15 @@ def release(results: Path, claim: Claim) -> None:
     """Delete a claim of one's own and those that it followed: the checkpoint has its rows."""
     for number in range(1, claim.number + 1):
         _path(results, claim.checkpoint, number).unlink(missing_ok=True)
+
+
+def give_back(results: Path, claim: Claim, before: Claim | None) -> None:
+    """Let others take a claim of one's own, as if there were only what failed `before`."""
+    if before is None or before.tries == 0:
+        release(results, claim)
+    else:
+        kept = replace(claim, tries=before.tries, error=before.error)
+        durable.replace(_path(results, claim.checkpoint, claim.number), durable.encode(kept))
 
 
 def _names(results: Path) -> list[str]:

@@ -15,7 +15,7 @@ scores.
 import logging
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import version
@@ -135,15 +135,13 @@ class DecodedSets:
                     self._make(part, file, source)
         return _viewed(np.memmap(file, dtype=np.uint8, mode="c"))  # torch warns of what is read-only
 
-    def make_missing(self, sources: Iterable[Source]) -> None:
-        """Make the files that are missing, but for those that others make: so they share the work.
+    def is_being_made(self, source: Source) -> bool:
+        """Return whether a process makes the file: who asks may make others meanwhile.
 
         Raises:
-            DataError: as `open`.
+            DataError: there is no such split, or a tar is missing.
         """
-        for source in sources:
-            if not durable.newest_generation(self._folder, f"{source.name}.part"):
-                self.open(source)
+        return durable.newest_generation(self._folder, f"{source.name}.part") > 0
 
     def _make(self, part: Path, file: Path, source: Source) -> None:
         parts.remove_earlier(part, file)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from conf.schema import EvalSpec
 from evaluation.encoder import Asked
-from evaluation.measure import Subject
+from evaluation.measure import Failed, Subject
 from evaluation.rows import Row
 from evaluation.testset import TestSet
 from sweeps.items import eval_id
@@ -19,12 +19,14 @@ class Demand:
     def __init__(self) -> None:
         self._asked: dict[tuple[str, int], Asked] = {}
 
-    def scored(self, subject: Subject, work: Sequence[tuple[EvalSpec, TestSet]]) -> Iterator[Row]:
+    def scored(
+        self, subject: Subject, work: Sequence[tuple[EvalSpec, TestSet]]
+    ) -> Iterator[Row | Failed]:
         """Yield the rows of a checkpoint that is encoded in one pass for all its evals."""
         names = [(eval_id(spec), subject.image_size) for spec, _ in work]
         expected = [Asked(sets={data: None}) for _, data in work]
         subject.model.expect(map(self._asked.get, names, expected))
         for name, (spec, data) in zip(names, work, strict=True):
             subject.model.asked = Asked()
-            yield subject.score(spec, data)
+            yield subject.attempt(spec, data)
             self._asked[name] = subject.model.asked

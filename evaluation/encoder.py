@@ -39,7 +39,8 @@ class Asked:
 class Encoder:
     """Features of one model, kept as long as it; those of a test set's images as long as the set.
 
-    `asked` takes down what is asked for.
+    `asked` takes down what is asked for. `pulse` is called between batches, and by evals that compute
+    for long; what it raises ends them.
 
     Args:
         model: with `encode_image`, `encode_text` and `logit_scale`.
@@ -62,6 +63,7 @@ class Encoder:
         self._texts: Features = np.empty(0, dtype=np.float32)
         self._places: dict[str, int] = {}
         self.asked = Asked()
+        self.pulse: Callable[[], None] = lambda: None
 
     @property
     def num_params(self) -> int:
@@ -124,6 +126,7 @@ class Encoder:
             return None
         sums, counts = 0.0, 0
         for first in range(0, len(captions), BATCH):
+            self.pulse()
             tokens = self._tokenizer(list(captions[first : first + BATCH]))
             batch = torch.from_numpy(data.images[first : first + BATCH]).to(self.device)
             images = self._normalize(batch)
@@ -145,6 +148,7 @@ class Encoder:
         tower: Any = self._model.visual
         if not hasattr(tower, "forward_intermediates") or getattr(tower, "attn_pool", None) is not None:
             raise DataError(f"{type(tower).__name__} has no patches that texts can be compared with")
+        self.pulse()
         numbers = self._normalize(torch.from_numpy(images).to(self.device))
         made = tower.forward_intermediates(
             numbers, indices=1, normalize_intermediates=True, intermediates_only=True
@@ -168,6 +172,7 @@ class Encoder:
         is_cuda, end = self.device.type == "cuda", 0
         features = torch.empty(0)
         for batch in batches:
+            self.pulse()
             if end == 0:
                 features = torch.empty((total, batch.shape[1]), pin_memory=is_cuda)
             features[end : end + len(batch)].copy_(batch, non_blocking=True)

@@ -1,6 +1,7 @@
 """Run an eval on a checkpoint, and say in a row what it found and of what."""
 
 import hashlib
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from evaluation.kinds import Kinds
 from evaluation.rows import Row
 from evaluation.testset import TestSet
 from sweeps import durable
-from sweeps.errors import NotFinite
+from sweeps.errors import NotFinite, StopAsked
 from sweeps.expansion import Segment
 from sweeps.folders import Root
 from sweeps.items import checkpoint_id, eval_id
@@ -24,8 +25,22 @@ from training.checkpoints.state import Tensors
 from training.flops import gflops_per_sample
 from training.procedure import make_procedure
 
+log = logging.getLogger(__name__)
+
 UNFINISHED = "unfinished"
 """Folder beside the results table of evals that are not at their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An eval that could not be run, and why."""
+
+    spec: EvalSpec
+    error: Exception
+
+    def __str__(self) -> str:
+        """Return both in one line."""
+        return f"{eval_id(self.spec)}: {self.error!r}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +80,20 @@ class Subject:
             scored_at=time.time(),
             metrics=metrics,
         )
+
+    def attempt(self, spec: EvalSpec, data: TestSet) -> Row | Failed:
+        """Return the row of one eval, or why there is none: the others do not depend on it.
+
+        Raises:
+            StopAsked: this process is to leave.
+        """
+        try:
+            return self.score(spec, data)
+        except StopAsked:
+            raise
+        except Exception as error:
+            log.exception("%s cannot be scored on %s", self.checkpoint, eval_id(spec))
+            return Failed(spec, error)
 
     def _state_of(self, spec: EvalSpec) -> Path | None:
         if self.unfinished is None:

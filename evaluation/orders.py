@@ -16,8 +16,8 @@ class ScoreOrder:
 
     `scorer`: who this attempt is, unlike any other. `followable`: claims that it may follow; it keeps
     its hands off all others. `progress`: a line is appended for each checkpoint, and now and then while
-    a set is decoded. `commit`: of the code that scores. When `stop_file` appears, leave after the
-    checkpoint at hand.
+    it works. `commit`: of the code that scores. When `stop_file` appears, leave after the batch, or the
+    set that is being decoded.
     """
 
     item: ScoreItem

@@ -1,6 +1,7 @@
 """Makes rows of checkpoints, and keeps what the next one needs too: test sets, a model, tokens."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,13 +9,17 @@ from conf.schema import EvalSpec
 from evaluation.decoded import DecodedSets, Source
 from evaluation.demand import Demand
 from evaluation.kinds import Kinds
-from evaluation.measure import Flops, read_segment, trained_subject
+from evaluation.measure import Failed, Flops, read_segment, trained_subject
+from evaluation.pulse import Pulse
 from evaluation.rows import Row
 from evaluation.testset import TestSet, load_test_set
+from sweeps.errors import DataError
 from sweeps.folders import Root
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Position
 from training.checkpoints.state import Tensors
+
+log = logging.getLogger(__name__)
 
 
 class Scorer:
@@ -23,35 +28,65 @@ class Scorer:
     Args:
         root: where they lie.
         folders: of the test sets, by name.
-        alive: called now and then while a set is decoded.
+        pulse: of this process. While a set is decoded it only shows life.
     """
 
-    def __init__(self, root: Root, folders: Mapping[str, str], alive: Callable[[], None]) -> None:
-        self._root, self._folders = root, folders
-        self._decoded = DecodedSets(root.decoded, alive)
-        self._sets: dict[tuple[str, int], TestSet] = {}
+    def __init__(self, root: Root, folders: Mapping[str, str], pulse: Pulse) -> None:
+        self._root, self._folders, self._pulse = root, folders, pulse
+        self._decoded = DecodedSets(root.decoded, pulse.show_life)
+        self._sets: dict[tuple[str, int], TestSet | DataError] = {}
         self._milestones = _Milestones()
         self._flops, self._kinds, self._demand = Flops(root), Kinds(), Demand()
 
-    def rows(self, milestone: Path, evals: Sequence[EvalSpec], following: Path | None) -> Iterator[Row]:
+    def rows(
+        self, milestone: Path, evals: Sequence[EvalSpec], following: Path | None
+    ) -> Iterator[Row | Failed]:
         """Yield a row for each eval of a milestone, while the `following` one is read.
 
         Raises:
-            CorruptCheckpoint, DataError, NotFinite: it cannot be scored.
+            CorruptCheckpoint, NotFinite: it cannot be scored.
+            StopAsked: this process is to leave.
         """
         segment = read_segment(self._root, milestone.parent.name)
         weights, position = self._milestones.read(milestone, following)
         subject = trained_subject(segment, weights, position, self._flops, self._kinds)
+        subject.model.pulse = self._pulse
         sets = self._test_sets([spec.dataset for spec in evals], subject.image_size)
-        yield from self._demand.scored(subject, list(zip(evals, sets, strict=True)))
+        found = [(spec, sets[spec.dataset]) for spec in evals]
+        yield from (Failed(spec, data) for spec, data in found if isinstance(data, DataError))
+        work = [(spec, data) for spec, data in found if isinstance(data, TestSet)]
+        yield from self._demand.scored(subject, work)
 
-    def _test_sets(self, names: Sequence[str], side: int) -> list[TestSet]:
-        new = [name for name in dict.fromkeys(names) if (name, side) not in self._sets]
-        folders = [Path(self._folders[name]) for name in new]
-        self._decoded.make_missing(Source(folder=folder, side=side) for folder in folders)
-        for name, folder in zip(new, folders, strict=True):
-            self._sets[name, side] = load_test_set(folder, side, kept=self._decoded)
-        return [self._sets[name, side] for name in names]
+    def _test_sets(self, names: Iterable[str], side: int) -> dict[str, TestSet | DataError]:
+        """Return test sets, or what is wrong with them, by name."""
+        wanted = dict.fromkeys(names)
+        new = [name for name in wanted if (name, side) not in self._sets]
+        for name in self._others_last(new, side):
+            self._sets[name, side] = self._loaded(name, side)
+        return {name: self._sets[name, side] for name in wanted}
+
+    def _loaded(self, name: str, side: int) -> TestSet | DataError:
+        try:
+            return load_test_set(Path(self._folders[name]), side, kept=self._decoded)
+        except DataError as error:
+            log.error("%s: %s", name, error)
+            return error
+
+    def _others_last(self, names: Iterable[str], side: int) -> Iterator[str]:
+        """Yield first the sets that no other process decodes: so they share the work."""
+        others = []
+        for name in names:
+            if self._is_in_other_hands(name, side):
+                others.append(name)
+            else:
+                yield name
+        yield from others
+
+    def _is_in_other_hands(self, name: str, side: int) -> bool:
+        try:
+            return self._decoded.is_being_made(Source(folder=Path(self._folders[name]), side=side))
+        except DataError:
+            return False  # it will be said when the set is loaded
 
 
 class _Milestones:

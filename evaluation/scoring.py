@@ -1,29 +1,28 @@
 """Score checkpoints one after the other.
 
 Each is claimed first (`evaluation.claims`), so any number of workers may be given the same ones. Its
-rows go to the table's inbox in one file when all its evals are through, so a worker that is killed
-leaves whole checkpoints or nothing. What fails on one checkpoint is noted in its claim, and reported
-after the others are scored.
+rows go to the table's inbox in one file, when all its evals are through or this process is to leave:
+what is missing then is left to another one. What fails keeps nothing else from being scored; it is
+noted in the claim, and reported at the end.
 """
 
 import logging
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from evaluation import claims, inbox
 from evaluation.claims import Claim
 from evaluation.due import Due
+from evaluation.measure import Failed
 from evaluation.orders import ScoreOrder
+from evaluation.pulse import Pulse
+from evaluation.rows import Row
 from evaluation.scorer import Scorer
-from sweeps.errors import ScoringFailed
+from sweeps.errors import ScoringFailed, StopAsked
 from sweeps.folders import Root
 from sweeps.items import CheckpointEvals
 
 log = logging.getLogger(__name__)
-
-ALIVE_S = 60.0
 
 
 def score_all(order: ScoreOrder) -> bool:
@@ -32,85 +31,94 @@ def score_all(order: ScoreOrder) -> bool:
     Raises:
         ScoringFailed: some checkpoints could not be scored.
     """
-    progress, failures = _Progress(order.progress), list[str]()
-    followed = {claim.checkpoint: claim for claim in order.followable}
-    # What failed before comes last: it may well end this process.
-    tasks = sorted(order.item.checkpoints, key=lambda task: task.checkpoint in followed)
-    work = _Work(order, progress)
-    for number, task in enumerate(tasks, start=1):
-        if order.stop_file.exists():
-            return False
-        failures += work.try_to_score(task, followed.get(task.checkpoint), tasks[number:])
-        progress.note(task.checkpoint)
+    try:
+        failures = list(_failures(order, Pulse(order.progress, order.stop_file)))
+    except StopAsked:
+        return False
     if failures:
         raise ScoringFailed(f"{len(failures)} checkpoints not scored; {'; '.join(failures)}")
     return True
 
 
-class _Progress:
-    """The order's progress file: one that does not grow is taken for a hang."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._noted_at = path, time.monotonic()
-
-    def note(self, what: str) -> None:
-        """Append a line."""
-        with self._path.open("a") as file:
-            file.write(f"{what}\n")
-        self._noted_at = time.monotonic()
-
-    def alive(self) -> None:
-        """Append a line if the last one was long ago."""
-        if time.monotonic() - self._noted_at > ALIVE_S:
-            self.note("decoding")
+def _failures(order: ScoreOrder, pulse: Pulse) -> Iterator[str]:
+    """Score what is not in the table yet; yield what failed."""
+    followed = {claim.checkpoint: claim for claim in order.followable}
+    # What failed before comes last: it may well end this process.
+    tasks = sorted(order.item.checkpoints, key=lambda task: task.checkpoint in followed)
+    work = _Work(order, pulse)
+    for number, task in enumerate(tasks, start=1):
+        pulse.look()
+        if failed := work.try_to_score(task, followed.get(task.checkpoint), tasks[number:]):
+            yield f"{task.checkpoint}: {failed}"
+        pulse.note(task.checkpoint)
 
 
 class _Work:
     """Takes what is due, and puts its rows into the table."""
 
-    def __init__(self, order: ScoreOrder, progress: _Progress) -> None:
+    def __init__(self, order: ScoreOrder, pulse: Pulse) -> None:
         root = Root(order.root)
         self._order, self._results = order, root.results
         self._due = Due(root)
-        self._scorer = Scorer(root, order.item.datasets, progress.alive)
+        self._scorer = Scorer(root, order.item.datasets, pulse)
 
     def try_to_score(
         self, task: CheckpointEvals, before: Claim | None, later: Sequence[CheckpointEvals]
-    ) -> list[str]:
+    ) -> str:
         """Score a checkpoint if it is there, lacks rows and is not in other hands; return what failed.
 
         Args:
             task: the checkpoint.
             before: a claim that may be followed.
             later: what comes after it, of which the first one that is due is read meanwhile.
+
+        Raises:
+            StopAsked: this process is to leave; what was scored is in the table.
         """
         claim = _claim(self._order, task, before)
         if not any(self._due.among([task])) or not claims.take(self._results, claim):
-            return []
+            return ""
         try:
-            self._score(task, claim, later)
+            failed = self._score(task, claim, later)
+        except StopAsked:
+            claims.give_back(self._results, claim, before)
+            raise
         except Exception as error:
             log.exception("%s cannot be scored", task.checkpoint)
-            claims.note_failure(self._results, claim, repr(error))
-            return [f"{task.checkpoint}: {error!r}"]
-        claims.release(self._results, claim)
-        return []
+            failed = repr(error)
+        if failed:
+            claims.note_failure(self._results, claim, failed)
+        else:
+            claims.release(self._results, claim)
+        return failed
 
-    def _score(self, task: CheckpointEvals, claim: Claim, later: Sequence[CheckpointEvals]) -> None:
-        """Score a checkpoint on those of its evals that have no row now that it is claimed."""
+    def _score(self, task: CheckpointEvals, claim: Claim, later: Sequence[CheckpointEvals]) -> str:
+        """Score a checkpoint on those of its evals that have no row now; return which failed."""
         self._due.refresh()
         evals = self._due.missing(task)
         if not evals:
-            return
+            return ""
         following = next(map(self._due.weights, self._due.among(later)), None)
-        found = self._scorer.rows(self._due.weights(task), evals, following)
-        commit, scorer = self._order.commit, self._order.scorer
-        rows = [replace(row, checkpoint=task.checkpoint, commit=commit) for row in found]
-        if not claims.is_held(self._results, claim):
+        rows, failed = list[Row](), list[Failed]()
+        try:
+            for found in self._scorer.rows(self._due.weights(task), evals, following):
+                if isinstance(found, Failed):
+                    failed.append(found)
+                else:
+                    rows.append(found)
+        finally:
+            self._hand_in(task, claim, rows)
+        return "; ".join(map(str, failed))
+
+    def _hand_in(self, task: CheckpointEvals, claim: Claim, rows: Sequence[Row]) -> None:
+        """Put rows into the table, unless the claim is in other hands by now."""
+        if not rows or not claims.is_held(self._results, claim):
             return
+        scorer, commit = self._order.scorer, self._order.commit
         name = f"{task.checkpoint}.{scorer.submission}-{scorer.index}-{scorer.attempt}"
-        inbox.append(self._results, name, rows)
-        log.info("scored %s", task.checkpoint)
+        named = [replace(row, checkpoint=task.checkpoint, commit=commit) for row in rows]
+        inbox.append(self._results, name, named)
+        log.info("scored %s on %d evals", task.checkpoint, len(rows))
 
 
 def _claim(order: ScoreOrder, task: CheckpointEvals, before: Claim | None) -> Claim:

@@ -9,6 +9,7 @@ IsogridError
 ├── KeyConflict         a folder belongs to another configuration
 ├── PortTaken           ranks cannot meet at the port that was chosen for them
 ├── ScoringFailed       some checkpoints could not be scored; the others were
+├── StopAsked           a process was asked to leave before its work is through
 ├── Superseded          a later attempt holds the lease; this one must leave
 ├── LauncherBusy        another launcher is at work on this root
 ├── QueueUnknown        the scheduler could not be asked; nothing may be concluded
@@ -59,6 +60,10 @@ class PortTaken(IsogridError):
 
 class ScoringFailed(IsogridError):
     """Some checkpoints could not be scored; the others were."""
+
+
+class StopAsked(IsogridError):
+    """This process was asked to leave before its work is through."""
 
 
 class Superseded(IsogridError):

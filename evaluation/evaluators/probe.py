@@ -1,7 +1,7 @@
 """Linear probe: logistic regression on the features of images, whose encoder stays as it is."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,10 +58,10 @@ class LinearProbe:
         shown, held_out = split(train.labels, self._shots, self._seed)
         features = model.images(train)
         picked = Examples(features[shown], train.labels[shown], count)
-        probe = Prober(picked, model.device)
+        probe = Prober(picked, model.device, model.pulse)
         strength = probe.best_strength(Examples(features[held_out], train.labels[held_out], count))
         if self._shots is None:
-            probe = Prober(Examples(features, train.labels, count), model.device)
+            probe = Prober(Examples(features, train.labels, count), model.device, model.pulse)
         scores = scores_of(probe.fit(strength), model.images(data))
         yield "lp_acc1", accuracy(scores, data.labels, 1)
         if count >= 5:
@@ -105,9 +105,15 @@ def scores_of(weights: Weights, features: Features) -> Scores:
 
 
 class Prober:
-    """Fits one set of examples at several strengths; each fit starts from the one before."""
+    """Fits one set of examples at several strengths; each fit starts from the one before.
 
-    def __init__(self, examples: Examples, device: torch.device) -> None:
+    `pulse` is called whenever the loss is computed.
+    """
+
+    def __init__(
+        self, examples: Examples, device: torch.device, pulse: Callable[[], None] = lambda: None
+    ) -> None:
+        self._pulse = pulse
         number = torch.float32 if device.type == "cuda" else torch.float64
         features = torch.from_numpy(examples.features).to(device, number)
         self._features = torch.cat([features, features.new_ones(len(features), 1)], dim=1)
@@ -144,6 +150,7 @@ class Prober:
 
     def _loss(self, flat: Weights, strength: float) -> tuple[float, Weights]:
         """Return the mean loss with its penalty, which spares the biases, and the gradient."""
+        self._pulse()
         weights = torch.from_numpy(flat.reshape(self._shape)).to(self._features)
         sloped = weights.clone()
         sloped[:, -1] = 0

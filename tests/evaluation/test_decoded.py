@@ -54,13 +54,12 @@ def test_who_is_killed_while_it_decodes_is_followed_and_until_then_waited_for(tm
         wait_for(lambda: list(kept.glob("photos*.part.1")), "another process to begin")
         other.send_signal(signal.SIGSTOP)
         sets = DecodedSets(kept)
-        sets.make_missing(sources)
-        assert not (kept / sources[0].name).exists(), "it is left to the other process"
-        assert maker(kept / sources[1].name) == os.getpid()
+        assert [sets.is_being_made(source) for source in sources] == [True, False]
         other.kill()
     assert len(sets.open(sources[0]).images) == 200
+    assert not sets.is_being_made(sources[0])
     assert maker(kept / sources[0].name) == os.getpid()
-    assert len(list(kept.iterdir())) == 2, "a file each, and nothing else"
+    assert len(list(kept.iterdir())) == 1, "nothing else is left"
 
 
 def test_a_set_is_the_same_from_its_file_and_decoded_once_until_it_changes(tmp_path: Path) -> None:

@@ -1,24 +1,51 @@
 """Scoring real checkpoints of a tiny model."""
 
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from conf.schema import ResourceConfig
+from conf.schema import EvalSpec, ResourceConfig
 from evaluation import claims, results
 from evaluation.alone import ScoreArguments, score_alone
 from evaluation.arrow import BASE_SCHEMA
 from evaluation.claims import Claim, Scorer
+from evaluation.encoder import Encoder
 from evaluation.orders import ScoreOrder
 from evaluation.scoring import score_all
+from evaluation.testset import TestSet
 from sweeps import durable
 from sweeps.errors import ScoringFailed
 from sweeps.expansion import Expansion
 from sweeps.folders import Root, make_folders
 from sweeps.items import CheckpointEvals, ScoreItem
+from tests.commands import wait_for
 from tests.training.segments import expansion_of, order_for, train
 from training.checkpoints.saved import weights_path
 from training.data.generate import Generation, generate
+
+
+class Fails:
+    """An evaluator that cannot be run."""
+
+    def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
+        """Raise an error."""
+        raise ValueError("own reasons")
+
+
+class Stops:
+    """An evaluator of a process that is asked to leave while it runs."""
+
+    def __init__(self, stop_file: str) -> None:
+        self._stop_file = Path(stop_file)
+
+    def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
+        """Go on until the process leaves."""
+        self._stop_file.touch()
+        wait_for(model.pulse, "the stop to be seen")
+        yield "never", 0.0
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +150,40 @@ def test_a_stop_leaves_the_rest_unscored(trained: tuple[Path, Expansion], tmp_pa
     assert not score_all(order_of(trained, tmp_path, 640))
 
 
+def test_what_fails_or_is_stopped_costs_no_other_eval_its_row(
+    trained: tuple[Path, Expansion], tmp_path: Path
+) -> None:
+    root, expansion = trained
+    make_copy_of_weights(root, expansion, 640, 32)
+    order, attempts = order_of(trained, tmp_path, 32), itertools.count(1)
+    (task,) = order.item.checkpoints
+    classify, loss = task.evals
+    own = replace(loss, _target_=f"{__name__}.Fails", name="own")
+    stops = replace(own, _target_=f"{__name__}.Stops", options={"stop_file": str(order.stop_file)})
+    probe = replace(classify, dataset="nowhere")
+    sets = {**order.item.datasets, "nowhere": str(tmp_path / "nowhere")}
+
+    def given(*evals: EvalSpec, followable: tuple[Claim, ...] = ()) -> ScoreOrder:
+        item = replace(order.item, checkpoints=(replace(task, evals=evals),), datasets=sets)
+        scorer = replace(order.scorer, attempt=next(attempts))
+        return replace(order, item=item, followable=followable, scorer=scorer)
+
+    def rows() -> set[str]:
+        return set(results.load(root, checkpoint=task.checkpoint)["eval"])
+
+    assert not score_all(given(classify, stops, loss))
+    assert (rows(), claims.newest(Root(root).results)) == ({classify.name}, {})
+    order.stop_file.unlink()
+    with pytest.raises(ScoringFailed, match=r"@32: .*nowhere/v1: DataError.*; own/.*'own reasons'"):
+        score_all(given(classify, own, probe, loss))
+    assert rows() == {classify.name, loss.name}
+    (failed,) = claims.newest(Root(root).results).values()
+    assert not score_all(given(stops, followable=(failed,)))
+    (given_back,) = claims.newest(Root(root).results).values()
+    assert (given_back.tries, given_back.error) == (1, failed.error)
+    claims.release(Root(root).results, given_back)
+
+
 def test_what_is_corrupt_is_named_after_the_others_are_scored(
     trained: tuple[Path, Expansion], tmp_path: Path
 ) -> None:
@@ -131,7 +192,7 @@ def test_what_is_corrupt_is_named_after_the_others_are_scored(
     weights_path(folder, 1).write_bytes(b"torn")
     with pytest.raises(ScoringFailed, match=r"1 checkpoints not scored; .*@1: .*weights-1"):
         score_all(order_of(trained, tmp_path, 1, 640))
-    assert len(results.load(root, samples_seen=640)) == 2
+    assert len(results.load(root, checkpoint=f"{folder.name}@640")) == 2
     (failed,) = claims.newest(Root(root).results).values()
     assert (failed.tries, "weights-1" in failed.error) == (1, True)
     assert score_all(order_of(trained, tmp_path, 1)), "what is not followable is left alone"
