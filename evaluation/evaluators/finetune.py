@@ -3,7 +3,8 @@
 import copy
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from evaluation.evaluators.classification import (
 )
 from evaluation.stream import BATCH
 from evaluation.testset import TestSet
-from sweeps.errors import DataError
+from sweeps.errors import DataError, StopAsked
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Layout, Position
 from training.checkpoints.state import load_state, own_state
@@ -86,13 +87,14 @@ class FineTune:
 
         Raises:
             DataError: there is no training split, or one with other labels.
+            StopAsked: this process is to leave; the state is that of the last step.
         """
         refuse_unlabelled(data)
         train = data.train()
         if data.labels.ndim != 1 or len(train.labels) != len(train.images):
             raise DataError("fine-tuning needs one label an image, and the test set has not")
         classifier = _Classifier(model, class_features(model, data))
-        self._train(classifier, train, state)
+        self._train(classifier, train, state, model.pulse)
         scores = classifier.scores(data.images)
         yield "ft_acc1", accuracy(scores, data.labels, 1)
         if len(data.classes) >= 5:
@@ -101,15 +103,26 @@ class FineTune:
         if state is not None:
             state.unlink(missing_ok=True)
 
-    def _train(self, classifier: "_Classifier", train: TestSet, state: Path | None) -> None:
+    def _train(
+        self,
+        classifier: "_Classifier",
+        train: TestSet,
+        state: Path | None,
+        pulse: Callable[[], None],
+    ) -> None:
         batch = min(self._batch, len(train.images))
         an_epoch = len(train.images) // batch
         total = an_epoch * self._epochs
         schedule = StageSchedule(shape="cosine", warmup_steps=total // WARMUP, total_steps=total)
         optimizer = make_optimizer(classifier, self._optim)
         done = _restored(classifier, optimizer, state) if state is not None else 0
-        saved_at = time.monotonic()
+        save, saved_at = partial(_save, classifier, optimizer, state, batch), time.monotonic()
         for step in range(done, total):
+            try:
+                pulse()
+            except StopAsked:
+                save(step)
+                raise
             epoch, place = divmod(step, an_epoch)
             order = np.random.default_rng([self._seed, 0, epoch]).permutation(len(train.images))
             rows = order[place * batch : (place + 1) * batch]
@@ -117,8 +130,8 @@ class FineTune:
             classifier.learn(self._cropped(train.images, rows, step), train.labels[rows])
             optimizer.step()
             optimizer.zero_grad()
-            if state is not None and time.monotonic() - saved_at >= self._save_every_s:
-                _save(classifier, optimizer, state, step + 1, batch)
+            if time.monotonic() - saved_at >= self._save_every_s:
+                save(step + 1)
                 saved_at = time.monotonic()
             if place == an_epoch - 1:
                 log.info("fine-tuned %d of %d epochs", epoch + 1, self._epochs)
@@ -163,8 +176,11 @@ class _Classifier(torch.nn.Module):
 
 
 def _save(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, path: Path, steps: int, batch: int
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, path: Path | None, batch: int, steps: int
 ) -> None:
+    """Write a state after some steps, where there is a file for it."""
+    if path is None:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     position = Position(
         key=path.stem,

@@ -1,5 +1,6 @@
 """Fine-tuning learns, and goes on where it was killed."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from evaluation.evaluator import Resumable
 from evaluation.evaluators.finetune import FineTune
 from evaluation.testset import TestSet, load_test_set
 from sweeps.compose import compose_part
-from sweeps.errors import DataError
+from sweeps.errors import DataError, StopAsked
+from training.checkpoints import checkpoint
 from training.distributed import World
 from training.model import build_model, build_tokenizer
 from training.synthetic.shapes import write_test_set
@@ -55,6 +57,7 @@ class Fragile(torch.nn.Module):
 
 def encoder() -> Encoder:
     config = compose_part("model", ModelConfig, ["model=ViT-w32"])
+    Fragile.calls_left = 10**9
     model: Any = build_model(config, seed=0)
     model.visual = Fragile(model.visual)
     return Encoder(model, build_tokenizer(config), World().device)
@@ -75,6 +78,24 @@ def test_it_learns_and_ends_where_an_undisturbed_one_does(data: TestSet, tmp_pat
         list(tune.run_from(model, data, state))
     assert state.exists()
     Fragile.calls_left = 40 - 22 + 1 + 1  # the steps that are left, and one batch of test images
+    assert dict(tune.run_from(model, data, state)) == undisturbed
+    assert not state.exists()
+
+
+def test_who_is_asked_to_leave_saves_where_it_stands(data: TestSet, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    tune, model, state = FineTune(epochs=1, batch=20), encoder(), tmp_path / "state.safetensors"
+    undisturbed = dict(tune.run(model, data))
+    seen = itertools.count(1)
+
+    def pulse() -> None:
+        if next(seen) == 7:
+            raise StopAsked
+
+    model.pulse = pulse
+    with pytest.raises(StopAsked):
+        list(tune.run_from(model, data, state))
+    assert checkpoint.read(state)[1].steps == 6
     assert dict(tune.run_from(model, data, state)) == undisturbed
     assert not state.exists()
 
