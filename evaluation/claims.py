@@ -1,11 +1,13 @@
 """Claims: which process scores a checkpoint, so that no two do it at once, and how often it was tried.
 
-`results/claims/<checkpoint>.<n>` is made by `link(2)`; the highest n holds. A claim is deleted when the
-checkpoint's rows are in the table's inbox, or its process was asked to leave. So what lies there is
-being scored, or failed. Whether a claim may be followed by another one is decided by who knows which
-processes are alive: not here.
+A long eval has a claim of its own, so that one process does not keep others from the rest of a
+checkpoint. `results/claims/<name>.<n>` is made by `link(2)`; the highest n holds. A claim is
+deleted when its rows are in the table's inbox, or its process was asked to leave. So what lies
+there is being scored, or failed. Whether a claim may be followed by another one is decided by who
+knows which processes are alive: not here.
 """
 
+import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,8 +30,9 @@ class Scorer:
 class Claim:
     """One try to score a checkpoint.
 
-    `number`: its generation. `tries`: how many have been made, with this one, since the user last asked
-    to try again. `error`: why it failed; empty while it lasts, and where its process was killed.
+    `part`: the eval on which, if that has a claim of its own; else all others. `number`: its
+    generation. `tries`: how many have been made, with this one, since the user last asked to try
+    again. `error`: why it failed; empty while it lasts, and where its process was killed.
     """
 
     checkpoint: str
@@ -37,6 +40,12 @@ class Claim:
     tries: int
     scorer: Scorer
     error: str = ""
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        """What its generations are called."""
+        return name_of(self.checkpoint, self.part)
 
     @property
     def segment(self) -> str:
@@ -44,40 +53,45 @@ class Claim:
         return self.checkpoint.partition("@")[0]
 
 
+def name_of(checkpoint: str, part: str = "") -> str:
+    """Return the name of claims on a checkpoint, or on one eval of it."""
+    return f"{checkpoint}.{hashlib.sha256(part.encode()).hexdigest()[:8]}" if part else checkpoint
+
+
 def newest(results: Path) -> dict[str, Claim]:
-    """Return the claims that hold, by checkpoint."""
+    """Return the claims that hold, by name."""
     numbers: dict[str, int] = {}
-    for name in _names(results):
-        checkpoint, _, number = name.rpartition(".")
-        numbers[checkpoint] = max(int(number), numbers.get(checkpoint, 0))
-    found = {c: durable.read(_path(results, c, number), Claim) for c, number in numbers.items()}
-    return {checkpoint: claim for checkpoint, claim in found.items() if claim is not None}
+    for file in _files(results):
+        name, _, number = file.rpartition(".")
+        numbers[name] = max(int(number), numbers.get(name, 0))
+    found = {name: durable.read(_path(results, name, n), Claim) for name, n in numbers.items()}
+    return {name: claim for name, claim in found.items() if claim is not None}
 
 
 def take(results: Path, claim: Claim) -> bool:
     """Make a claim; return False if there is one of its generation, or a later one, already."""
     folder = _folder(results)
     folder.mkdir(parents=True, exist_ok=True)
-    if durable.newest_generation(folder, claim.checkpoint) >= claim.number:
+    if durable.newest_generation(folder, claim.name) >= claim.number:
         return False
-    return durable.publish(_path(results, claim.checkpoint, claim.number), durable.encode(claim))
+    return durable.publish(_path(results, claim.name, claim.number), durable.encode(claim))
 
 
 def is_held(results: Path, claim: Claim) -> bool:
     """Return whether a claim of one's own still holds: nobody has followed it."""
-    return durable.newest_generation(_folder(results), claim.checkpoint) == claim.number
+    return durable.newest_generation(_folder(results), claim.name) == claim.number
 
 
 def note_failure(results: Path, claim: Claim, error: str) -> None:
     """Say in a claim of one's own why it failed."""
     failed = replace(claim, error=error[-ERROR_LENGTH:])
-    durable.replace(_path(results, claim.checkpoint, claim.number), durable.encode(failed))
+    durable.replace(_path(results, claim.name, claim.number), durable.encode(failed))
 
 
 def release(results: Path, claim: Claim) -> None:
-    """Delete a claim of one's own and those that it followed: the checkpoint has its rows."""
+    """Delete a claim of one's own and those that it followed: its rows are in the table."""
     for number in range(1, claim.number + 1):
-        _path(results, claim.checkpoint, number).unlink(missing_ok=True)
+        _path(results, claim.name, number).unlink(missing_ok=True)
 
 
 def give_back(results: Path, claim: Claim, before: Claim | None) -> None:
@@ -86,10 +100,10 @@ def give_back(results: Path, claim: Claim, before: Claim | None) -> None:
         release(results, claim)
     else:
         kept = replace(claim, tries=before.tries, error=before.error)
-        durable.replace(_path(results, claim.checkpoint, claim.number), durable.encode(kept))
+        durable.replace(_path(results, claim.name, claim.number), durable.encode(kept))
 
 
-def _names(results: Path) -> list[str]:
+def _files(results: Path) -> list[str]:
     folder = _folder(results)
     return [n for n in os.listdir(folder) if not n.startswith(".")] if folder.is_dir() else []
 
@@ -98,5 +112,5 @@ def _folder(results: Path) -> Path:
     return results / "claims"
 
 
-def _path(results: Path, checkpoint: str, number: int) -> Path:
-    return _folder(results) / f"{checkpoint}.{number}"
+def _path(results: Path, name: str, number: int) -> Path:
+    return _folder(results) / f"{name}.{number}"

@@ -20,13 +20,24 @@ class Evaluator(Protocol):
 
 @runtime_checkable
 class Resumable(Protocol):
-    """An evaluator that takes long, and goes on where it stood when it was killed."""
+    """An evaluator that takes long, and goes on where it stood when it was killed.
+
+    It is claimed, and run, apart from the others on a checkpoint, and after them.
+    """
 
     def run_from(
         self, model: Encoder, data: TestSet, state: Path | None
     ) -> Iterator[tuple[str, float]]:
         """Yield (metric, value); keep in the file `state` what is needed to go on, as long as it is."""
         ...
+
+
+def is_resumable(spec: EvalSpec) -> bool:
+    """Return whether the evaluator that an eval names is known to be `Resumable`."""
+    try:
+        return hasattr(resolve_name(spec._target_), "run_from")
+    except (ImportError, AttributeError):
+        return False  # what is wrong is said when it is made
 
 
 def make_evaluator(spec: EvalSpec) -> Evaluator:

@@ -1,4 +1,4 @@
-"""Score checkpoints one after the other.
+"""Score checkpoints one after the other, and then what takes long on each.
 
 Each is claimed first (`evaluation.claims`), so any number of workers may be given the same ones. Its
 rows go to the table's inbox in one file, when all its evals are through or this process is to leave:
@@ -8,11 +8,12 @@ noted in the claim, and reported at the end.
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from evaluation import claims, inbox
 from evaluation.claims import Claim
 from evaluation.due import Due
+from evaluation.evaluator import is_resumable
 from evaluation.measure import Failed
 from evaluation.orders import ScoreOrder
 from evaluation.pulse import Pulse
@@ -20,7 +21,7 @@ from evaluation.rows import Row
 from evaluation.scorer import Scorer
 from sweeps.errors import ScoringFailed, StopAsked
 from sweeps.folders import Root
-from sweeps.items import CheckpointEvals
+from sweeps.items import CheckpointEvals, eval_id
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +43,39 @@ def score_all(order: ScoreOrder) -> bool:
 
 def _failures(order: ScoreOrder, pulse: Pulse) -> Iterator[str]:
     """Score what is not in the table yet; yield what failed."""
-    followed = {claim.checkpoint: claim for claim in order.followable}
+    followed = {claim.name: claim for claim in order.followable}
+    parts = [part for task in order.item.checkpoints for part in _parts(task)]
     # What failed before comes last: it may well end this process.
-    tasks = sorted(order.item.checkpoints, key=lambda task: task.checkpoint in followed)
+    parts.sort(key=lambda part: (part.claim in followed, bool(part.apart)))
     work = _Work(order, pulse)
-    for number, task in enumerate(tasks, start=1):
+    for number, part in enumerate(parts, start=1):
         pulse.look()
-        if failed := work.try_to_score(task, followed.get(task.checkpoint), tasks[number:]):
-            yield f"{task.checkpoint}: {failed}"
-        pulse.note(task.checkpoint)
+        later = [one.task for one in parts[number:]]
+        if failed := work.try_to_score(part, followed.get(part.claim), later):
+            yield f"{part.task.checkpoint}: {failed}"
+        pulse.note(part.claim)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """Evals of a checkpoint that are claimed at once. `apart`: the eval, if it is a long one."""
+
+    task: CheckpointEvals
+    apart: str = ""
+
+    @property
+    def claim(self) -> str:
+        """The name of its claims."""
+        return claims.name_of(self.task.checkpoint, self.apart)
+
+
+def _parts(task: CheckpointEvals) -> Iterator[_Part]:
+    """Yield the short evals of a checkpoint together, and each long one."""
+    long = [spec for spec in task.evals if is_resumable(spec)]
+    if short := tuple(spec for spec in task.evals if spec not in long):
+        yield _Part(task=replace(task, evals=short))
+    for spec in long:
+        yield _Part(task=replace(task, evals=(spec,)), apart=eval_id(spec))
 
 
 class _Work:
@@ -62,20 +87,18 @@ class _Work:
         self._due = Due(root)
         self._scorer = Scorer(root, order.item.datasets, pulse)
 
-    def try_to_score(
-        self, task: CheckpointEvals, before: Claim | None, later: Sequence[CheckpointEvals]
-    ) -> str:
+    def try_to_score(self, part: _Part, before: Claim | None, later: Sequence[CheckpointEvals]) -> str:
         """Score a checkpoint if it is there, lacks rows and is not in other hands; return what failed.
 
         Args:
-            task: the checkpoint.
+            part: the checkpoint, and on what.
             before: a claim that may be followed.
             later: what comes after it, of which the first one that is due is read meanwhile.
 
         Raises:
             StopAsked: this process is to leave; what was scored is in the table.
         """
-        claim = _claim(self._order, task, before)
+        task, claim = part.task, _claim(self._order, part, before)
         if not any(self._due.among([task])) or not claims.take(self._results, claim):
             return ""
         try:
@@ -115,15 +138,16 @@ class _Work:
         if not rows or not claims.is_held(self._results, claim):
             return
         scorer, commit = self._order.scorer, self._order.commit
-        name = f"{task.checkpoint}.{scorer.submission}-{scorer.index}-{scorer.attempt}"
+        name = f"{claim.name}.{scorer.submission}-{scorer.index}-{scorer.attempt}"
         named = [replace(row, checkpoint=task.checkpoint, commit=commit) for row in rows]
         inbox.append(self._results, name, named)
         log.info("scored %s on %d evals", task.checkpoint, len(rows))
 
 
-def _claim(order: ScoreOrder, task: CheckpointEvals, before: Claim | None) -> Claim:
+def _claim(order: ScoreOrder, part: _Part, before: Claim | None) -> Claim:
     return Claim(
-        checkpoint=task.checkpoint,
+        checkpoint=part.task.checkpoint,
+        part=part.apart,
         number=before.number + 1 if before else 1,
         tries=before.tries + 1 if before else 1,
         scorer=order.scorer,

@@ -64,16 +64,18 @@ class RunStatus:
 def score_failures(observed: Observed) -> dict[str, int]:
     """Return how often scoring each checkpoint failed since it was resumed.
 
-    Its claim tells the tries. Where scorers crash before they claim anything, or never begin, there are
+    Its claims tell the tries. Where scorers crash before they claim anything, or never begin, there are
     none, so such an end counts for all checkpoints that the scorer was given.
     """
-    crashes: dict[str, int] = {}
+    failures: dict[str, int] = {}
     for checkpoint, since in _crashed_scorers(observed.history):
         resumed = observed.history.resumed.get(segment_of(checkpoint), NEVER)
         if since >= resumed.time:
-            crashes[checkpoint] = crashes.get(checkpoint, 0) + 1
-    told = {c: num_failures(claim, observed.history) for c, claim in observed.claims.items()}
-    return {c: max(crashes.get(c, 0), told.get(c, 0)) for c in {*crashes, *told}}
+            failures[checkpoint] = failures.get(checkpoint, 0) + 1
+    for claim in observed.claims.values():
+        known = failures.get(claim.checkpoint, 0)
+        failures[claim.checkpoint] = max(known, num_failures(claim, observed.history))
+    return failures
 
 
 def _crashed_scorers(history: History) -> Iterator[tuple[str, float]]:
@@ -239,9 +241,9 @@ class _Known:
 
 def _why_not_scored(checkpoint: str, observed: Observed) -> str:
     """Return what was said last by a process that tried to score a checkpoint."""
-    claim = observed.claims.get(checkpoint)
-    if claim is not None and claim.error:
-        return f"\n{claim.error}"
+    for claim in observed.claims.values():
+        if claim.checkpoint == checkpoint and claim.error:
+            return f"\n{claim.error}"
     said = [
         reason
         for record in observed.history.submissions.values()

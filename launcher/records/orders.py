@@ -106,8 +106,8 @@ def _with_others(given: Submission, index: int, history: History) -> ScoreItem:
 def _followable(
     given: Submission, item: ScoreItem, scorer: Scorer, history: History
 ) -> tuple[Claim, ...]:
-    known = claims.newest(Root(given.root).results)
-    theirs = [known[c.checkpoint] for c in item.checkpoints if c.checkpoint in known]
+    known, wanted = claims.newest(Root(given.root).results), {c.checkpoint for c in item.checkpoints}
+    theirs = [claim for claim in known.values() if claim.checkpoint in wanted]
     most = given.policy.fruitless_attempts
     return tuple(followable(theirs, scorer, history, most_tries=most))
 

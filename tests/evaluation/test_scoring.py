@@ -20,7 +20,7 @@ from sweeps import durable
 from sweeps.errors import ScoringFailed
 from sweeps.expansion import Expansion
 from sweeps.folders import Root, make_folders
-from sweeps.items import CheckpointEvals, ScoreItem
+from sweeps.items import CheckpointEvals, ScoreItem, eval_id
 from tests.commands import wait_for
 from tests.training.segments import expansion_of, order_for, train
 from training.checkpoints.saved import weights_path
@@ -46,6 +46,18 @@ class Stops:
         self._stop_file.touch()
         wait_for(model.pulse, "the stop to be seen")
         yield "never", 0.0
+
+
+class Long(Fails):
+    """A long evaluator, which finds nothing of its own to go on from."""
+
+    def run_from(
+        self, model: Encoder, data: TestSet, state: Path | None
+    ) -> Iterator[tuple[str, float]]:
+        """Yield a metric."""
+        assert state is not None
+        assert not state.exists()
+        yield "rank", 1.0
 
 
 @pytest.fixture(scope="module")
@@ -221,3 +233,32 @@ def test_a_checkpoint_in_other_hands_is_left_to_them(
     assert score_all(order_of(trained, tmp_path, 64, followable=(theirs,)))
     assert len(results.load(root, checkpoint=theirs.checkpoint)) == 2
     assert theirs.checkpoint not in claims.newest(Root(root).results)
+
+
+def test_who_scores_a_checkpoint_keeps_nobody_from_its_long_evals(
+    trained: tuple[Path, Expansion], tmp_path: Path
+) -> None:
+    root, expansion = trained
+    make_copy_of_weights(root, expansion, 640, 96)
+    order = order_of(trained, tmp_path, 96)
+    (task,) = order.item.checkpoints
+    long = [replace(task.evals[0], _target_=f"{__name__}.Long", name=name) for name in ("one", "two")]
+    item = replace(order.item, checkpoints=(replace(task, evals=(*long, *task.evals)),))
+    one = Claim(
+        checkpoint=task.checkpoint,
+        part=eval_id(long[0]),
+        number=1,
+        tries=1,
+        scorer=Scorer(submission="theirs", index=0, attempt=1),
+    )
+    for theirs in (one, replace(one, part="")):
+        assert claims.take(Root(root).results, theirs)
+    assert score_all(replace(order, item=item))
+    assert results.load(root, checkpoint=task.checkpoint)["eval"].tolist() == ["two"]
+    claims.release(Root(root).results, one)
+    again = replace(order, item=item, scorer=replace(order.scorer, attempt=2))
+    assert score_all(again)
+    assert set(results.load(root, checkpoint=task.checkpoint)["eval"]) == {"one", "two"}
+    left = claims.newest(Root(root).results)
+    assert (one.name in left, task.checkpoint in left) == (False, True)
+    claims.release(Root(root).results, replace(one, part=""))

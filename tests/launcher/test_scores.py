@@ -169,5 +169,5 @@ def test_a_checkpoint_is_given_up_after_a_few_tries(
     over = {"act": Act.ended, "submission": "s", "outcomes": ("bad_data",)}
     known = history(submitting("s", "score-x"), submitted("s"), *(lines or [over]))
     evidence = {A: DONE, B: DONE}
-    world = observed(TWO, evidence=evidence, known=known, claims={claim.checkpoint: claim})
+    world = observed(TWO, evidence=evidence, known=known, claims={claim.name: claim})
     assert bool(scored(planned(work(TWO, asked_of(A, 640)), world))) == is_tried_again
