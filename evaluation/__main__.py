@@ -1,5 +1,6 @@
-"""The command line: `python -m evaluation table|mean|export|import|score …`."""
+"""The command line: `python -m evaluation table|mean|export|import|score|decoded …`."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from conf.schema import EvalConfig
-from evaluation import exports, imports, results
+from conf.schema import EvalConfig, NotNegative
+from evaluation import exports, imports, results, unused
 from evaluation.exports import ExportFormat
 from evaluation.formats import TableFormat, encoded
 from evaluation.suites import means
@@ -20,11 +21,14 @@ from sweeps.errors import UsageError
 from sweeps.folders import make_folders, root_of
 from sweeps.logs import configure_logging
 
+log = logging.getLogger(__name__)
+
 USAGE = """usage: python -m evaluation table [root=DIR] [sweep=NAME] [key=value ...]
        python -m evaluation mean suite=NAME [root=DIR] [sweep=NAME] [key=value ...]
        python -m evaluation export out=DIR [root=DIR] [sweep=NAME] [key=value ...]
        python -m evaluation import FILE ... [root=DIR]
        python -m evaluation score weights=FILE [model=NAME] suite=NAME [key=value ...]
+       python -m evaluation decoded [root=DIR] [unused_days=N [delete=true]] [format=csv]
 
   table   print the results table: one row for each eval of each checkpoint
   mean    print for each checkpoint the mean over a suite, empty while one of its scores is missing
@@ -32,6 +36,7 @@ USAGE = """usage: python -m evaluation table [root=DIR] [sweep=NAME] [key=value 
   import  add published results to the table, once: JSON or CSV files of clip_benchmark, and the
           LAION study's zeroshot_results.csv, with trained_models_info.csv and arch_info.csv
   score   score one model without a sweep, and print the rows
+  decoded list the files of decoded test sets, or those unused for N days; and delete these
 
   of table, mean and export:
   root=DIR             whose table
@@ -94,10 +99,27 @@ class ImportArguments:
     root: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodedArguments:
+    """Which files of decoded test sets, and whether they are deleted."""
+
+    root: str | None = None
+    unused_days: NotNegative | None = None
+    delete: bool = False
+    format: TableFormat = TableFormat.csv
+
+
 def main() -> int:
     """Run one command; return its exit status."""
     configure_logging()
-    commands = {"table": table, "mean": mean, "export": export, "import": add, "score": score}
+    commands = {
+        "table": table,
+        "mean": mean,
+        "export": export,
+        "import": add,
+        "score": score,
+        "decoded": decoded,
+    }
     return run_command(commands, sys.argv[1:], USAGE)
 
 
@@ -146,6 +168,21 @@ def score(words: Sequence[str]) -> int:
     rows = alone.score_alone(given)
     frame = arrow.frame_of(arrow.table_of(rows))
     sys.stdout.buffer.write(encoded(frame.dropna(axis=1, how="all"), given.format))
+    return 0
+
+
+def decoded(words: Sequence[str]) -> int:
+    """Print which decoded test sets there are, and delete them if told to."""
+    arguments = read_arguments(words, DecodedArguments)
+    if arguments.delete and arguments.unused_days is None:
+        raise UsageError("say of what age: unused_days=N, more than any scoring job lasts")
+    files = unused.unused_for(root_of(arguments.root).decoded, arguments.unused_days or 0)
+    frame = unused.described(files)
+    if arguments.delete:
+        unused.delete(files)
+    sys.stdout.buffer.write(encoded(frame, arguments.format))
+    done = "deleted" if arguments.delete else "found"
+    log.info("%s %d files of %.0f MiB", done, len(files), frame["size_mib"].sum())
     return 0
 
 

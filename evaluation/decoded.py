@@ -8,10 +8,11 @@
 
 The hash in `NAME-SPLIT-SIDE-HASH` is of how the tars look (size and time of change) and of what decodes
 them, so a set that changes is decoded anew. One process makes a file while others wait, or make others;
-where one was killed, the next begins anew (`training.data.parts`). Files may be deleted whenever nobody
-scores.
+where one was killed, the next begins anew (`training.data.parts`). Who opens a file touches it:
+`evaluation.unused` deletes those that nobody has used for long.
 """
 
+import contextlib
 import logging
 import math
 import os
@@ -128,12 +129,12 @@ class DecodedSets:
             DataError: it is incomplete, or a sample cannot be decoded.
         """
         file = self._folder / source.name
-        while not file.exists():
+        while (content := _mapped(file)) is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             if part := parts.claim(file, None, self._alive):
                 with parts.beating(part):
                     self._make(part, file, source)
-        return _viewed(np.memmap(file, dtype=np.uint8, mode="c"))  # torch warns of what is read-only
+        return _viewed(content)
 
     def is_being_made(self, source: Source) -> bool:
         """Return whether a process makes the file: who asks may make others meanwhile.
@@ -197,6 +198,16 @@ def _of_all(values: Sequence[T | None], kind: str, source: Source) -> list[T]:
     if 0 < len(there) < len(values):
         raise DataError(f"{source.folder}: some samples have a .{kind} and others have none")
     return there
+
+
+def _mapped(file: Path) -> Pixels | None:
+    """Return a file's bytes, mapped into memory, and note that it is used; None if there is none."""
+    try:
+        with contextlib.suppress(PermissionError):  # another user's, who notes it where he uses it
+            os.utime(file)
+        return np.memmap(file, dtype=np.uint8, mode="c")  # torch warns of what is read-only
+    except FileNotFoundError:
+        return None
 
 
 def _viewed(content: Pixels) -> DecodedSet:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evaluation.__main__ import decoded
 from evaluation.decoded import DecodedSets, Source
 from evaluation.testset import load_test_set
-from sweeps.errors import DataError
+from sweeps.errors import DataError, UsageError
 from sweeps.folders import CHECKOUT
 from tests.commands import wait_for
 from tests.evaluation.test_testset import IMAGE, made
@@ -22,6 +23,7 @@ from training.data.index import HEAD_BYTES, Head
 OPEN = """
 import sys
 from pathlib import Path
+from evaluation.__main__ import decoded
 from evaluation.decoded import DecodedSets, Source
 DecodedSets(Path(sys.argv[1])).open(Source(folder=Path(sys.argv[2]), side=8))
 """
@@ -74,13 +76,33 @@ def test_a_set_is_the_same_from_its_file_and_decoded_once_until_it_changes(tmp_p
     assert (first.labels.tolist(), first.captions) == ([1, 0], (("one", "two"), ("three",)))
     assert first.digests[0] == first.digests[1]
     (file,) = (tmp_path / "decoded").iterdir()
-    stamp = file.stat().st_mtime_ns
+    made_first = file.stat().st_ino
     load_test_set(folder, 8, kept=kept)
-    assert file.stat().st_mtime_ns == stamp
+    assert file.stat().st_ino == made_first
     os.utime(folder / "test/0.tar", ns=(1, 1))
     load_test_set(folder, 8, kept=kept)
     load_test_set(folder, 4, kept=kept)
     assert len(list((tmp_path / "decoded").iterdir())) == 3
+
+
+def test_what_nobody_used_for_long_is_listed_and_deleted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "set").mkdir()
+    folder, root = made(tmp_path / "set", {"0.png": IMAGE}), f"root={tmp_path}"
+    kept = DecodedSets(tmp_path / "decoded")
+    unused, _ = (kept.open(Source(folder=folder, side=side)) for side in (4, 8))
+    files = {path.name.rsplit("-", 2)[1]: path for path in (tmp_path / "decoded").iterdir()}
+    for file in files.values():
+        os.utime(file, (1, 1))
+    kept.open(Source(folder=folder, side=8))
+    assert decoded([root, "unused_days=2"]) == 0
+    assert f"{files['4px']},0.001,1970-01-01 00:00:01+00:00" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="unused_days=N"):
+        decoded([root, "delete=true"])
+    assert decoded([root, "unused_days=2", "delete=true"]) == 0
+    assert list((tmp_path / "decoded").iterdir()) == [files["8px"]]
+    assert unused.images.shape == (1, 4, 4, 3), "who has it goes on"
 
 
 def test_what_cannot_be_decoded_leaves_nothing(tmp_path: Path) -> None:
