@@ -1,5 +1,7 @@
 """Where the files of a test set lie: CLIP_benchmark's WebDataset layout, as on the hub. No torch.
 
+docs/test_sets.md has programs that lay out what is published in other forms.
+
     FOLDER/dataset_type.txt                          retrieval, multilabel, or not there: classification
     FOLDER/classnames.txt                            a line each
     FOLDER/zeroshot_classification_templates.txt     a line each; {c} = the class
@@ -13,7 +15,12 @@ multilabel set 0 or 1 for each class, elsewhere its groups (DataComp's income, r
 once: `evaluation.testset.Instance` says what stands in a line.
 """
 
+import tarfile
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
+
+from training.synthetic.wds import add_member
 
 CLASSIFICATION, RETRIEVAL, MULTILABEL = "classification", "retrieval", "multilabel"
 
@@ -31,6 +38,29 @@ def shard_paths(folder: Path, split: str = "test") -> list[Path]:
     """
     num_shards = int(_num_shards_path(folder, split).read_text())
     return [folder / split / f"{number}.tar" for number in range(num_shards)]
+
+
+def write_split(
+    folder: Path,
+    samples: Iterable[Mapping[str, bytes]],
+    split: str = "test",
+    *,
+    per_shard: int = 10_000,
+) -> None:
+    """Write a split that is not there yet, of samples that are files by extension: `jpg`, `cls`, ….
+
+    Raises:
+        FileExistsError: it is there.
+    """
+    (folder / split).mkdir(parents=True)
+    numbered, num_shards = enumerate(samples), 0
+    while some := list(islice(numbered, per_shard)):
+        with tarfile.open(folder / split / f"{num_shards}.tar", "w") as tar:
+            for number, files in some:
+                for extension, content in files.items():
+                    add_member(tar, f"s{number:07d}.{extension}", content)
+        num_shards += 1
+    _num_shards_path(folder, split).write_text(f"{num_shards}\n")
 
 
 def instances_path(folder: Path, split: str = "test") -> Path:

@@ -13,7 +13,16 @@ from sweeps.compose import compose_part
 from sweeps.errors import UsageError
 from tests.evaluation.rows import row
 
-SIZES = {"imagenet_robustness": 5, "vtab": 19, "vtab_plus": 36, "retrieval": 3, "datacomp38": 38}
+SIZES = {
+    "imagenet_robustness": 5,
+    "vtab": 19,
+    "vtab_plus": 36,
+    "retrieval": 3,
+    "datacomp38": 38,
+    "sugarcrepe": 7,
+    "winoground": 1,
+    "segmentation": 1,
+}
 
 
 @pytest.mark.parametrize("name", SIZES)
