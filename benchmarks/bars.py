@@ -15,3 +15,8 @@ class Bar:
     def shown(self) -> dict[str, Any]:
         """Return it as plain data, with whether it is met."""
         return {**asdict(self), "met": self.value <= self.limit}
+
+
+def at_least(name: str, value: float, least: float) -> dict[str, Any]:
+    """Return a figure that may be no less than its limit, with whether it is met."""
+    return {"name": name, "value": value, "at_least": least, "met": value >= least}

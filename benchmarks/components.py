@@ -7,7 +7,6 @@ Both sides in turns in this process, on one batch that stays where the model is,
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -29,7 +28,7 @@ from training.data.patterns import expand_shards
 from training.distributed import World
 from training.openclip import open_clip
 from training.optimizer import make_optimizer
-from training.precision import autocast_type
+from training.precision import casting
 from training.procedure import make_procedure
 from training.step import Stepper
 
@@ -111,7 +110,7 @@ def _ours(train: TrainConfig, batch: Batch, *, cuts_padding: bool) -> Side:
 
 
 def _theirs(train: TrainConfig, batch: Batch) -> Side:
-    device, cast = World().device, autocast_type(train.precision)
+    device = World().device
     model = make_procedure(train.procedure, train.model).build(0).to(device)
     loss, images = open_clip.ClipLoss(), Normalizer()(batch.images)
     plain = [p for name, p in model.named_parameters() if _is_plain(name, p)]
@@ -121,7 +120,7 @@ def _theirs(train: TrainConfig, batch: Batch) -> Side:
 
     def step() -> None:
         optimizer.zero_grad()
-        with torch.autocast(device.type, cast) if cast else nullcontext():
+        with casting(device, train.precision):
             total = loss(*model(images, batch.tokens)[:3])
         total.backward()
         optimizer.step()

@@ -50,6 +50,7 @@ USAGE = """usage: python -m evaluation table [root=DIR] [sweep=NAME] [key=value 
   of score:
   weights=FILE         a milestone in its run's folder; or with model=, weights that open_clip reads
   model=NAME           in conf/model/, or open_clip's; with procedure=clip, coca, mammut or siglip
+  precision=fp32       with model=: fp32, tf32 or bf16; a milestone is scored in that of its training
   suite=NAME           what to score on: one of conf/eval/, whose sets lie under root, or in data=DIR
   dataset=FOLDER       instead: a set in CLIP_benchmark's WebDataset layout, or a [list] of them
   evaluator=TARGET     a class for dataset=, if not classification or retrieval as its type says

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from conf.schema import EvalConfig, EvalDatasetConfig, EvalSpec, ModelConfig, ProcedureConfig
+from conf.schema import (
+    EvalConfig,
+    EvalDatasetConfig,
+    EvalSpec,
+    ModelConfig,
+    Precision,
+    ProcedureConfig,
+)
 from evaluation import inbox, store
 from evaluation.decoded import DecodedSets
 from evaluation.encoder import Encoder, encoder_of
@@ -51,6 +58,7 @@ class ScoreArguments:
     weights: str
     model: str | None = None
     procedure: str = "clip"
+    precision: Precision = Precision.fp32
     suite: str | None = None
     dataset: str | tuple[str, ...] = ()
     evaluator: str | None = None
@@ -159,7 +167,8 @@ def _foreign(given: ScoreArguments, weights: Path) -> Subject:
         config = compose_part("model", ModelConfig, [f"model={given.model}"])
     kind = compose_part("procedure", ProcedureConfig, [f"procedure={given.procedure}"])
     procedure = make_procedure(kind, config)
-    model, gflops = _loaded(procedure, weights), gflops_per_sample(procedure)
+    model = _loaded(procedure, weights, given.precision)
+    gflops = gflops_per_sample(procedure)
     total = gflops * given.samples_seen if gflops and given.samples_seen else None
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -168,6 +177,7 @@ def _foreign(given: ScoreArguments, weights: Path) -> Subject:
         model=config.name,
         pretrain_dataset=given.pretrain_dataset,
         samples_seen=given.samples_seen,
+        precision=given.precision.value,
         gflops_per_sample=gflops,
         gflops_total=total,
         num_params=model.num_params,
@@ -182,7 +192,7 @@ def _foreign(given: ScoreArguments, weights: Path) -> Subject:
     )
 
 
-def _loaded(procedure: Procedure, weights: Path) -> Encoder:
+def _loaded(procedure: Procedure, weights: Path, precision: Precision) -> Encoder:
     model = procedure.build(0)
     try:
         if hasattr(model, "logit_bias"):  # open_clip's own, which it knows to convert
@@ -192,7 +202,7 @@ def _loaded(procedure: Procedure, weights: Path) -> Encoder:
     except UNREADABLE as error:
         said = " ".join(str(error).split())[:300]
         raise UsageError(f"{weights} holds no weights of this model: {said}") from error
-    return encoder_of(procedure, model)
+    return encoder_of(procedure, model, precision)
 
 
 def _key(subject: Subject, spec: EvalSpec) -> Key:

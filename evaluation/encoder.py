@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from conf.schema import Precision
 from evaluation.stream import BATCH, ImageStream
 from evaluation.testset import TestSet
 from evaluation.tokens import Tokens
@@ -18,6 +19,7 @@ from training.data.decode import Pixels
 from training.data.normalize import Normalizer
 from training.distributed import World
 from training.model import Tokenizer
+from training.precision import casting, use_precision
 from training.procedure import Captioner, Procedure
 from training.samples import Chunk, text_lengths
 
@@ -47,6 +49,7 @@ class Encoder:
         tokenizer: of its texts; what remembers them (`Tokens`) may serve many models.
         device: where it is.
         caption_losses: of a model that captions.
+        precision: of the products in a forward pass.
     """
 
     def __init__(
@@ -55,9 +58,10 @@ class Encoder:
         tokenizer: Tokenizer,
         device: torch.device,
         caption_losses: CaptionLosses | None = None,
+        precision: Precision = Precision.fp32,
     ) -> None:
         self._model, self._tokenizer, self.device = model.eval(), tokenizer, device
-        self._caption_losses = caption_losses
+        self._caption_losses, self._precision = caption_losses, precision
         self._normalize = Normalizer()
         self._images: WeakKeyDictionary[TestSet, Features] = WeakKeyDictionary()
         self._texts: Features = np.empty(0, dtype=np.float32)
@@ -131,7 +135,8 @@ class Encoder:
             batch = torch.from_numpy(data.images[first : first + BATCH]).to(self.device)
             images = self._normalize(batch)
             chunk = Chunk(images=images, tokens=tokens.to(self.device), lengths=text_lengths(tokens))
-            losses, lengths = self._caption_losses(chunk)
+            with casting(self.device, self._precision):
+                losses, lengths = self._caption_losses(chunk)
             sums, counts = sums + float(losses.double().sum()), counts + int(lengths.sum())
         return sums / max(counts, 1)
 
@@ -150,11 +155,12 @@ class Encoder:
             raise DataError(f"{type(tower).__name__} has no patches that texts can be compared with")
         self.pulse()
         numbers = self._normalize(torch.from_numpy(images).to(self.device))
-        made = tower.forward_intermediates(
-            numbers, indices=1, normalize_intermediates=True, intermediates_only=True
-        )
-        tokens = made["image_intermediates"][-1].permute(0, 2, 3, 1)
-        projected = tokens if tower.proj is None else tokens @ tower.proj
+        with casting(self.device, self._precision):
+            made = tower.forward_intermediates(
+                numbers, indices=1, normalize_intermediates=True, intermediates_only=True
+            )
+            tokens = made["image_intermediates"][-1].permute(0, 2, 3, 1)
+            projected = tokens if tower.proj is None else tokens @ tower.proj
         return torch.nn.functional.normalize(projected.float(), dim=-1)
 
     def _of_images(self, stream: ImageStream) -> Iterator[torch.Tensor]:
@@ -171,25 +177,34 @@ class Encoder:
         """Return the rows of all batches; a GPU goes on to the next one while the last is copied."""
         is_cuda, end = self.device.type == "cuda", 0
         features = torch.empty(0)
-        for batch in batches:
-            self.pulse()
-            if end == 0:
-                features = torch.empty((total, batch.shape[1]), pin_memory=is_cuda)
-            features[end : end + len(batch)].copy_(batch, non_blocking=True)
-            end += len(batch)
+        with casting(self.device, self._precision):
+            for batch in batches:
+                self.pulse()
+                if end == 0:
+                    features = torch.empty((total, batch.shape[1]), pin_memory=is_cuda)
+                features[end : end + len(batch)].copy_(batch, non_blocking=True)
+                end += len(batch)
         if is_cuda:
             torch.cuda.synchronize()
         return _finite(features.numpy())
 
 
-def encoder_of(procedure: Procedure, model: torch.nn.Module, tokens: Tokens | None = None) -> Encoder:
+def encoder_of(
+    procedure: Procedure,
+    model: torch.nn.Module,
+    precision: Precision = Precision.fp32,
+    tokens: Tokens | None = None,
+) -> Encoder:
     """Return the encoder of a model that `procedure` built, on the GPU if there is one.
 
-    `tokens` are those of an earlier encoder's texts, of the same procedure.
+    From now on this process computes in `precision`; on a CPU, which would take longer for less, in
+    fp32. `tokens` are those of an earlier encoder's texts, of the same procedure.
     """
     device = World().device
+    precision = precision if device.type == "cuda" else Precision.fp32
+    use_precision(precision)
     captions = partial(procedure.caption_losses, model) if isinstance(procedure, Captioner) else None
-    return Encoder(model.to(device), tokens or procedure.tokenizer(), device, captions)
+    return Encoder(model.to(device), tokens or procedure.tokenizer(), device, captions, precision)
 
 
 def _finite(features: Features) -> Features:

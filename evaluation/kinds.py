@@ -28,12 +28,12 @@ class Kinds:
         self._tokens: dict[str, Tokens] = {}
 
     def encoder(self, train: TrainConfig, weights: Tensors) -> Encoder:
-        """Return the encoder of what was trained, with these weights."""
+        """Return the encoder of what was trained, with these weights, in the precision of training."""
         built = self._of(train)
         load_weights(built.model, weights)
         if built.kind not in self._tokens:
             self._tokens[built.kind] = Tokens(built.procedure.tokenizer())
-        return encoder_of(built.procedure, built.model, self._tokens[built.kind])
+        return encoder_of(built.procedure, built.model, train.precision, self._tokens[built.kind])
 
     def _of(self, train: TrainConfig) -> Built:
         kind = repr((train.procedure, train.model))

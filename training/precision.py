@@ -1,6 +1,7 @@
 """Arithmetic: what `precision` and `deterministic` mean to torch."""
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -23,6 +24,7 @@ def use_deterministic_algorithms() -> None:
     torch.use_deterministic_algorithms(True)
 
 
-def autocast_type(precision: Precision) -> torch.dtype | None:
-    """Return the type to which products are cast in the forward pass; None: they are not."""
-    return torch.bfloat16 if precision is Precision.bf16 else None
+def casting(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """Return a context in which products of a forward pass are rounded as `precision` asks for."""
+    is_bf16 = precision is Precision.bf16
+    return torch.autocast(device.type, torch.bfloat16) if is_bf16 else nullcontext()

@@ -8,15 +8,16 @@ micro-batch), so the second time the same patches and units are dropped.
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from conf.schema import Precision
 from training.data.loader import Batch
 from training.data.normalize import Normalizer
+from training.precision import casting
 
 PADDING = 0
 """What open_clip's tokenizer writes behind the end of a text."""
@@ -52,12 +53,12 @@ class Passage:
     """How samples go through a model, for a whole run.
 
     `accumulation`: number of micro-batches a step. `cuts_padding`: whether columns of tokens that hold
-    padding only may be left out. `autocast`: type of the matrix products; None: fp32.
+    padding only may be left out. `precision`: of the matrix products.
     """
 
     accumulation: int = 1
     cuts_padding: bool = True
-    autocast: torch.dtype | None = None
+    precision: Precision = Precision.fp32
 
 
 class Samples:
@@ -103,8 +104,7 @@ class Samples:
 
     def _encoded(self, encode: Encode, number: int) -> tuple[torch.Tensor, ...]:
         torch.manual_seed(_mixed((*self._seed, number)))
-        autocast = self._passage.autocast
-        with torch.autocast(self._device.type, autocast) if autocast else nullcontext():
+        with casting(self._device, self._passage.precision):
             outputs = encode(self._chunk(number))
         return tuple(one.float() if one.is_floating_point() else one for one in outputs)
 

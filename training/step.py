@@ -11,7 +11,6 @@ from training.data.loader import Batch
 from training.data.normalize import Normalizer
 from training.distributed import World, mean_over_ranks
 from training.optimizer import clamp_logit_scale, clip_gradients, set_learning_rate
-from training.precision import autocast_type
 from training.procedure import Procedure
 from training.samples import Passage, Samples
 
@@ -52,7 +51,7 @@ class Stepper:
             accumulation=resources.accumulation,
             # FSDP2 brings the position embeddings together too late to be lent cut.
             cuts_padding=resources.cut_padding and resources.sharding is Sharding.none,
-            autocast=autocast_type(train.precision),
+            precision=train.precision,
         )
 
     def take(self, step: int, batch: Batch, lr: float) -> StepReport:

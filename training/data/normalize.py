@@ -16,7 +16,7 @@ class Normalizer:
     """
 
     def __init__(self) -> None:
-        self._numbers = torch.empty(0)
+        self._numbers = self._mean = self._std = torch.empty(0)
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Return uint8 images (n, side, side, 3) as fp32 (n, 3, side, side), in channels-last memory.
@@ -24,10 +24,14 @@ class Normalizer:
         The next call overwrites it.
         """
         if self._numbers.shape != images.shape or self._numbers.device != images.device:
-            self._numbers = torch.empty(images.shape, dtype=torch.float32, device=images.device)
-        width = images.shape[2]
-        mean = torch.tensor(MEAN, device=images.device).mul_(255).repeat(width)
-        std = torch.tensor(STD, device=images.device).mul_(255).repeat(width)
+            self._prepare(images.shape, images.device)
         self._numbers.copy_(images)
-        self._numbers.view(-1, 3 * width).sub_(mean).div_(std)
+        self._numbers.view(-1, len(self._mean)).sub_(self._mean).div_(self._std)
         return self._numbers.permute(0, 3, 1, 2)
+
+    def _prepare(self, shape: torch.Size, device: torch.device) -> None:
+        """Put there what all calls need, because a GPU's work has to end before it takes constants."""
+        width = shape[2]
+        self._numbers = torch.empty(shape, dtype=torch.float32, device=device)
+        self._mean = torch.tensor(MEAN, device=device).mul_(255).repeat(width)
+        self._std = torch.tensor(STD, device=device).mul_(255).repeat(width)
