@@ -28,11 +28,14 @@ from evaluation.testset import TestSet
 from training.data.normalize import Normalizer
 from training.distributed import World
 from training.precision import casting, use_precision
-from training.procedure import make_procedure
+from training.procedure import Procedure, make_procedure
 
 MODELS = ["ViT-B-32", "ViT-L-14"]
+CLIP = "training.procedures.clip.Clip"
 LEAST_SHARE = 0.9
 OTHER_BATCHES = (64, 1024)
+
+Mapped = np.memmap[Any, np.dtype[np.uint8]]
 
 
 def main() -> None:
@@ -48,8 +51,12 @@ def main() -> None:
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="isogrid-") as name:
         for model in given.models:
+            procedure = make_procedure(ProcedureConfig(_target_=CLIP), ModelConfig(name=model))
+            built = procedure.build(0).to(World().device).eval()
+            side = procedure.image_size
+            pixels = _random_pixels(Path(name) / str(side), given.images, side)
             found[model] = {
-                one: measured(model, Precision(one), Path(name), given.images, given.repeat)
+                one: measured(procedure, built, pixels, Precision(one), given.repeat)
                 for one in given.precisions
             }
     bars = [
@@ -61,33 +68,31 @@ def main() -> None:
 
 
 def measured(
-    model: str, precision: Precision, folder: Path, num_images: int, repeat: int
+    procedure: Procedure, built: torch.nn.Module, pixels: Mapped, precision: Precision, repeat: int
 ) -> dict[str, Any]:
     """Return the speed of one model from a file and alone."""
-    config = ModelConfig(name=model)
-    procedure = make_procedure(ProcedureConfig(_target_="training.procedures.clip.Clip"), config)
-    built = procedure.build(0).to(World().device).eval()
-    file = _random_pixels(folder / f"{procedure.image_size}", num_images, procedure.image_size)
-    num_batches = -(-num_images // BATCH)
+    num_batches = -(-len(pixels) // BATCH)
     alone, cached = list[float](), list[float]()
     for _ in range(1 + repeat):
         encoder = encoder_of(procedure, built, precision)
-        alone.append(num_batches * BATCH / _seconds(_alone(built, file, precision, BATCH, num_batches)))
-        cached.append(num_images / _seconds(_from_file(encoder, file)))
+        alone.append(
+            num_batches * BATCH / _seconds(_alone(built, pixels, precision, BATCH, num_batches))
+        )
+        cached.append(len(pixels) / _seconds(_from_file(encoder, pixels)))
     own, ours = statistics.median(alone[1:]), statistics.median(cached[1:])
     return {
         "images_per_s": round(ours),
         "alone_images_per_s": round(own),
         "share": round(ours / own, 3),
         "by_batch": {
-            size: round(4 * size / _seconds(_alone(built, file, precision, size, 4)))
+            size: round(4 * size / _seconds(_alone(built, pixels, precision, size, 4)))
             for size in OTHER_BATCHES
-            if size <= num_images
+            if size <= len(pixels)
         },
     }
 
 
-def _random_pixels(path: Path, num_images: int, side: int) -> np.memmap[Any, np.dtype[np.uint8]]:
+def _random_pixels(path: Path, num_images: int, side: int) -> Mapped:
     shape = (num_images, side, side, 3)
     if not path.exists():
         pixels = np.memmap(path, dtype=np.uint8, mode="w+", shape=shape)
@@ -98,14 +103,14 @@ def _random_pixels(path: Path, num_images: int, side: int) -> np.memmap[Any, np.
     return np.memmap(path, dtype=np.uint8, mode="c", shape=shape)
 
 
-def _from_file(encoder: Encoder, pixels: np.memmap[Any, np.dtype[np.uint8]]) -> Callable[[], object]:
+def _from_file(encoder: Encoder, pixels: Mapped) -> Callable[[], object]:
     data = TestSet(images=pixels, digests=np.arange(len(pixels), dtype=np.uint64))
     return lambda: encoder.images(data)
 
 
 def _alone(
     model: Any,
-    pixels: np.memmap[Any, np.dtype[np.uint8]],
+    pixels: Mapped,
     precision: Precision,
     size: int,
     num_batches: int,
