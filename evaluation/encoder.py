@@ -1,6 +1,7 @@
 """A checkpoint that encodes test sets and prompts, each image and each text once."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -91,6 +92,10 @@ class Encoder:
         """The model's temperature: what dot products are multiplied by."""
         return float(self._model.logit_scale.detach().exp())  # type: ignore[operator]
 
+    def casting(self) -> AbstractContextManager[object]:
+        """Return a context in which products are as precise as the encoder's own."""
+        return casting(self.device, self._precision)
+
     def images(self, data: TestSet) -> Features:
         """Return the features of all images of a test set, in order."""
         self.asked.sets[data] = None
@@ -135,7 +140,7 @@ class Encoder:
             batch = torch.from_numpy(data.images[first : first + BATCH]).to(self.device)
             images = self._normalize(batch)
             chunk = Chunk(images=images, tokens=tokens.to(self.device), lengths=text_lengths(tokens))
-            with casting(self.device, self._precision):
+            with self.casting():
                 losses, lengths = self._caption_losses(chunk)
             sums, counts = sums + float(losses.double().sum()), counts + int(lengths.sum())
         return sums / max(counts, 1)
@@ -155,7 +160,7 @@ class Encoder:
             raise DataError(f"{type(tower).__name__} has no patches that texts can be compared with")
         self.pulse()
         numbers = self._normalize(torch.from_numpy(images).to(self.device))
-        with casting(self.device, self._precision):
+        with self.casting():
             made = tower.forward_intermediates(
                 numbers, indices=1, normalize_intermediates=True, intermediates_only=True
             )
@@ -177,7 +182,7 @@ class Encoder:
         """Return the rows of all batches; a GPU goes on to the next one while the last is copied."""
         is_cuda, end = self.device.type == "cuda", 0
         features = torch.empty(0)
-        with casting(self.device, self._precision):
+        with self.casting():
             for batch in batches:
                 self.pulse()
                 if end == 0:

@@ -152,11 +152,13 @@ class _Classifier(torch.nn.Module):
         self.tower: Any = copy.deepcopy(model.image_tower)
         self.classes = torch.nn.Parameter(torch.from_numpy(classes).to(model.device))
         self._scale, self._device, self._normalize = model.logit_scale, model.device, Normalizer()
+        self._casting = model.casting
 
     def forward(self, images: Pixels) -> torch.Tensor:
         """Return the logits of pixels."""
-        made = self.tower(self._normalize(torch.from_numpy(images).to(self._device)))
-        features = made[0] if isinstance(made, tuple) else made
+        with self._casting():
+            made = self.tower(self._normalize(torch.from_numpy(images).to(self._device)))
+        features = (made[0] if isinstance(made, tuple) else made).float()
         logits: torch.Tensor = self._scale * normalize(features, dim=-1) @ self.classes.T
         return logits
 
