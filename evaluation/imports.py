@@ -11,7 +11,7 @@ import msgspec
 from evaluation import clip_benchmark, inbox, laion, results, store
 from evaluation.filters import filter_of
 from evaluation.lines import Line, read_lines
-from evaluation.rows import Row
+from evaluation.rows import KEY, Row, key_of
 from sweeps import durable
 from sweeps.errors import UsageError
 
@@ -42,7 +42,7 @@ def rows_in(files: Iterable[Path]) -> list[Row]:
 
 
 def add(folder: Path, rows: Sequence[Row]) -> int:
-    """Put rows into the results table under `folder` that do not stand there yet; return how many."""
+    """Put rows into the results table that say more than stands there; return how many."""
     sources = sorted({row.source for row in rows})
     table = store.read(
         folder,
@@ -50,8 +50,8 @@ def add(folder: Path, rows: Sequence[Row]) -> int:
             snapshot, filter_of(snapshot.schema, {"source": sources}), snapshot.schema.names
         ),
     )
-    known = {_content(record) for record in table.to_pylist()}
-    new = [row for row in rows if _content(_record(row)) not in known]
+    known = {tuple(record[name] for name in KEY): _content(record) for record in table.to_pylist()}
+    new = [row for row in rows if not _content(_record(row)) <= known.get(key_of(row), frozenset())]
     if new:
         digest = hashlib.sha256(durable.encode([_record(row) for row in new])).hexdigest()
         inbox.append(folder, f"import-{digest[:16]}", new)

@@ -103,6 +103,22 @@ def test_a_result_that_was_corrected_takes_the_place_of_the_old_one(
     assert results.load(root)["acc1"].tolist() == [0.3]
 
 
+def test_who_imports_again_with_fewer_tables_takes_nothing_back(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = {"arch": "ViT-B-32", "name": "b32.pt"}
+    result = {"samples_seen": "100", "gmacs": "7", "gmacs_total": "700", "upstream_dataset": "LAION"}
+    found = {"downstream_dataset": "cars", "task": "zeroshot_classification", "acc1": "0.5"}
+    results_csv, runs_csv = tmp_path / "results.csv", tmp_path / "runs.csv"
+    run = {**model, "lr": "1e-3", "warmup": "9", "gpus": "4", "local_bs": "32"}
+    for path, line in ((results_csv, {**model, **result, **found}), (runs_csv, run)):
+        path.write_text(f"{','.join(line)}\n{','.join(line.values())}\n")
+    assert imported(capsys, root, str(results_csv)).endswith(" 1 of them new\n")
+    assert imported(capsys, root, str(results_csv), str(runs_csv)).endswith(" 1 of them new\n")
+    assert imported(capsys, root, str(results_csv)).endswith(" 0 of them new\n")
+    assert results.load(root)[["lr", "global_batch_size"]].to_numpy().tolist() == [[1e-3, 128]]
+
+
 def test_what_is_exported_can_be_imported(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
