@@ -13,11 +13,12 @@ from conf.schema import EvalConfig, NotNegative
 from evaluation import exports, imports, results, unused
 from evaluation.exports import ExportFormat
 from evaluation.formats import TableFormat, encoded
+from evaluation.rows import Row
 from evaluation.suites import means
 from sweeps import durable
 from sweeps.commands import read_arguments, run_command
 from sweeps.compose import compose_part
-from sweeps.errors import UsageError
+from sweeps.errors import ScoringFailed, UsageError
 from sweeps.folders import make_folders, root_of
 from sweeps.logs import configure_logging
 
@@ -54,7 +55,8 @@ USAGE = """usage: python -m evaluation table [root=DIR] [sweep=NAME] [key=value 
   suite=NAME           what to score on: one of conf/eval/, whose sets lie under root, or in data=DIR
   dataset=FOLDER       instead: a set in CLIP_benchmark's WebDataset layout, or a [list] of them
   evaluator=TARGET     a class for dataset=, if not classification or retrieval as its type says
-  append=true          put the rows into the root's table, and leave out what has one
+  append=true          put the rows into the root's table, and leave out what has one; root is that
+                       of the milestone if not given
   pretrain_dataset=NAME, samples_seen=N   what the rows say of weights that are no milestone
   format=csv           csv, json or parquet"""
 
@@ -166,9 +168,12 @@ def score(words: Sequence[str]) -> int:
     from evaluation import alone, arrow  # torch, which the others do without
 
     given = read_arguments(words, alone.ScoreArguments)
-    rows = alone.score_alone(given)
+    found = alone.score_alone(given)
+    rows = [one for one in found if isinstance(one, Row)]
     frame = arrow.frame_of(arrow.table_of(rows))
     sys.stdout.buffer.write(encoded(frame.dropna(axis=1, how="all"), given.format))
+    if failed := [str(one) for one in found if not isinstance(one, Row)]:
+        raise ScoringFailed("; ".join(failed))
     return 0
 
 

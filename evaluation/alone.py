@@ -8,7 +8,9 @@ import hashlib
 import logging
 import os
 import pickle
+import struct
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,13 +29,13 @@ from evaluation.encoder import Encoder, encoder_of
 from evaluation.formats import TableFormat
 from evaluation.kinds import Kinds
 from evaluation.layout import RETRIEVAL, is_test_set, kind_of
-from evaluation.measure import UNFINISHED, Flops, Subject, read_segment, trained_subject
+from evaluation.measure import UNFINISHED, Failed, Flops, Subject, read_segment, trained_subject
 from evaluation.rows import Key, Row
 from evaluation.testset import load_test_set
 from sweeps.compose import compose_part
-from sweeps.errors import UsageError
+from sweeps.errors import DataError, UsageError
 from sweeps.folders import CONF, Root, root_of
-from sweeps.items import eval_id
+from sweeps.items import eval_name
 from sweeps.targets import refuse_missing_target
 from training.checkpoints import checkpoint
 from training.flops import gflops_per_sample
@@ -46,7 +48,8 @@ CLASSIFICATION = "evaluation.evaluators.classification.ZeroShotClassification"
 RETRIEVALS = "evaluation.evaluators.retrieval.Retrieval"
 
 UNREADABLE = (
-    AssertionError, RuntimeError, KeyError, TypeError, ValueError, OSError, pickle.UnpicklingError
+    AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError,
+    pickle.UnpicklingError, struct.error,
 )  # fmt: skip
 """What loading weights raises that are none, or those of another model."""
 
@@ -108,32 +111,62 @@ def _suite_of_folders(folders: dict[str, Path], evaluator: str | None) -> EvalCo
     return EvalConfig(name="", datasets=datasets, evals=tuple(evals))
 
 
-def score_alone(given: ScoreArguments) -> list[Row]:
-    """Score set by set; return the rows.
+def score_alone(given: ScoreArguments) -> list[Row | Failed]:
+    """Score set by set; return the rows, and what could not be scored.
 
-    With `append`, each is put into the table as soon as it is found, and what has one is left out.
+    With `append`, each row is put into the table as soon as it is found, and what has one is left out.
 
     Raises:
         UsageError: what is asked for is not there, or the weights are of another model.
-        DataError: a set is incomplete, or lacks what an eval needs.
     """
-    root = root_of(given.root)
+    root = _root_of(given)
     suite, paths = suite_of(given, root)
     subject = open_subject(given)
     known = store.read_keys(root.results) if given.append else set()
-    kept = DecodedSets(root.decoded)
-    rows = []
+    due = [spec for spec in suite.evals if _key(subject, spec) not in known]
+    found: list[Row | Failed] = []
     for name, path in paths.items():
-        due = [e for e in suite.evals if e.dataset == name and _key(subject, e) not in known]
-        data = load_test_set(path, subject.image_size, kept=kept) if due else None
-        for spec in due:
-            assert data is not None
-            rows.append(subject.score(spec, data))
-            found = [f"{metric} {value:.4g}" for metric, value in rows[-1].metrics.items()]
-            log.info("%s: %s", eval_id(spec), ", ".join(found))
-            if given.append:
-                _append(root, rows[-1])
-    return rows
+        own = [spec for spec in due if spec.dataset == name]
+        for one in _scored(subject, own, path, DecodedSets(root.decoded)):
+            found.append(one)
+            if isinstance(one, Row):
+                _take(one, root if given.append else None)
+    return found
+
+
+def _scored(
+    subject: Subject, evals: Sequence[EvalSpec], folder: Path, kept: DecodedSets
+) -> Iterator[Row | Failed]:
+    """Yield what evals on one set find."""
+    try:
+        data = load_test_set(folder, subject.image_size, kept=kept) if evals else None
+    except DataError as error:
+        yield from (Failed(spec, error) for spec in evals)
+    else:
+        yield from (subject.attempt(spec, data) for spec in evals if data is not None)
+
+
+def _take(row: Row, root: Root | None) -> None:
+    """Show a row, and put it into a root's table."""
+    metrics = [f"{metric} {value:.4g}" for metric, value in row.metrics.items()]
+    name = eval_name(row.eval, row.downstream_dataset, row.eval_version)
+    log.info("%s: %s", name, ", ".join(metrics))
+    if root is not None:
+        who = f"{os.uname().nodename}-{os.getpid()}-{time.time_ns()}"
+        inbox.append(root.results, f"{row.checkpoint}.alone-{who}", [row])
+
+
+def _root_of(given: ScoreArguments) -> Root:
+    """Return the root that is named, else that of the milestone, else the usual one."""
+    home = _home(Path(given.weights).resolve()) if given.model is None else None
+    return root_of(given.root) if given.root is not None or home is None else home
+
+
+def _home(weights: Path) -> Root | None:
+    """Return the root in which a milestone lies, None if it is none."""
+    root = Root(weights.parent.parent.parent)
+    is_in_run = root.segment_config(weights.parent.name).exists()
+    return root if is_in_run and weights.name.startswith("weights-") else None
 
 
 def open_subject(given: ScoreArguments) -> Subject:
@@ -147,11 +180,9 @@ def open_subject(given: ScoreArguments) -> Subject:
         raise UsageError(f"weights={given.weights}: there is no such file")
     if given.model is not None:
         return _foreign(given, weights)
-    root = Root(weights.parent.parent.parent)
-    is_in_run = root.segment_config(weights.parent.name).exists()
-    if not is_in_run or not weights.name.startswith("weights-"):
+    if (home := _home(weights)) is None:
         raise UsageError(f"weights={given.weights} is no milestone of a run: say model=NAME")
-    return _milestone(weights, root)
+    return _milestone(weights, home)
 
 
 def _milestone(path: Path, root: Root) -> Subject:
@@ -207,8 +238,3 @@ def _loaded(procedure: Procedure, weights: Path, precision: Precision) -> Encode
 
 def _key(subject: Subject, spec: EvalSpec) -> Key:
     return (subject.checkpoint, spec.name, spec.dataset, spec.version)
-
-
-def _append(root: Root, row: Row) -> None:
-    name = f"{row.checkpoint}.alone-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}"
-    inbox.append(root.results, name, [row])

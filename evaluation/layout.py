@@ -20,9 +20,10 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
+from sweeps.errors import DataError, choices
 from training.synthetic.wds import add_member
 
-CLASSIFICATION, RETRIEVAL, MULTILABEL = "classification", "retrieval", "multilabel"
+KINDS = CLASSIFICATION, RETRIEVAL, MULTILABEL = "classification", "retrieval", "multilabel"
 
 
 def is_test_set(folder: Path, split: str = "test") -> bool:
@@ -35,9 +36,13 @@ def shard_paths(folder: Path, split: str = "test") -> list[Path]:
 
     Raises:
         FileNotFoundError: there is no test set.
+        DataError: it does not say how many tars it has.
     """
-    num_shards = int(_num_shards_path(folder, split).read_text())
-    return [folder / split / f"{number}.tar" for number in range(num_shards)]
+    path = _num_shards_path(folder, split)
+    said = path.read_text().strip()
+    if not said.isdecimal():
+        raise DataError(f"{path} says {said[:80]!r}; it must say how many tars there are")
+    return [folder / split / f"{number}.tar" for number in range(int(said))]
 
 
 def write_split(
@@ -69,9 +74,16 @@ def instances_path(folder: Path, split: str = "test") -> Path:
 
 
 def kind_of(folder: Path) -> str:
-    """Return what `dataset_type.txt` says, classification without it."""
+    """Return what `dataset_type.txt` says, classification without it.
+
+    Raises:
+        DataError: it says something else.
+    """
     path = folder / "dataset_type.txt"
-    return path.read_text().strip().lower() if path.exists() else CLASSIFICATION
+    kind = path.read_text().strip().lower() if path.exists() else CLASSIFICATION
+    if kind not in KINDS:
+        raise DataError(f"{path} says {kind[:80]!r}. {choices(kind, KINDS)}")
+    return kind
 
 
 def _num_shards_path(folder: Path, split: str) -> Path:

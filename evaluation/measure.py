@@ -16,7 +16,7 @@ from evaluation.kinds import Kinds
 from evaluation.rows import Row
 from evaluation.testset import TestSet
 from sweeps import durable
-from sweeps.errors import NotFinite, StopAsked
+from sweeps.errors import IsogridError, NotFinite, StopAsked
 from sweeps.expansion import Segment
 from sweeps.folders import Root
 from sweeps.items import checkpoint_id, eval_id
@@ -40,7 +40,8 @@ class Failed:
 
     def __str__(self) -> str:
         """Return both in one line."""
-        return f"{eval_id(self.spec)}: {self.error!r}"
+        is_ours = isinstance(self.error, IsogridError)
+        return f"{eval_id(self.spec)}: {self.error if is_ours else repr(self.error)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +92,8 @@ class Subject:
             return self.score(spec, data)
         except StopAsked:
             raise
+        except IsogridError as error:
+            return Failed(spec, error)
         except Exception as error:
             log.exception("%s cannot be scored on %s", self.checkpoint, eval_id(spec))
             return Failed(spec, error)

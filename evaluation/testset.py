@@ -81,9 +81,9 @@ def load_test_set(
     Raises:
         DataError: it is incomplete or a sample cannot be decoded.
     """
-    source = Source(folder=folder, side=side, split=split)
+    source, is_multilabel = Source(folder=folder, side=side, split=split), kind_of(folder) == MULTILABEL
     found = decoded_in_memory(source) if kept is None else kept.open(source)
-    rest, is_multilabel = found.rest, kind_of(folder) == MULTILABEL
+    rest = found.rest
     return TestSet(
         images=found.images,
         digests=found.digests,

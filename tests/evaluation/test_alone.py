@@ -1,6 +1,7 @@
 """One model is scored from the command line, without a sweep."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import torch
 
 from conf.schema import ModelConfig
 from evaluation import results
+from evaluation.__main__ import score
 from evaluation.alone import ScoreArguments, score_alone
 from evaluation.encoder import Encoder
 from evaluation.evaluators.classification import ZeroShotClassification
+from evaluation.measure import Failed
 from evaluation.testset import load_test_set
+from sweeps.commands import status_of
 from sweeps.compose import compose_part
-from sweeps.errors import DataError, UsageError
+from sweeps.errors import UsageError
 from tests.commands import run
 from training.distributed import World
 from training.model import build_model, build_tokenizer
@@ -79,8 +83,27 @@ def test_a_suites_sets_are_found_in_another_folder(folder: Path, tmp_path: Path)
         data=str(tmp_path),
         root=str(tmp_path),
     )
-    with pytest.raises(DataError, match="60 pairs are fewer than a batch of 64"):
-        score_alone(given)
+    found = score_alone(given)
+    (failed,) = (one for one in found if isinstance(one, Failed))
+    assert str(failed) == "contrastive_loss/shapes/v1: 60 pairs are fewer than a batch of 64"
+    assert len(found) == 4, "the others are scored all the same"
+
+
+def test_what_fails_is_named_after_the_rows_that_there_are(
+    folder: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    (tmp_path / "typed").mkdir()
+    for path in (folder / "wds_shapes").iterdir():
+        (tmp_path / "typed" / path.name).symlink_to(path)
+    (tmp_path / "typed" / "dataset_type.txt").write_text("multilable")
+    target = "evaluator=evaluation.evaluators.classification.ZeroShotClassification"
+    sets = f"dataset=[{tmp_path}/typed,{folder}/wds_shapes]"
+    words = [f"weights={folder}/epoch_1.pt", "model=ViT-w32", sets, target, f"root={tmp_path}"]
+    assert status_of(partial(score, words)) == 1
+    out, err = (said.decode() for said in capfdbinary.readouterr())
+    assert (out.count("\n"), "wds_shapes" in out) == (2, True)
+    assert "isogrid: zeroshot_classification/typed/v1: " in err
+    assert "says 'multilable'. did you mean multilabel?" in err
 
 
 @pytest.mark.parametrize(

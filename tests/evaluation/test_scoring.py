@@ -14,6 +14,7 @@ from evaluation.arrow import BASE_SCHEMA
 from evaluation.claims import Claim, Scorer
 from evaluation.encoder import Encoder
 from evaluation.orders import ScoreOrder
+from evaluation.rows import Row
 from evaluation.scoring import score_all
 from evaluation.testset import TestSet
 from sweeps import durable
@@ -141,8 +142,13 @@ def test_a_milestone_scored_alone_has_the_row_that_its_sweep_gives_it(
     score_all(order_of(trained, tmp_path, 1280))
     weights = weights_path(Root(root).segment(expansion.runs[0].run_id), 1280)
     test_set = Root(root).data / "tiny-test"
-    (alone,) = score_alone(ScoreArguments(weights=str(weights), dataset=str(test_set)))
-    frame = results.load(root, checkpoint=alone.checkpoint, eval="zeroshot_classification")
+    given = ScoreArguments(weights=str(weights), dataset=str(test_set), append=True)
+    (alone,) = score_alone(given)
+    assert isinstance(alone, Row)
+    assert len(results.load(root, downstream_dataset="tiny-test")) == 1, "it is that root's table"
+    frame = results.load(
+        root, checkpoint=alone.checkpoint, downstream_dataset="shapes", eval=alone.eval
+    )
     (row,) = frame.to_dict("records")
     same = set(BASE_SCHEMA.names) - {"commit", "scored_at", "downstream_dataset"}
     assert {name: row[name] for name in same} == {name: getattr(alone, name) for name in same}
@@ -186,7 +192,7 @@ def test_what_fails_or_is_stopped_costs_no_other_eval_its_row(
     assert not score_all(given(classify, stops, loss))
     assert (rows(), claims.newest(Root(root).results)) == ({classify.name}, {})
     order.stop_file.unlink()
-    with pytest.raises(ScoringFailed, match=r"@32: .*nowhere/v1: DataError.*; own/.*'own reasons'"):
+    with pytest.raises(ScoringFailed, match=r"@32: .*nowhere/v1: no test set.*; own/.*'own reasons'"):
         score_all(given(classify, own, probe, loss))
     assert rows() == {classify.name, loss.name}
     (failed,) = claims.newest(Root(root).results).values()

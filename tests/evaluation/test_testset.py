@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evaluation.decoded import DecodedSets
 from evaluation.testset import load_test_set
 from sweeps.errors import DataError
 
@@ -64,6 +65,12 @@ def test_a_torn_shard_is_named(tmp_path: Path) -> None:
     shard.write_bytes(shard.read_bytes()[:100])
     with pytest.raises(DataError, match=r"0\.tar"):
         load_test_set(tmp_path, 8)
+
+
+def test_a_number_of_shards_that_is_none_is_shown(tmp_path: Path) -> None:
+    (made(tmp_path, {"0.png": IMAGE}) / "test/nshards.txt").write_text("two\n")
+    with pytest.raises(DataError, match=r"nshards\.txt says 'two'; it must say how many tars"):
+        load_test_set(tmp_path, 8, kept=DecodedSets(tmp_path))
 
 
 def test_groups_and_names_are_read_as_they_lie_on_the_hub(tmp_path: Path) -> None:
