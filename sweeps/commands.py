@@ -1,9 +1,11 @@
 """What the entry points share that take `COMMAND key=value …`: dispatch, arguments, errors."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from enum import Enum
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -69,5 +71,19 @@ def read_arguments(words: Sequence[str], kind: type[T]) -> T:
     try:
         plain: Any = OmegaConf.to_container(OmegaConf.from_dotlist(list(words)), resolve=True)
         return msgspec.convert(plain, kind)
-    except (OmegaConfBaseException, msgspec.ValidationError, YAMLError) as error:
+    except msgspec.ValidationError as error:
+        raise UsageError(_explained(str(error), kind)) from error
+    except (OmegaConfBaseException, YAMLError) as error:
         raise UsageError(" ".join(str(error).split())) from error
+
+
+def _explained(error: str, kind: Any) -> str:
+    """Return what is wrong with which argument, and what it may be."""
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", error):
+        return f"{missing[1]}= is missing"
+    wrong, _, place = error.partition(" - at `$.")
+    name = place.rstrip("`")
+    hint = get_type_hints(kind).get(name)
+    enums = [one for one in (hint, *get_args(hint)) if isinstance(one, type) and issubclass(one, Enum)]
+    valid = [str(member.value) for one in enums for member in one]
+    return ". ".join([f"{name}: {wrong}" if name else wrong, *([choices("", valid)] if valid else [])])

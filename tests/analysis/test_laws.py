@@ -189,7 +189,7 @@ def test_text_has_units_and_names_its_method(file: str, capsys: pytest.CaptureFi
         (["root=/none", "sweep=x"], "sweep 'x' was never launched under /none"),
         (["rooot=/none"], "no argument 'rooot'. did you mean root"),
         (["root"], "'root' is no key=value"),
-        (["root=/none", "bootstrap=many"], "Expected `int`, got `str` - at `$.bootstrap`"),
+        (["root=/none", "bootstrap=many"], "bootstrap: Expected `int`, got `str`"),
     ],
 )
 def test_bad_arguments_are_one_line(

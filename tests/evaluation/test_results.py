@@ -128,7 +128,8 @@ def test_the_command_prints_the_table_in_each_format(launched: Path, tmp_path: P
     [
         (["tabel"], "there is no command 'tabel'. did you mean table?"),
         (["table"], "there is no results table under"),
-        (["table", "format=xls"], "Invalid enum value 'xls'"),
+        (["table", "format=xls"], "format: Invalid enum value 'xls'. Choose from: csv, json, parquet"),
+        (["mean"], "suite= is missing"),
     ],
 )
 def test_bad_arguments_are_one_line(words: list[str], message: str, root: Path) -> None:
