@@ -46,7 +46,8 @@ def question(what: str, root: Path) -> Callable[[], int]:
             import_module("pyarrow.parquet")
             return lambda: len(pd.read_parquet(root / "table.parquet"))
         case _:
-            import_module("evaluation.filters")
+            import_module("evaluation.frames")
+            import_module("evaluation.select")
             return lambda: len(results.load(root, **WHERE[what]))
 
 

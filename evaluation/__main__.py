@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from conf.schema import EvalConfig, NotNegative
-from evaluation import exports, imports, results, unused
+from evaluation import exports, frames, imports, results, unused
 from evaluation.exports import ExportFormat
 from evaluation.formats import TableFormat, encoded
 from evaluation.rows import Row
@@ -165,12 +165,11 @@ def add(words: Sequence[str]) -> int:
 
 def score(words: Sequence[str]) -> int:
     """Score one model without a sweep, and print the rows."""
-    from evaluation import alone, arrow  # torch, which the others do without
+    from evaluation import alone  # torch, which the others do without
 
     given = read_arguments(words, alone.ScoreArguments)
     found = alone.score_alone(given)
-    rows = [one for one in found if isinstance(one, Row)]
-    frame = arrow.frame_of(arrow.table_of(rows))
+    frame = frames.frame_of_rows([one for one in found if isinstance(one, Row)])
     sys.stdout.buffer.write(encoded(frame.dropna(axis=1, how="all"), given.format))
     if failed := [str(one) for one in found if not isinstance(one, Row)]:
         raise ScoringFailed("; ".join(failed))

@@ -106,17 +106,13 @@ def _merge_all(results: Path) -> None:
 
 def _merge(results: Path) -> bool:
     """Merge parts if a tier is full; return False if none is, or a rival was first."""
-    from evaluation import arrow
-
     group = mergeable(manifest.newest(results).parts)
     if not group:
         return False
     try:
-        table = arrow.joined([arrow.read(parts.path(results, one.name)) for one in group])
-        keys = merged(chain.from_iterable(parts.keys(results, one.name) for one in group))
+        part = _merged(results, group)
     except FileNotFoundError:
         return False
-    part = parts.write(results, arrow.in_key_order(table), keys)
 
     def change(before: Manifest) -> Manifest | None:
         if not set(group) <= set(before.parts):
@@ -126,6 +122,18 @@ def _merge(results: Path) -> bool:
         return Manifest(parts=(*kept, part), consumed=before.consumed, replaced=replaced)
 
     return _publish(results, part, change)
+
+
+def _merged(results: Path, group: Sequence[Part]) -> Part:
+    """Write the rows of parts as one part that no manifest names yet."""
+    from evaluation import arrow, order, scan
+
+    keys = merged(chain.from_iterable(parts.keys(results, one.name) for one in group))
+    with arrow.memory():
+        paths = (parts.path(results, one.name) for one in group)
+        rows = scan.scan_of(paths, arrow.BASE_SCHEMA.empty_table())
+        table = rows.table(rows.schema.names)
+        return parts.write(results, table.take(order.by_key(table)), keys)
 
 
 def _publish(results: Path, part: Part, change: Callable[[Manifest], Manifest | None]) -> bool:

@@ -1,6 +1,6 @@
-"""Filters on columns in the form that Arrow takes, so that what is not wanted need not be read."""
+"""Filters on columns of Arrow tables, so that what is not wanted need not be read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from sweeps.errors import UsageError
 
+Mask = NDArray[np.bool_]
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows are meant. `schema`: the columns that it asks about."""
+    """Which rows are meant: `mask` says so of each row of a table, by the columns of `schema`."""
 
-    expression: pc.Expression
+    mask: Callable[[pa.Table], Mask]
     schema: pa.Schema
 
     @property
@@ -26,20 +28,20 @@ class Filter:
         """Whether it asks about nothing."""
         return not len(self.schema)
 
-    def rows(self, table: pa.Table) -> NDArray[np.int64]:
+    def rows(self, table: pa.Table) -> NDArray[np.intp]:
         """Return the numbers of the rows of a table that are meant."""
-        numbered = table.append_column("", pa.array(np.arange(table.num_rows)))
-        rows: NDArray[np.int64] = numbered.filter(self.expression).column("").to_numpy()
-        return rows
+        return np.flatnonzero(self.mask(table))
 
     def __and__(self, other: "Filter") -> "Filter":
-        return Filter(self.expression & other.expression, _both(self, other))
+        return Filter(lambda table: self.mask(table) & other.mask(table), _both(self, other))
 
     def __invert__(self) -> "Filter":
-        return Filter(~self.expression, self.schema)
+        return Filter(lambda table: ~self.mask(table), self.schema)
 
     def __or__(self, other: "Filter") -> "Filter":
-        return Filter(self.expression | other.expression, _both(self, other))
+        if self.keeps_all:
+            return self
+        return Filter(lambda table: self.mask(table) | other.mask(table), _both(self, other))
 
 
 def filter_of(schema: pa.Schema, where: Mapping[str, Any]) -> Filter:
@@ -48,9 +50,10 @@ def filter_of(schema: pa.Schema, where: Mapping[str, Any]) -> Filter:
     Raises:
         UsageError: bounds are no numbers, or are asked of a column of text.
     """
-    asked = pa.schema([schema.field(name) for name in where])
-    conditions = (_one(schema.field(name), wanted) for name, wanted in where.items())
-    return Filter(reduce(and_, conditions, pc.scalar(True)), asked)
+    everything = Filter(lambda table: np.ones(table.num_rows, dtype=np.bool_), pa.schema([]))
+    return reduce(
+        and_, (_one(schema.field(name), wanted) for name, wanted in where.items()), everything
+    )
 
 
 def bounds(
@@ -73,33 +76,48 @@ def _both(one: Filter, other: Filter) -> pa.Schema:
     return pa.unify_schemas([one.schema, other.schema])
 
 
-def _one(field: pa.Field, wanted: Any) -> pc.Expression:
+def _one(field: pa.Field, wanted: Any) -> Filter:
+    condition = _condition(field, wanted)
+    return Filter(lambda table: condition(table.column(field.name)), pa.schema([field]))
+
+
+def _condition(field: pa.Field, wanted: Any) -> Callable[[pa.ChunkedArray], Mask]:
+    is_text = pa.types.is_dictionary(field.type)
     if isinstance(wanted, Mapping):
-        return _within(field, wanted)
-    return _any_of(field, wanted if isinstance(wanted, list) else [wanted])
-
-
-def _within(field: pa.Field, wanted: Mapping[str, Any]) -> pc.Expression:
-    low, high = bounds(field.name, wanted, are_numbers=not pa.types.is_dictionary(field.type))
-    column = _number(field)
-    found = column.is_valid()
-    found = found if low is None else found & (column >= low)
-    return found if high is None else found & (column <= high)
-
-
-def _any_of(field: pa.Field, wanted: Iterable[Any]) -> pc.Expression:
-    values, is_text = list(wanted), pa.types.is_dictionary(field.type)
-    column = pc.field(field.name) if is_text else _number(field)
+        low, high = bounds(field.name, wanted, are_numbers=not is_text)
+        return lambda column: _within(_numbers(column), low, high)
+    values = wanted if isinstance(wanted, list) else [wanted]
     kinds = {str} if is_text else {int, float}
     comparable = [value for value in values if type(value) in kinds]
-    found = (
-        column.isin(pa.array(comparable, pa.string() if is_text else pa.float64()))
-        if comparable
-        else pc.scalar(False)
-    )
-    return found | column.is_null() if None in values else found
+    found_in = _words_in if is_text else _numbers_in
+    return lambda column: found_in(column, comparable, None in values)
 
 
-def _number(field: pa.Field) -> pc.Expression:
-    """Return a column as floats: Arrow compares no large integers with them."""
-    return pc.field(field.name).cast(pa.float64(), safe=False)
+def _within(numbers: NDArray[np.float64], low: float | None, high: float | None) -> Mask:
+    mask = ~np.isnan(numbers)
+    mask = mask if low is None else mask & (numbers >= low)
+    return mask if high is None else mask & (numbers <= high)
+
+
+def _numbers_in(column: pa.ChunkedArray, wanted: Iterable[float], null: bool) -> Mask:
+    numbers = _numbers(column)
+    found = np.isin(numbers, np.array([*wanted], dtype=np.float64))
+    return found | np.isnan(numbers) if null else found
+
+
+def _words_in(column: pa.ChunkedArray, wanted: Iterable[str], null: bool) -> Mask:
+    """Look each word up once, however many rows have it."""
+    chunks = [_chunk_in(chunk, pa.array(wanted, pa.string()), null) for chunk in column.chunks]
+    return np.concatenate([np.empty(0, dtype=np.bool_), *chunks])
+
+
+def _chunk_in(chunk: pa.DictionaryArray, wanted: pa.Array, null: bool) -> Mask:
+    are_wanted = np.append(pc.is_in(chunk.dictionary, wanted).to_numpy(zero_copy_only=False), null)
+    mask: Mask = are_wanted[chunk.indices.fill_null(-1).to_numpy()]
+    return mask
+
+
+def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return a column as floats, as pandas compares it with floats; what is null is NaN."""
+    numbers: NDArray[np.float64] = column.to_numpy().astype(np.float64, copy=False)
+    return numbers

@@ -12,6 +12,7 @@ from evaluation import clip_benchmark, inbox, laion, results, store
 from evaluation.filters import filter_of
 from evaluation.lines import Line, read_lines
 from evaluation.rows import KEY, Row, key_of
+from evaluation.store import Snapshot
 from sweeps import durable
 from sweeps.errors import UsageError
 
@@ -44,13 +45,15 @@ def rows_in(files: Iterable[Path]) -> list[Row]:
 def add(folder: Path, rows: Sequence[Row]) -> int:
     """Put rows into the results table that say more than stands there; return how many."""
     sources = sorted({row.source for row in rows})
-    table = store.read(
-        folder,
-        lambda snapshot: results.newest(
-            snapshot, filter_of(snapshot.schema, {"source": sources}), snapshot.schema.names
-        ),
-    )
-    known = {tuple(record[name] for name in KEY): _content(record) for record in table.to_pylist()}
+
+    def read(snapshot: Snapshot) -> list[dict[str, Any]]:
+        schema = snapshot.rows.schema
+        found, order = results.newest(snapshot, filter_of(schema, {"source": sources}))
+        records: list[dict[str, Any]] = found.table(schema.names).take(order).to_pylist()
+        return records
+
+    records = store.read(folder, read)
+    known = {tuple(record[name] for name in KEY): _content(record) for record in records}
     new = [row for row in rows if not _content(_record(row)) <= known.get(key_of(row), frozenset())]
     if new:
         digest = hashlib.sha256(durable.encode([_record(row) for row in new])).hexdigest()

@@ -1,7 +1,7 @@
 """The results table as people read it: one row a (checkpoint, eval, version), joined with runs."""
 
 import functools
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,14 @@ from sweeps.items import checkpoint_id, eval_name
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
     from evaluation.filters import Filter
+    from evaluation.order import Rows
+    from evaluation.scan import Scan
 
 FINAL = "final"
 LAST = "last_checkpoint"
-ALWAYS_READ = {*rows.KEY, "segment", "source"}
+DERIVED_FROM = ("checkpoint", "segment", "source")
 
 
 def load(
@@ -42,36 +43,44 @@ def load(
 
     Returns:
         Columns of `rows.Row`, a column for each metric, and `final`: whether the checkpoint is the
-        last of a run that was launched under this root, or a published model.
+        last of a run that was launched under this root, or a published model. Text is categorical,
+        which halves the memory; its categories are the values that occur, sorted. It is compared with
+        text, sorted, grouped, merged and written as text is. What differs: a value that
+        is no category cannot be set, two such columns are neither compared nor added, `max` is refused,
+        and of a part of the rows `value_counts` also counts what it has none of, as 0. Where that is
+        in the way, `frame.astype({column: "str"})` makes it text.
 
     Raises:
         UsageError: no such sweep was launched under this root, or a column does not exist.
     """
-    from evaluation import arrow
     from evaluation.filters import filter_of
+    from evaluation.frames import frame_of
     from evaluation.select import filtered, require_known
 
     path, asked = Root(Path(root)), {*columns, *where}
     runs = None if sweep is None else _runs_frame(_runs_of(path, sweep))
     derived = {FINAL} if runs is None else {FINAL, *runs.columns} - {"segment", LAST}
-    finals = _finals(path, runs) if not columns or FINAL in asked else set()
+    derives = runs is not None or not columns or FINAL in asked
+    finals = _finals(path, runs) if derives else frozenset()
 
-    def read(snapshot: Snapshot) -> "pa.Table":
-        require_known(asked, [*derived, *snapshot.schema.names])
-        conditions = {column: wanted for column, wanted in where.items() if column not in derived}
-        keep = filter_of(snapshot.schema, conditions)
+    def read(snapshot: Snapshot) -> "pd.DataFrame":
+        schema = snapshot.rows.schema
+        require_known(asked, [*derived, *schema.names])
+        keep = filter_of(schema, {column: w for column, w in where.items() if column not in derived})
         if runs is not None:
-            keep &= filter_of(snapshot.schema, {"segment": runs["segment"].tolist()})
+            keep &= filter_of(schema, {"segment": runs["segment"].tolist()})
         if where.get(FINAL) is True:
-            is_last = filter_of(snapshot.schema, {"checkpoint": list(finals)})
-            keep &= is_last | ~filter_of(snapshot.schema, {"source": OWN})
-        return newest(snapshot, keep, asked if columns else snapshot.schema.names)
+            is_last = filter_of(schema, {"checkpoint": list(finals)})
+            keep &= is_last | ~filter_of(schema, {"source": OWN})
+        needed = {*(columns or schema.names), *(DERIVED_FROM if derives else ())}
+        kept, order = newest(snapshot, keep)
+        return frame_of(kept, [name for name in schema.names if name in needed], order)
 
-    frame = arrow.frame_of(store.read(path.results, read))
-    if runs is None:
-        frame[FINAL] = frame["checkpoint"].isin(finals) | (frame["source"] != OWN)
-    else:
+    frame = store.read(path.results, read)
+    if runs is not None:
         frame = _with_runs(frame, runs)
+    elif derives:
+        frame[FINAL] = frame["checkpoint"].isin(finals) | (frame["source"] != OWN)
     frame = filtered(frame, {column: wanted for column, wanted in where.items() if column in derived})
     return frame[list(columns)] if columns else frame
 
@@ -87,23 +96,24 @@ def scored_pairs(root: Root) -> Set[tuple[str, str]]:
     return Pairs({checkpoint: names(evals) for checkpoint, evals in keys.evals.items()})
 
 
-def newest(snapshot: Snapshot, keep: "Filter", columns: Collection[str]) -> "pa.Table":
-    """Return the rows to keep, in the order of their keys; of those with equal keys the newest.
+def newest(snapshot: Snapshot, keep: "Filter") -> "tuple[Scan, Rows]":
+    """Return rows, and which of them are to be kept, in the order of their keys.
 
-    A row that is not to be kept may be newer than one that is, where an eval was reported repeatedly:
-    of such checkpoints all rows are read.
+    Of rows with equal keys the newest counts. A row that is not to be kept may be newer than one that
+    is, where an eval was reported repeatedly: of such checkpoints all rows are read.
     """
-    from evaluation import arrow
+    from evaluation import order
     from evaluation.filters import filter_of
 
-    needed = [n for n in snapshot.schema.names if n in ALWAYS_READ or n in columns]
     repeated = snapshot.repeated()
     if not repeated:
-        return arrow.in_key_order(snapshot.rows(needed, keep))
-    also = filter_of(snapshot.schema, {"checkpoint": list(repeated)})
-    every = {*needed, *keep.schema.names, "scored_at"}
-    table = arrow.newest(snapshot.rows(sorted(every), keep | also))
-    return table.filter(keep.expression).select(needed)
+        kept = snapshot.rows.kept(keep).holding(rows.KEY)
+        return kept, order.by_key(kept.table(rows.KEY))
+    also = filter_of(snapshot.rows.schema, {"checkpoint": list(repeated)})
+    candidates = snapshot.rows.kept(keep | also)
+    table = candidates.table(list({*rows.KEY, "scored_at", *keep.schema.names}))
+    newest = order.newest(table)
+    return candidates, newest[keep.mask(table)[newest]]
 
 
 def _finals(root: Root, runs: "pd.DataFrame | None") -> Set[str]:
@@ -115,8 +125,15 @@ def _with_runs(frame: "pd.DataFrame", runs: "pd.DataFrame") -> "pd.DataFrame":
     """Return each row once for each run that its segment belongs to, in the same order."""
     import pandas as pd
 
+    segments, checkpoints = (frame[name].cat.categories for name in ("segment", "checkpoint"))
+    alike = runs.assign(
+        **{
+            "segment": runs["segment"].cat.set_categories(segments),
+            LAST: runs[LAST].cat.set_categories(checkpoints),
+        }
+    ).dropna(subset="segment")  # categories are alike, so what is compared is their numbers
     own = [column for column in frame.columns if column != "segment"]
-    joined = pd.merge(frame, runs, on="segment", how="inner")
+    joined = pd.merge(frame, alike, on="segment", how="inner")
     joined[FINAL] = joined["checkpoint"] == joined.pop(LAST)
     return joined[[*(column for column in runs.columns if column != LAST), *own, FINAL]]
 
@@ -137,7 +154,7 @@ def _runs_frame(runs: Iterable[Run]) -> "pd.DataFrame":
         for run in runs
         for segment in run.segments
     ]
-    return pd.DataFrame(records)
+    return pd.DataFrame(records, dtype="str").astype("category")
 
 
 def _last_checkpoint(run: Run) -> str:

@@ -28,8 +28,6 @@ from evaluation.manifest import Manifest
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from evaluation.filters import Filter
-
 T = TypeVar("T")
 
 PATIENCE_S = 120.0
@@ -70,33 +68,26 @@ class KeyReader:
 
 
 class Snapshot:
-    """The table as it is at one moment. All that reads its parts is to be called by `read`."""
+    """The table as it is at one moment: its `rows`, whose columns are to be read within `read`."""
 
     def __init__(self, results: Path, reported: Sequence[bytes], known: Manifest) -> None:
         from evaluation import arrow
+        from evaluation.scan import scan_of
 
         self._results, self._reported, self._known = results, reported, known
-        self._paths = [parts.path(results, part.name) for part in known.parts]
-        self._fresh = arrow.table_of(inbox.rows_in(reported))
-        self.schema: pa.Schema = arrow.joint_schema(self._paths, self._fresh)
+        paths = (parts.path(results, part.name) for part in known.parts)
+        self.rows = scan_of(paths, arrow.table_of(inbox.rows_in(reported)))
 
     def repeated(self) -> set[str]:
         """Return the checkpoints of which some eval was reported more than once."""
         of_parts = (parts.keys(self._results, part.name) for part in self._known.parts)
         return repeated(chain(_blocks_in(self._reported), chain.from_iterable(of_parts)))
 
-    def rows(self, columns: Sequence[str], keep: "Filter") -> "pa.Table":
-        """Return some columns of the rows that a filter keeps."""
-        from evaluation import arrow
-
-        wanted = arrow.some_of(self.schema, columns)
-        fresh = arrow.conformed(self._fresh, self.schema).filter(keep.expression)
-        of_parts = [arrow.scan(path, wanted, keep) for path in self._paths]
-        return arrow.joined([*of_parts, fresh.select(columns)])
-
 
 def read(results: Path, use: Callable[[Snapshot], T]) -> T:
     """Return what `use` makes of the table, which is called again if a file vanished meanwhile."""
+    from evaluation import arrow
+
     reported: dict[str, bytes] = {}
 
     def once() -> T:
@@ -105,17 +96,13 @@ def read(results: Path, use: Callable[[Snapshot], T]) -> T:
             reported[name] = inbox.read(results, name)
         return use(Snapshot(results, [reported[name] for name in fresh], known))
 
-    return _until_stable(results, once)
+    with arrow.memory():
+        return _until_stable(results, once)
 
 
 def read_table(results: Path) -> "pa.Table":
     """Return all rows as they were written: an eval that was reported twice stands there twice."""
-    from evaluation.filters import filter_of
-
-    def rows(snapshot: Snapshot) -> "pa.Table":
-        return snapshot.rows(snapshot.schema.names, filter_of(snapshot.schema, {}))
-
-    return read(results, rows)
+    return read(results, lambda snapshot: snapshot.rows.table(snapshot.rows.schema.names))
 
 
 class _KeyOfRow(msgspec.Struct):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from evaluation import arrow, compaction, inbox, manifest, store
+from evaluation import compaction, inbox, manifest, order, store
 from tests.commands import PATIENCE_S
 from tests.evaluation.rows import row
 
@@ -197,7 +197,7 @@ def _miscounted(evals: Evals, before: Said, after: Said) -> Iterator[str]:
 
 
 def _not_newest(table: pa.Table, evals: Evals) -> Iterator[str]:
-    newest = list(_rows(arrow.newest(table)))
+    newest = list(_rows(table.take(order.newest(table))))
     if len(newest) != len({(checkpoint, name) for checkpoint, name, *_ in newest}):
         yield "double: a key stands twice among the newest"
     for checkpoint, name, attempt, _ in newest:

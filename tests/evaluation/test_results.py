@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from conf.schema import ClusterConfig, ClusterKind, LaunchConfig
 from evaluation import arrow, compaction, inbox, results
 from evaluation.filters import filter_of
+from evaluation.frames import frame_of_rows
 from evaluation.select import filtered
 from sweeps import frozen
 from sweeps.errors import UsageError
@@ -87,11 +88,26 @@ FILTERS = st.one_of(
 @given(wanted=FILTERS)
 def test_a_filter_means_the_same_to_arrow_and_to_pandas(wanted: Any) -> None:
     rows = [row(lr=lr, commit=text) for lr in (0, 1.0, 2.5, None) for text in ("a", "b", None)]
-    table = arrow.table_of([*rows, row(samples_seen=1), row(samples_seen=10**10)])
+    rows += [row(samples_seen=1), row(samples_seen=10**10)]
+    table, frame = arrow.table_of(rows), frame_of_rows(rows)
     for column in ["lr", "samples_seen", *([] if isinstance(wanted, dict) else ["commit"])]:
-        expected = filtered(arrow.frame_of(table), {column: wanted})
-        found = table.filter(filter_of(table.schema, {column: wanted}).expression)
-        assert arrow.frame_of(found).equals(expected.reset_index(drop=True))
+        found = filter_of(table.schema, {column: wanted}).rows(table)
+        assert found.tolist() == filtered(frame, {column: wanted}).index.tolist()
+
+
+def test_text_is_categorical_and_serves_as_text(launched: Path) -> None:
+    frame = results.load(launched, sweep="test")
+    for name in ("model", "checkpoint", "run_id", "number"):
+        assert isinstance(frame[name].dtype, pd.CategoricalDtype)
+        assert frame[name].cat.categories.tolist() == sorted(set(frame[name]))
+    assert len(frame[frame["model"] == "M"]) == 4
+    some = frame[frame["final"]]
+    assert some.groupby("checkpoint")["acc1"].count().tolist() == [1, 1]
+    assert some.sort_values("checkpoint")["checkpoint"].tolist() == sorted(some["checkpoint"])
+    named = pd.DataFrame({"model": ["M"], "family": ["ViT"]})
+    assert frame.merge(named, on="model")["family"].tolist() == ["ViT"] * 4
+    assert frame.to_csv() == frame.astype({"model": "str", "checkpoint": "str"}).to_csv()
+    assert set(pd.concat([some, frame[~frame["final"]]])["checkpoint"]) == set(frame["checkpoint"])
 
 
 def test_filters_take_values_and_lists(launched: Path) -> None:
