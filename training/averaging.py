@@ -14,9 +14,9 @@ from functools import partial
 
 import torch
 import torch.distributed
-from torch.distributed.tensor import DTensor
 
 from training.distributed import World
+from training.sharding import is_sharded
 
 BUCKET_BYTES = 32 * 2**20
 """Large enough for the network's full rate, small enough that the last one is soon through."""
@@ -40,7 +40,7 @@ class GradientAverager:
     """
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], world: World) -> None:
-        own = [p for p in parameters if p.requires_grad and not isinstance(p, DTensor)]
+        own = [p for p in parameters if p.requires_grad and not is_sharded(p)]
         self._world = world
         self._buckets = list(_buckets(own[::-1])) if world.size > 1 else []
         self._ready = [0] * len(self._buckets)

@@ -1,17 +1,28 @@
 """Weights, gradients and optimiser spread over the ranks, for models that do not fit on one (FSDP2).
 
 Each block's weights come together while it computes. Scalars, the logit scale and bias, stay whole on
-every rank: a procedure reads them outside of the model.
+every rank: a procedure reads them outside of the model. torch's part in this takes a second to import,
+so who spreads nothing does without it.
 """
 
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
+
 import torch
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from conf.schema import ResourceConfig, Sharding
 from training.blocks import blocks_of
 from training.distributed import World
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
+
+
+@runtime_checkable
+class _Spread(Protocol):
+    """What a DTensor has and no other tensor."""
+
+    device_mesh: Any
+    placements: Any
 
 
 def is_spread(resources: ResourceConfig, world: World) -> bool:
@@ -21,6 +32,9 @@ def is_spread(resources: ResourceConfig, world: World) -> bool:
 
 def shard(model: torch.nn.Module, world: World) -> None:
     """Spread a model's weights over all ranks; equal ones have to be on each."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
     mesh = init_device_mesh(world.device.type, (world.size,))
     scalars = {parameter for parameter in model.parameters() if parameter.ndim == 0}
     for block in blocks_of(model):
@@ -28,14 +42,14 @@ def shard(model: torch.nn.Module, world: World) -> None:
     fully_shard(model, mesh=mesh, ignored_params=scalars)
 
 
-def is_sharded(tensor: torch.Tensor | None) -> bool:
+def is_sharded(tensor: torch.Tensor | None) -> "TypeGuard[DTensor]":
     """Return whether each rank has a part of a tensor only."""
-    return isinstance(tensor, DTensor)
+    return isinstance(tensor, _Spread)
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
     """Return all of a tensor; where it is sharded, all ranks have to ask for it."""
-    if isinstance(tensor, DTensor):
+    if is_sharded(tensor):
         full: torch.Tensor = tensor.full_tensor()
         return full
     return tensor
@@ -43,15 +57,15 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
 
 def own_stretch(tensor: torch.Tensor) -> torch.Tensor:
     """Return what this rank has of a tensor, in its memory: a stretch, or all if it is not sharded."""
-    if isinstance(tensor, DTensor):
+    if is_sharded(tensor):
         return tensor.to_local()
     return tensor
 
 
 def of_stretch(model: torch.Tensor, stretch: torch.Tensor) -> torch.Tensor:
     """Return the tensor, spread as `model` is, of which each rank gives its own stretch."""
-    assert isinstance(model, DTensor)
-    return DTensor.from_local(
+    assert is_sharded(model)
+    return model.from_local(
         stretch.to(model.device),
         model.device_mesh,
         model.placements,
@@ -64,6 +78,8 @@ def of_stretch(model: torch.Tensor, stretch: torch.Tensor) -> torch.Tensor:
 def spread_like(model: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
     """Return a rank's part of a whole tensor that is on every rank, spread as `model` is."""
     on_device = tensor.to(model.device)
-    if not isinstance(model, DTensor) or model.shape != tensor.shape:
+    if not is_sharded(model) or model.shape != tensor.shape:
         return on_device
+    from torch.distributed.tensor import distribute_tensor
+
     return distribute_tensor(on_device, model.device_mesh, model.placements, src_data_rank=None)
