@@ -5,9 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from conf.schema import EvalConfig, NotNegative
 from evaluation import exports, frames, imports, results, unused
@@ -21,6 +19,9 @@ from sweeps.compose import compose_part
 from sweeps.errors import ScoringFailed, UsageError
 from sweeps.folders import make_folders, root_of
 from sweeps.logs import configure_logging
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +192,7 @@ def decoded(words: Sequence[str]) -> int:
     return 0
 
 
-def _loaded(arguments: Selection, columns: Sequence[str] = ()) -> pd.DataFrame:
+def _loaded(arguments: Selection, columns: Sequence[str] = ()) -> "pd.DataFrame":
     """Return the rows that are meant of the results table of a root."""
     root = root_of(arguments.root)
     if not root.results.is_dir():
@@ -200,7 +201,7 @@ def _loaded(arguments: Selection, columns: Sequence[str] = ()) -> pd.DataFrame:
     return results.load(root.path, sweep=arguments.sweep, columns=columns, **where)
 
 
-def _put(frame: pd.DataFrame, form: TableFormat, out: str | None) -> None:
+def _put(frame: "pd.DataFrame", form: TableFormat, out: str | None) -> None:
     if form is TableFormat.parquet and out is None and sys.stdout.isatty():
         raise UsageError("format=parquet is not for a terminal; give out=FILE")
     content = encoded(frame, form)
