@@ -29,7 +29,7 @@ from evaluation.encoder import Encoder, encoder_of
 from evaluation.formats import TableFormat
 from evaluation.kinds import Kinds
 from evaluation.layout import RETRIEVAL, is_test_set, kind_of
-from evaluation.measure import UNFINISHED, Failed, Flops, Subject, read_segment, trained_subject
+from evaluation.measure import UNFINISHED, Failed, Subject, read_segment, trained_subject
 from evaluation.rows import Key, Row
 from evaluation.testset import load_test_set
 from sweeps.compose import compose_part
@@ -188,7 +188,7 @@ def open_subject(given: ScoreArguments) -> Subject:
 def _milestone(path: Path, root: Root) -> Subject:
     segment = read_segment(root, path.parent.name)
     weights, position = checkpoint.read(path)
-    return trained_subject(segment, weights, position, Flops(root), Kinds())
+    return trained_subject(root, segment, weights, position, Kinds())
 
 
 def _foreign(given: ScoreArguments, weights: Path) -> Subject:

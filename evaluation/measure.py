@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from conf.schema import EvalSpec, TrainConfig
+from conf.schema import EvalSpec
 from evaluation.encoder import Encoder
 from evaluation.evaluator import Resumable, make_evaluator
 from evaluation.kinds import Kinds
@@ -22,7 +22,6 @@ from sweeps.folders import Root
 from sweeps.items import checkpoint_id, eval_id
 from training.checkpoints.checkpoint import Position
 from training.checkpoints.state import Tensors
-from training.flops import gflops_per_sample
 from training.procedure import make_procedure
 
 log = logging.getLogger(__name__)
@@ -106,9 +105,9 @@ class Subject:
 
 
 def trained_subject(
-    segment: Segment, weights: Tensors, position: Position, flops: "Flops", kinds: Kinds
+    root: Root, segment: Segment, weights: Tensors, position: Position, kinds: Kinds
 ) -> Subject:
-    """Return a checkpoint of a segment, with all that its rows say of it."""
+    """Return a checkpoint of a segment under a root, with all that its rows say of it."""
     train, on_gpu = segment.train, not position.layout.device.startswith("cpu")
     model = kinds.encoder(train, weights)
     row = partial(
@@ -125,8 +124,8 @@ def trained_subject(
         lr_scheduler=train.schedule.shape,
         seed=train.seed,
         precision=train.precision.value,
-        gflops_per_sample=flops.per_sample(train),
-        gflops_total=flops.total(segment, position.samples_seen),
+        gflops_per_sample=position.gflops_per_sample,
+        gflops_total=position.gflops,
         num_params=model.num_params,
         train_s=position.train_s,
         gpu_hours=position.rank_s / 3600 if on_gpu else 0.0,
@@ -136,34 +135,8 @@ def trained_subject(
         model=model,
         image_size=make_procedure(train.procedure, train.model).image_size,
         row=row,
-        unfinished=flops.root.results / UNFINISHED,
+        unfinished=root.results / UNFINISHED,
     )
-
-
-class Flops:
-    """Counts 1e9 forward FLOPs of what was trained under a root; None where they cannot be counted."""
-
-    def __init__(self, root: Root) -> None:
-        self.root = root
-        self._counted: dict[str, float | None] = {}
-
-    def per_sample(self, train: TrainConfig) -> float | None:
-        """Return what one image with its text takes."""
-        name = repr((train.procedure, train.model))
-        if name not in self._counted:
-            self._counted[name] = gflops_per_sample(make_procedure(train.procedure, train.model))
-        return self._counted[name]
-
-    def total(self, segment: Segment, samples: int) -> float | None:
-        """Return what so many samples took, of which earlier stages may have seen smaller images."""
-        gflops = self.per_sample(segment.train)
-        if gflops is None:
-            return None
-        own, parent = gflops * (samples - segment.start), segment.parent
-        if parent is None:
-            return own
-        before = self.total(read_segment(self.root, parent), segment.start)
-        return None if before is None else own + before
 
 
 def read_segment(root: Root, key: str) -> Segment:

@@ -9,7 +9,7 @@ from conf.schema import EvalSpec
 from evaluation.decoded import DecodedSets, Source
 from evaluation.demand import Demand
 from evaluation.kinds import Kinds
-from evaluation.measure import Failed, Flops, read_segment, trained_subject
+from evaluation.measure import Failed, read_segment, trained_subject
 from evaluation.pulse import Pulse
 from evaluation.rows import Row
 from evaluation.testset import TestSet, load_test_set
@@ -36,7 +36,7 @@ class Scorer:
         self._decoded = DecodedSets(root.decoded, pulse.show_life)
         self._sets: dict[tuple[str, int], TestSet | DataError] = {}
         self._milestones = _Milestones()
-        self._flops, self._kinds, self._demand = Flops(root), Kinds(), Demand()
+        self._kinds, self._demand = Kinds(), Demand()
 
     def rows(
         self, milestone: Path, evals: Sequence[EvalSpec], following: Path | None
@@ -49,7 +49,7 @@ class Scorer:
         """
         segment = read_segment(self._root, milestone.parent.name)
         weights, position = self._milestones.read(milestone, following)
-        subject = trained_subject(segment, weights, position, self._flops, self._kinds)
+        subject = trained_subject(self._root, segment, weights, position, self._kinds)
         subject.model.pulse = self._pulse
         sets = self._test_sets([spec.dataset for spec in evals], subject.image_size)
         found = [(spec, sets[spec.dataset]) for spec in evals]

@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 
 SHARDS_NAMED = 3
 
+WHOLE_FLOPS = 9
+"""Decimals of 1e9 FLOPs: there is no half of one."""
+
 
 def train_segment(order: TrainOrder, world: World) -> bool:
     """Train until the segment's end or until asked to stop; return whether the end was reached.
@@ -83,6 +86,9 @@ class _Trainer:
             world=world,
         )
         self._position = restored(order, self._model, self._optimizer, world, self._dataset.fingerprint)
+        if world.is_first and self._position.gflops_per_sample is None:
+            gflops = gflops_per_sample(self._procedure)
+            self._position = replace(self._position, gflops_per_sample=gflops)
         self._keeper = Keeper(
             order, self._model, self._optimizer, world, restored=self._position.samples_seen
         )
@@ -96,10 +102,11 @@ class _Trainer:
     @property
     def pace(self) -> Pace:
         """What rates are measured by."""
-        peak = peak_flops(self._world.device, self._train.precision)
-        gflops = gflops_per_sample(self._procedure) if peak else None
-        flops = None if gflops is None else gflops * 1e9
-        return Pace(world=self._world, flops_per_sample=flops, peak_flops=peak)
+        return Pace(
+            world=self._world,
+            gflops_per_sample=self._position.gflops_per_sample,
+            peak_flops=peak_flops(self._world.device, self._train.precision),
+        )
 
     def shown(self) -> dict[str, float]:
         """Return what metrics show beside losses and rates."""
@@ -163,19 +170,28 @@ class _Trainer:
     def _advance(self, steps: int, report: StepReport) -> None:
         batch, stage_start = self._train.global_batch_size, self._segment.stage_start
         reached = stage_start + (steps - self._step_at(stage_start)) * batch
+        samples_seen = min(reached, self._segment.end)
         skipped = int(report.is_skipped)
         seconds = self._clock.lap_s()
         self._position = replace(
             self._position,
             steps=self._position.steps + 1,
             samples_trained=self._position.samples_trained + batch,
-            samples_seen=min(reached, self._segment.end),
+            samples_seen=samples_seen,
+            gflops=self._gflops_at(samples_seen),
             train_s=self._position.train_s + seconds,
             rank_s=self._position.rank_s + seconds * self._world.size,
             skipped_steps=self._position.skipped_steps + skipped,
             skipped_in_a_row=(self._position.skipped_in_a_row + 1) * skipped,
             num_broken=self._position.num_broken + report.num_broken,
         )
+
+    def _gflops_at(self, samples: int) -> float | None:
+        """Return what all samples took when so many are seen, without the error of many additions."""
+        now = self._position
+        if now.gflops is None or now.gflops_per_sample is None:
+            return None
+        return round(now.gflops + now.gflops_per_sample * (samples - now.samples_seen), WHOLE_FLOPS)
 
     def _own_wish(self) -> Wish:
         """Return what this rank wants after a step; what the first one wants counts."""

@@ -1,6 +1,8 @@
 """Scoring real checkpoints of a tiny model."""
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conf.schema import EvalSpec, ResourceConfig
-from evaluation import claims, results
+from evaluation import claims, orders, results
 from evaluation.alone import ScoreArguments, score_alone
 from evaluation.arrow import BASE_SCHEMA
 from evaluation.claims import Claim, Scorer
@@ -20,12 +22,15 @@ from evaluation.testset import TestSet
 from sweeps import durable
 from sweeps.errors import ScoringFailed
 from sweeps.expansion import Expansion
-from sweeps.folders import Root, make_folders
+from sweeps.folders import CHECKOUT, Root, make_folders
 from sweeps.items import CheckpointEvals, ScoreItem, eval_id
 from tests.commands import wait_for
 from tests.training.segments import expansion_of, order_for, train
 from training.checkpoints.saved import weights_path
 from training.data.generate import Generation, generate
+
+UNUSED = {"torch._dynamo", "torch.distributed.tensor", "sympy", "pandas", "timm"}
+"""What takes long to import."""
 
 
 class Fails:
@@ -268,3 +273,17 @@ def test_who_scores_a_checkpoint_keeps_nobody_from_its_long_evals(
     left = claims.newest(Root(root).results)
     assert (one.name in left, task.checkpoint in left) == (False, True)
     claims.release(Root(root).results, replace(one, part=""))
+
+
+def test_a_scoring_process_imports_no_more_than_it_needs(
+    trained: tuple[Path, Expansion], tmp_path: Path
+) -> None:
+    root, expansion = trained
+    make_copy_of_weights(root, expansion, 640, 128)
+    orders.write(tmp_path / "order", order_of(trained, tmp_path, 128))
+    code = "import sys; from evaluation.worker import main; print(main(), *sys.modules)"
+    words = [sys.executable, "-c", code, str(tmp_path / "order")]
+    done = subprocess.run(words, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=True)
+    code, *modules = done.stdout.split()
+    assert (code, UNUSED & set(modules)) == ("0", set())
+    assert len(results.load(root, checkpoint=f"{expansion.runs[0].run_id}@128")) == 2

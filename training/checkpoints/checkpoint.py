@@ -74,7 +74,8 @@ class Position:
     over all attempts; `rank_s`: the same times the number of ranks. `skipped_steps`: since the run
     began; `skipped_in_a_row`: of them the last ones without another step between. `num_broken`: samples
     since the run began that could not be decoded, so that others took their places. `data`: fingerprint
-    of what it was trained on; 0 is none.
+    of what it was trained on; 0 is none. `gflops_per_sample`: 1e9 forward FLOPs of a sample of the
+    segment; `gflops`: of all samples since the run began; None where they cannot be counted.
     """
 
     key: str
@@ -88,6 +89,8 @@ class Position:
     skipped_in_a_row: int = 0
     num_broken: int = 0
     data: int = 0
+    gflops_per_sample: float | None = None
+    gflops: float | None = None
 
 
 def write(path: Path, tensors: Tensors, position: Position) -> str:

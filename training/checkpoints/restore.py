@@ -58,7 +58,9 @@ def restored(
             f"the shards of {segment.train.data.name} hold other samples than those that this segment "
             f"was begun on; put those back, or give the data another name"
         )
-    return replace(position, key=segment.key, layout=here, data=data)
+    if position.key != segment.key:
+        position = replace(position, key=segment.key, gflops_per_sample=None)
+    return replace(position, layout=here, data=data)
 
 
 def _beginning(segment: Segment, here: Layout, data: int) -> Position:
@@ -71,6 +73,7 @@ def _beginning(segment: Segment, here: Layout, data: int) -> Position:
         rank_s=0.0,
         layout=here,
         data=data,
+        gflops=0.0,
     )
 
 

@@ -26,17 +26,18 @@ Show = Callable[[], dict[str, float]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
-    """What a rate is measured by: forward FLOPs of a sample, and what one device reaches a second."""
+    """What a rate is measured by: 1e9 forward FLOPs of a sample, and FLOPs of one device a second."""
 
     world: World
-    flops_per_sample: float | None = None
+    gflops_per_sample: float | None = None
     peak_flops: float | None = None
 
     def utilization(self, samples_per_s: float) -> float | None:
         """Return which share of the devices' FLOPs a rate of all ranks uses, where that is known."""
-        if self.flops_per_sample is None or self.peak_flops is None:
+        if self.gflops_per_sample is None or self.peak_flops is None:
             return None
-        return PASSES * self.flops_per_sample * samples_per_s / (self.peak_flops * self.world.size)
+        flops = PASSES * self.gflops_per_sample * 1e9 * samples_per_s
+        return flops / (self.peak_flops * self.world.size)
 
 
 class Progress:

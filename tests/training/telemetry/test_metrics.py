@@ -109,7 +109,7 @@ def test_a_kill_while_files_are_joined_loses_and_repeats_nothing(tmp_path: Path)
 
 
 def test_utilisation_takes_three_forward_passes_and_all_devices() -> None:
-    pace = Pace(world=World(size=4), flops_per_sample=1e10, peak_flops=3e14)
+    pace = Pace(world=World(size=4), gflops_per_sample=10.0, peak_flops=3e14)
     assert pace.utilization(10_000) == pytest.approx(3 * 1e10 * 10_000 / 12e14)
     assert Pace(world=World()).utilization(10_000) is None
 
