@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from launcher.reconcile.account import NO_CAP, Account, Costs, account_of, open_items
 from launcher.reconcile.liveness import live_items
 from launcher.reconcile.observe import Observed, observe_files
-from launcher.reconcile.state import RunStatus, State
+from launcher.reconcile.state import RunStatus, State, unscored
 from launcher.reconcile.sweep import Sweep, observe_now, statuses_of, wanted_now
 from launcher.records.ledger import History, read_history, segment_of
 from sweeps import frozen, lease
@@ -23,12 +23,16 @@ MEASURED_S = 300.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """What is known of a sweep. Only the statuses are of the selected runs alone."""
+    """What is known of a sweep. Only the statuses are of the selected runs alone.
+
+    `num_unscored`: checkpoints that are there and lack a score.
+    """
 
     statuses: list[RunStatus]
     observed: Observed
     costs: Costs
     account: Account
+    num_unscored: int
 
 
 def current_standing(sweep: Sweep) -> Standing:
@@ -48,7 +52,13 @@ def standing_of(
     """Return how a sweep stands, given what was observed and which scores are wanted."""
     statuses = statuses_of(sweep, observed, wanted)
     account = account_of(costs, observed)
-    standing = Standing(statuses=statuses, observed=observed, costs=costs, account=account)
+    standing = Standing(
+        statuses=statuses,
+        observed=observed,
+        costs=costs,
+        account=account,
+        num_unscored=len(unscored(wanted, observed)),
+    )
     scored_now = {segment_of(key) for key in live_items(observed) if "@" in key}
     reasons = (_held_up(status, standing, scored_now) for status in statuses)
     explained = [

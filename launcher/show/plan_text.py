@@ -72,6 +72,8 @@ def _totals(preview: Preview) -> Iterator[str]:
         yield from _costs(preview)
         yield from _jobs(preview)
         yield _line("storage", _storage(preview))
+    if preview.num_unscored:
+        yield _line("scores", f"{plural(preview.num_unscored, 'checkpoint')} to be scored")
     if preview.shared_samples:
         saved = f", {hours_text(preview.shared)}" if preview.shared else ""
         yield _line("sharing", f"saves {preview.shared_samples:,} samples{saved}")

@@ -27,15 +27,17 @@ class Preview:
     """What is to be trained of a sweep, and its cost; None where no throughput was ever measured.
 
     `estimates`: of what is left, by segment. `jobs`: how many in a row each of them takes, by what is
-    likely and at most. `shared_samples`, `shared`: trained once instead of once for each run that needs
-    it. `all_cores`: that there are to share out, where no scheduler does. `obstacle`: why a launch
-    would be refused now, empty if it would not.
+    likely and at most. `num_unscored`: checkpoints that are there and lack a score. `shared_samples`,
+    `shared`: trained once instead of once for each run that needs it. `all_cores`: that there are to
+    share out, where no scheduler does. `obstacle`: why a launch would be refused now, empty if it would
+    not.
     """
 
     sweep: str
     cluster: str
     statuses: list[RunStatus]
     num_segments: int
+    num_unscored: int
     estimates: Mapping[str, Estimate | None]
     jobs: Mapping[str, tuple[int, int] | None]
     price: Price | None
@@ -120,6 +122,7 @@ def make_preview(
         cluster=costs.cluster.name,
         statuses=standing.statuses,
         num_segments=len(expansion.segments),
+        num_unscored=standing.num_unscored,
         estimates=estimates,
         jobs={key: _jobs(known, standing) for key, known in estimates.items()},
         price=None if price is None else Price(per_gpu_hour=price, currency=costs.cluster.currency),
@@ -148,6 +151,7 @@ def plan_json(preview: Preview) -> dict[str, Any]:
         "runs": [run_json(status) for status in preview.statuses],
         "num_segments": preview.num_segments,
         "num_segments_left": len(preview.estimates),
+        "num_unscored": preview.num_unscored,
         **_span_json("gpu_hours", preview.gpu_hours),
         **_span_json("core_hours", preview.core_hours),
         **_span_json("price", preview.money),

@@ -93,6 +93,15 @@ def test_its_status_in_json_and_in_words(undisturbed: Path) -> None:
     assert "tiny: 1 run: 1 done" in words
 
 
+def test_the_plan_says_what_a_benchmark_that_is_added_leaves_to_be_scored(undisturbed: Path) -> None:
+    retrieval = (
+        "{_target_: evaluation.evaluators.retrieval.Retrieval, name: retrieval, dataset: shapes}"
+    )
+    plan = run("launcher", "plan", *SWEEP, f"eval.evals=[{retrieval}]", root=undisturbed)
+    assert "0 segments to train" in plan.stdout, plan.stderr
+    assert "6 checkpoints to be scored" in plan.stdout
+
+
 def test_a_run_that_is_made_by_an_override_is_another_run(undisturbed: Path) -> None:
     given = (*SWEEP, "samples_seen=1280", "optim.lr=2e-3")
     status = json.loads(run("launcher", "status", *given, "format=json", root=undisturbed).stdout)
