@@ -1,13 +1,17 @@
 """The mean over a suite: that of the main metrics of its evals, only where all of them are there."""
 
+import logging
 import math
 from typing import TYPE_CHECKING
 
 from conf.schema import EvalConfig
 from sweeps.errors import UsageError
+from sweeps.items import eval_name
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger(__name__)
 
 KEYS = ["eval", "downstream_dataset", "eval_version"]
 KNOWN = ("run_id", "checkpoint", "model", "pretrain_dataset", "samples_seen", "gflops_total", "final")
@@ -32,12 +36,20 @@ def means(frame: "pd.DataFrame", suite: EvalConfig) -> "pd.DataFrame":
     joined = frame.merge(counted, on=KEYS).assign(score=math.nan)
     for metric in set(counted["main_metric"]) & set(joined.columns):
         joined["score"] = joined["score"].mask(joined["main_metric"] == metric, joined[metric])
+    _warn_of_unknown(joined)
     joined = joined.dropna(subset="score")
     known = [name for name in KNOWN if name in joined]
     grouped = joined.groupby(known, dropna=False, sort=False)["score"]
     result = grouped.agg(num_scores="count", mean="mean").reset_index()
     result["mean"] = result["mean"].where(result["num_scores"] == len(counted))
     return result
+
+
+def _warn_of_unknown(joined: "pd.DataFrame") -> None:
+    """Say which evals have rows of which none has the main metric: it may be misspelt."""
+    named = joined.groupby([*KEYS, "main_metric"], observed=True, sort=False)["score"].count()
+    for name, dataset, version, metric in named.index[named == 0]:
+        log.warning("%s: no row has its main_metric %r", eval_name(name, dataset, version), metric)
 
 
 def _counted(suite: EvalConfig) -> "pd.DataFrame":

@@ -51,7 +51,9 @@ def spec(dataset: str, metric: str | None, version: int = 1) -> EvalSpec:
     return EvalSpec(_target_="x", name="e", dataset=dataset, main_metric=metric, version=version)
 
 
-def test_the_mean_is_there_when_all_members_are(tmp_path: Path) -> None:
+def test_the_mean_is_there_when_all_members_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     specs = (spec("a", "acc1"), spec("b", "recall", version=2), spec("c", None))
     suite = EvalConfig(
         name="s", datasets={name: EvalDatasetConfig(path=name) for name in "abc"}, evals=specs
@@ -76,5 +78,9 @@ def test_the_mean_is_there_when_all_members_are(tmp_path: Path) -> None:
     assert table["num_scores"].to_dict() == {"whole@1": 2, "half@1": 1}
     assert table.loc["whole@1", "mean"] == pytest.approx(0.4)
     assert table["mean"].isna().to_dict() == {"whole@1": False, "half@1": True}
+    assert not caplog.messages
+    wrong = EvalConfig(name="s", datasets={}, evals=(spec("a", "acc_1"), spec("b", "recall")))
+    means(results.load(tmp_path), wrong)
+    assert caplog.messages == ["e/a/v1: no row has its main_metric 'acc_1'"]
     with pytest.raises(UsageError, match="no main_metric|has a main_metric"):
         means(results.load(tmp_path), EvalConfig(name="s", datasets={}, evals=(spec("c", None),)))
