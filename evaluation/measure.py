@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from conf.schema import EvalSpec
 from evaluation.encoder import Encoder
 from evaluation.evaluator import Resumable, make_evaluator
@@ -86,10 +88,11 @@ class Subject:
 
         Raises:
             StopAsked: this process is to leave.
+            torch.AcceleratorError: a GPU failed; this process can compute nothing on it any more.
         """
         try:
             return self.score(spec, data)
-        except StopAsked:
+        except (StopAsked, torch.AcceleratorError):
             raise
         except IsogridError as error:
             return Failed(spec, error)

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import torch
+
 from evaluation import claims, inbox
 from evaluation.claims import Claim
 from evaluation.due import Due
@@ -97,6 +99,7 @@ class _Work:
 
         Raises:
             StopAsked: this process is to leave; what was scored is in the table.
+            torch.AcceleratorError: a GPU failed; this process can compute nothing on it any more.
         """
         task, claim = part.task, _claim(self._order, part, before)
         if not any(self._due.among([task])) or not claims.take(self._results, claim):
@@ -105,6 +108,9 @@ class _Work:
             failed = self._score(task, claim, later)
         except StopAsked:
             claims.give_back(self._results, claim, before)
+            raise
+        except torch.AcceleratorError as error:
+            claims.note_failure(self._results, claim, repr(error))
             raise
         except Exception as error:
             log.exception("%s cannot be scored", task.checkpoint)

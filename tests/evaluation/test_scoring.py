@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from conf.schema import EvalSpec, ResourceConfig
 from evaluation import claims, orders, results
@@ -39,6 +40,14 @@ class Fails:
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
         """Raise an error."""
         raise ValueError("own reasons")
+
+
+class Breaks(Fails):
+    """An evaluator that finds the GPU broken."""
+
+    def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
+        """Raise what torch does."""
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
 
 class Stops:
@@ -194,6 +203,11 @@ def test_what_fails_or_is_stopped_costs_no_other_eval_its_row(
     def rows() -> set[str]:
         return set(results.load(root, checkpoint=task.checkpoint)["eval"])
 
+    with pytest.raises(torch.AcceleratorError):
+        score_all(given(replace(own, _target_=f"{__name__}.Breaks"), loss))
+    (broken,) = claims.newest(Root(root).results).values()
+    assert (rows(), "illegal memory" in broken.error) == (set(), True), "no other eval is tried"
+    claims.release(Root(root).results, broken)
     assert not score_all(given(classify, stops, loss))
     assert (rows(), claims.newest(Root(root).results)) == ({classify.name}, {})
     order.stop_file.unlink()
