@@ -142,6 +142,7 @@ def score_all(task: Task, folder: Path) -> Run:
         progress=folder / "progress",
         commit="",
         stop_file=folder / "stop",
+        verdict_file=folder / "verdict",
     )
     orders.write(folder / "order.json", order)
     return timed([sys.executable, "-m", "evaluation.worker", str(folder / "order.json")], CHECKOUT)

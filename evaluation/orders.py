@@ -17,7 +17,7 @@ class ScoreOrder:
     `scorer`: who this attempt is, unlike any other. `followable`: claims that it may follow; it keeps
     its hands off all others. `progress`: a line is appended for each checkpoint, and now and then while
     it works. `commit`: of the code that scores. When `stop_file` appears, leave after the batch, or the
-    set that is being decoded.
+    set that is being decoded. Who leaves because a GPU failed says so in `verdict_file`.
     """
 
     item: ScoreItem
@@ -27,6 +27,7 @@ class ScoreOrder:
     progress: Path
     commit: str
     stop_file: Path
+    verdict_file: Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from evaluation.orders import ScoreOrder
 from sweeps.errors import ScoringFailed
 from sweeps.folders import Root
 from training.collector import collector_at_rest
-from training.exits import RankExit
+from training.exits import RankExit, leave_verdict
 from training.leash import take_order
 
 log = logging.getLogger(__name__)
@@ -35,13 +35,21 @@ def score(order: ScoreOrder) -> bool:
 
     Raises:
         ScoringFailed: some checkpoints could not be scored.
+        torch.AcceleratorError: a GPU failed.
     """
     with collector_at_rest():
         import torch
 
         from evaluation.scoring import score_all
     torch.set_num_threads(order.item.resources.threads_per_rank)
-    return score_all(order)
+    try:
+        return score_all(order)
+    except torch.AcceleratorError as error:
+        from training.verdict import verdict_of
+
+        if verdict := verdict_of(error):
+            leave_verdict(order.verdict_file, verdict)
+        raise
 
 
 if __name__ == "__main__":

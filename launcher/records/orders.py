@@ -81,6 +81,7 @@ def write_order(given: Submission, index: int, paths: OrderPaths) -> str:
         progress=paths.metrics,
         commit=given.commit,
         stop_file=paths.stop,
+        verdict_file=paths.verdict,
     )
     orders.write(paths.order, score)
     return "evaluation.worker"

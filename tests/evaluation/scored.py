@@ -38,5 +38,6 @@ def score(root: Root, expansion: Expansion, segments: Iterable[Segment], test_se
         progress=root.path / "progress",
         commit="",
         stop_file=root.path / "stop",
+        verdict_file=root.path / "verdict",
     )
     assert score_all(order)

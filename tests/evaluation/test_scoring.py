@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from conf.schema import EvalSpec, ResourceConfig
-from evaluation import claims, orders, results
+from evaluation import claims, orders, results, worker
 from evaluation.alone import ScoreArguments, score_alone
 from evaluation.arrow import BASE_SCHEMA
 from evaluation.claims import Claim, Scorer
@@ -29,6 +29,7 @@ from tests.commands import wait_for
 from tests.training.segments import expansion_of, order_for, train
 from training.checkpoints.saved import weights_path
 from training.data.generate import Generation, generate
+from training.exits import RankExit, read_verdict
 
 UNUSED = {"torch._dynamo", "torch.distributed.tensor", "sympy", "pandas", "timm"}
 """What takes long to import."""
@@ -47,7 +48,7 @@ class Breaks(Fails):
 
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
         """Raise what torch does."""
-        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+        raise torch.AcceleratorError("CUDA error: uncorrectable ECC error encountered")
 
 
 class Stops:
@@ -111,6 +112,7 @@ def order_of(
         progress=folder / "progress",
         commit="c0ffee",
         stop_file=folder / "stop",
+        verdict_file=folder / "verdict",
     )
 
 
@@ -204,9 +206,12 @@ def test_what_fails_or_is_stopped_costs_no_other_eval_its_row(
         return set(results.load(root, checkpoint=task.checkpoint)["eval"])
 
     with pytest.raises(torch.AcceleratorError):
-        score_all(given(replace(own, _target_=f"{__name__}.Breaks"), loss))
+        worker.score(given(replace(own, _target_=f"{__name__}.Breaks"), loss))
+    verdict = read_verdict(order.verdict_file)
+    assert verdict is not None
+    assert verdict.code is RankExit.device_failure
     (broken,) = claims.newest(Root(root).results).values()
-    assert (rows(), "illegal memory" in broken.error) == (set(), True), "no other eval is tried"
+    assert (rows(), "ECC" in broken.error) == (set(), True), "no other eval is tried"
     claims.release(Root(root).results, broken)
     assert not score_all(given(classify, stops, loss))
     assert (rows(), claims.newest(Root(root).results)) == ({classify.name}, {})
