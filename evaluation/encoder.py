@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
+from threading import local
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from conf.schema import Precision
+from evaluation.apart import apart
 from evaluation.stream import BATCH, ImageStream
 from evaluation.testset import TestSet
 from evaluation.tokens import Tokens
@@ -39,6 +41,13 @@ class Asked:
     texts: dict[str, None] = field(default_factory=dict)
 
 
+class _OfThread(local):
+    """What each thread has for itself."""
+
+    def __init__(self) -> None:
+        self.normalize = Normalizer()
+
+
 class Encoder:
     """Features of one model, kept as long as it; those of a test set's images as long as the set.
 
@@ -63,7 +72,7 @@ class Encoder:
     ) -> None:
         self._model, self._tokenizer, self.device = model.eval(), tokenizer, device
         self._caption_losses, self._precision = caption_losses, precision
-        self._normalize = Normalizer()
+        self._of_thread = _OfThread()
         self._images: WeakKeyDictionary[TestSet, Features] = WeakKeyDictionary()
         self._texts: Features = np.empty(0, dtype=np.float32)
         self._places: dict[str, int] = {}
@@ -138,7 +147,7 @@ class Encoder:
             self.pulse()
             tokens = self._tokenizer(list(captions[first : first + BATCH]))
             batch = torch.from_numpy(data.images[first : first + BATCH]).to(self.device)
-            images = self._normalize(batch)
+            images = self._of_thread.normalize(batch)
             chunk = Chunk(images=images, tokens=tokens.to(self.device), lengths=text_lengths(tokens))
             with self.casting():
                 losses, lengths = self._caption_losses(chunk)
@@ -159,7 +168,7 @@ class Encoder:
         if not hasattr(tower, "forward_intermediates") or getattr(tower, "attn_pool", None) is not None:
             raise DataError(f"{type(tower).__name__} has no patches that texts can be compared with")
         self.pulse()
-        numbers = self._normalize(torch.from_numpy(images).to(self.device))
+        numbers = self._of_thread.normalize(torch.from_numpy(images).to(self.device))
         with self.casting():
             made = tower.forward_intermediates(
                 numbers, indices=1, normalize_intermediates=True, intermediates_only=True
@@ -169,13 +178,32 @@ class Encoder:
         return torch.nn.functional.normalize(projected.float(), dim=-1)
 
     def _of_images(self, stream: ImageStream) -> Iterator[torch.Tensor]:
-        for batch in stream.batches(self.device):
-            yield self._model.encode_image(self._normalize(batch), normalize=True)  # type: ignore[operator]
+        if self.device.type == "cuda":
+            return map(self._encode_images, stream.uploaded(self.device))
+        return apart(lambda rows: self._encode_images(stream.batch(rows)), stream.rows)
 
     def _of_texts(self, tokens: torch.Tensor) -> Iterator[torch.Tensor]:
-        for first in range(0, len(tokens), BATCH):
-            batch = tokens[first : first + BATCH].to(self.device)
-            yield self._model.encode_text(batch, normalize=True)  # type: ignore[operator]
+        if self.device.type == "cuda":
+            return map(self._encode_texts, torch.split(tokens, BATCH))
+        return apart(self._encode_texts, partial(torch.split, tokens))
+
+    @torch.inference_mode()
+    def _encode_images(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return features; also in a thread, which is in no context that others are in."""
+        model: Any = self._model
+        with self.casting():
+            features: torch.Tensor = model.encode_image(
+                self._of_thread.normalize(batch), normalize=True
+            )
+        return features
+
+    @torch.inference_mode()
+    def _encode_texts(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return features, as `_encode_images`."""
+        model: Any = self._model
+        with self.casting():
+            features: torch.Tensor = model.encode_text(tokens.to(self.device), normalize=True)
+        return features
 
     @torch.inference_mode()
     def _features(self, batches: Iterator[torch.Tensor], total: int) -> Features:

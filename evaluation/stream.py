@@ -31,26 +31,29 @@ class ImageStream:
 
     @property
     def num_batched(self) -> int:
-        """How many images `batches` yields."""
+        """How many images are in all batches together."""
         return len(self._rows)
 
-    def batches(self, device: torch.device) -> Iterator[torch.Tensor]:
-        """Yield uint8 images on a device, shape (n, side, side, 3); none is equal to another."""
-        rows = (self._rows[n : n + BATCH] for n in range(0, len(self._rows), BATCH))
-        if device.type != "cuda":
-            yield from ahead(partial(self._batch, some) for some in rows)
-            return
+    def rows(self, size: int) -> Iterator[Places]:
+        """Yield which images make each batch of so many; none is equal to another."""
+        return (self._rows[n : n + size] for n in range(0, len(self._rows), size))
+
+    def uploaded(self, device: torch.device) -> Iterator[torch.Tensor]:
+        """Yield all batches on a GPU."""
         uploads = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        for batch in ahead(partial(self._uploaded, some, uploads) for some in rows):
+        for batch in ahead(partial(self._uploaded, some, uploads) for some in self.rows(BATCH)):
             batch.record_stream(torch.cuda.current_stream(device))
             yield batch
 
     def apart(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Return what belongs to each set, of a row for each image that `batches` yields."""
+        """Return what belongs to each set, of a row for each image in the batches."""
         return np.split(features[self._places], self._starts[1:-1])
 
-    def _batch(self, rows: Places, *, pinned: bool = False) -> torch.Tensor:
-        """Return images in memory; `rows` are in ascending order, so those of a set are together."""
+    def batch(self, rows: Places, *, pinned: bool = False) -> torch.Tensor:
+        """Return uint8 images in memory, shape (n, side, side, 3).
+
+        `rows` are in ascending order, so those of a set are together.
+        """
         shape = (len(rows), *self._sets[0].images.shape[1:])
         batch = torch.empty(shape, dtype=torch.uint8, pin_memory=pinned)
         bounds = np.searchsorted(rows, self._starts)
@@ -63,18 +66,18 @@ class ImageStream:
     def _uploaded(self, rows: Places, stream: torch.cuda.Stream) -> torch.Tensor:
         """Return images on a GPU, once they are there: what it computes meanwhile does not wait."""
         with torch.cuda.stream(stream):
-            batch = self._batch(rows, pinned=True).to(stream.device, non_blocking=True)
+            batch = self.batch(rows, pinned=True).to(stream.device, non_blocking=True)
             stream.synchronize()
         return batch
 
 
-def ahead(tasks: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """Yield what each task makes, in order; threads are as many ahead as there are readers."""
-    with ThreadPoolExecutor(READERS) as pool:
+def ahead(tasks: Iterable[Callable[[], T]], num_threads: int = READERS) -> Iterator[T]:
+    """Yield what each task makes, in order; threads are as many tasks ahead as there are threads."""
+    with ThreadPoolExecutor(num_threads) as pool:
         coming = deque[Future[T]]()
         for task in tasks:
             coming.append(pool.submit(task))
-            if len(coming) > READERS:
+            if len(coming) > num_threads:
                 yield coming.popleft().result()
         while coming:
             yield coming.popleft().result()

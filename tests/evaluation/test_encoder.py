@@ -1,9 +1,11 @@
 """An encoder sees each image and reads each text once, in full batches over all sets."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import pytest
 import torch
 
 from conf.schema import EvalSpec
@@ -47,20 +49,31 @@ def set_of(colours: np.ndarray) -> TestSet:
     return TestSet(images=images, digests=colours.astype(np.uint64))
 
 
-def test_sets_are_one_stream_of_full_batches_in_which_no_image_comes_twice() -> None:
+@pytest.fixture(params=[1, 3])
+def num_threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """How many threads torch may use."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_sets_are_one_stream_of_full_batches_in_which_no_image_comes_twice(num_threads: int) -> None:
     model, apart = Counting(), Counting()
     some, more = set_of(np.arange(200) % 150), set_of(np.arange(100, 250))
     encoder = encoder_of(model)
     encoder.expect([Asked(sets={some: None}), Asked(sets={more: None, some: None})])
-    assert model.batches == [250]
+    of_all = {1: [250], 3: [80, 85, 85]}[num_threads]
+    assert sorted(model.batches) == of_all
     for data in (some, more):
         np.testing.assert_array_equal(encoder.images(data), encoder_of(apart).images(data))
-    assert model.batches == [250], "what was expected is at hand"
+    assert sorted(model.batches) == of_all, "what was expected is at hand"
     assert list(encoder.asked.sets) == [some, more]
 
     plain = TestSet(images=np.zeros((BATCH + 10, 2, 2, 3), np.uint8))
     encoder.images(plain)
-    assert model.batches == [250, BATCH, 10], "without digests nothing is taken for equal"
+    assert sum(model.batches) == 250 + BATCH + 10, "without digests nothing is taken for equal"
+    assert torch.get_num_threads() == num_threads
 
 
 def test_texts_are_read_once_by_a_model_and_tokenized_once_for_all() -> None:
