@@ -19,6 +19,7 @@ from sweeps.compose import compose_part
 from sweeps.errors import ScoringFailed, UsageError
 from sweeps.folders import make_folders, root_of
 from sweeps.logs import configure_logging
+from training.collector import collector_at_rest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +167,8 @@ def add(words: Sequence[str]) -> int:
 
 def score(words: Sequence[str]) -> int:
     """Score one model without a sweep, and print the rows."""
-    from evaluation import alone  # torch, which the others do without
+    with collector_at_rest():
+        from evaluation import alone  # torch, which the others do without
 
     given = read_arguments(words, alone.ScoreArguments)
     found = alone.score_alone(given)
