@@ -14,6 +14,10 @@ from analysis.solve.problem import Cost, M, Problems
 Bounds = tuple[float, float]
 NORMAL_MAD = 1.4826
 """The standard deviation of a normal variable, in units of its median size."""
+NOISE_POWERS = (0, 1, 2)
+"""Noise may be in proportion to such a power of the value."""
+LEAST_SIZE = 1e-6
+"""A smaller share of the largest value counts as this one."""
 
 
 class Uncertainty(Protocol):
@@ -117,20 +121,42 @@ def delta_of(problems: Problems[M], held: Floats) -> Delta | None:
 def _covariance(
     cost: Cost, residuals: Floats, gradient: Floats, value: Floats, inverse: Floats
 ) -> tuple[str, Floats]:
-    """Return what it is called, and the covariance.
-
-    Logarithmic residuals are taken to have one variance. In the units of y the noise is often larger
-    where y is: each point then counts with its own (HC3, MacKinnon and White 1985).
-    """
-    num_points, degrees = len(residuals), len(residuals) - gradient.shape[1]
+    """Return what it is called, and the covariance."""
     if not cost.is_squared:
         return "Huber's loss", _huber(cost, residuals, gradient, value)
     if cost.is_log:
-        return "one variance", inverse * float(residuals @ residuals) / degrees
-    leverage = np.einsum("np,pq,nq->n", gradient, inverse, gradient)
-    alone = residuals / np.maximum(1 - leverage, 1 / num_points)
-    scores = gradient * alone[:, None]
-    return "HC3", inverse @ (scores.T @ scores) @ inverse
+        degrees = len(residuals) - gradient.shape[1]
+        return "noise of one size", inverse * float(residuals @ residuals) / degrees
+    scores = gradient * np.sqrt(_variances(residuals, gradient, value))[:, None]
+    return "noise as a power of the value", inverse @ (scores.T @ scores) @ inverse
+
+
+def _variances(residuals: Floats, gradient: Floats, value: Floats) -> Floats:
+    """Return the variance of the noise at each point, of residuals in the units of y.
+
+    Such noise may have one size, or grow with the value (Carroll and Ruppert 1988). How large it is,
+    were it in proportion to some power of the value, is told by a weighted fit, one step from this one;
+    how likely that power is, by its restricted likelihood (Patterson and Thompson 1971). The variances
+    are averaged by that: to choose one power would forget that 25 points hardly tell them apart.
+    """
+    size = np.abs(value)
+    size = np.maximum(size / size.max(), LEAST_SIZE)
+    found = [_variance(residuals, gradient, size**power) for power in NOISE_POWERS]
+    logs = np.array([likelihood for likelihood, _ in found])
+    shares = np.exp(logs - logs.max())
+    average: Floats = shares @ np.stack([variance for _, variance in found]) / shares.sum()
+    return average
+
+
+def _variance(residuals: Floats, gradient: Floats, unit: Floats) -> tuple[float, Floats]:
+    """Return the log restricted likelihood of noise in proportion to `unit`, and its variance."""
+    basis, triangle = np.linalg.qr(gradient / unit[:, None])
+    own = residuals / unit
+    own = own - basis @ (basis.T @ own)
+    degrees = len(residuals) - gradient.shape[1]
+    variance = float(own @ own) / degrees + np.finfo(np.float64).tiny
+    spread = np.log(unit).sum() + np.log(np.abs(np.diag(triangle))).sum()
+    return -0.5 * degrees * np.log(variance) - spread, variance * unit**2
 
 
 def _huber(cost: Cost, residuals: Floats, gradient: Floats, value: Floats) -> Floats:

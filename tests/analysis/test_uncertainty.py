@@ -19,3 +19,4 @@ def test_intervals_and_bands_cover_the_truth(truth: Truth, residuals: Residuals)
     found = coverage(recipe, np.array(truth.held), truth.x, truth.measured(0.05, count=NUM_STUDIES))
     assert all(LEAST <= share <= MOST for share in found.params.values()), found
     assert LEAST <= found.band.mean() <= MOST
+    assert found.band.min() >= LEAST  # also where the noise is largest
