@@ -10,13 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from conf.schema import LaunchConfig, RunConfig, TrainConfig
+from conf.schema import EvalConfig, LaunchConfig, RunConfig, TrainConfig
 from sweeps import durable
 from sweeps.errors import DamagedFile, KeyConflict
 from sweeps.expansion import Cut, Expansion, Run, Segment, cuts_of
 from sweeps.folders import CONF, Root
 from sweeps.identity import differing_fields
-from sweeps.packed import Packer, Row, Tables, Unpacker, fields_of
+from sweeps.packed import Packer, Row, Tables, Unpacker, fields_of, pieces
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +34,13 @@ class _Cuts:
     """What is read of a sweep's file to know where its stages are cut."""
 
     cuts: tuple[Cut, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Pieces:
+    """What is read of a sweep's file to know what its configs are made of."""
+
+    tables: Tables
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +81,20 @@ def load_cuts(root: Root, sweep: str) -> tuple[Cut, ...]:
     """Return where a launched sweep cuts the stages that others may share."""
     file = durable.read(root.frozen(sweep), _Cuts)
     return file.cuts if file else ()
+
+
+def load_suites(root: Root, sweep: str) -> tuple[EvalConfig, ...]:
+    """Return the distinct suites of a launched sweep.
+
+    Raises:
+        DamagedFile: its file holds something else.
+    """
+    path = root.frozen(sweep)
+    file = durable.read(path, _Pieces)
+    try:
+        return pieces(file.tables, RunConfig, "eval") if file else ()
+    except msgspec.DecodeError as error:
+        raise DamagedFile(f"{path} is damaged, or of another version: {error}") from error
 
 
 def launched(root: Root) -> list[str]:

@@ -57,7 +57,7 @@ class Unpacker:
 
     def __init__(self, tables: Mapping[str, Sequence[msgspec.Raw]]) -> None:
         self._raw = tables
-        self._tables: dict[type, dict[str, list[Any]]] = {}
+        self._tables: dict[type, dict[str, tuple[Any, ...]]] = {}
 
     def config(self, row: Row, kind: type[T], **ready: Any) -> T:
         """Return the config that was packed as `row`, which is used up, with the fields that are given.
@@ -70,14 +70,20 @@ class Unpacker:
                 row[name] = table[row[name]]
         return kind(**{**row, **ready})
 
-    def _tables_of(self, kind: Any) -> dict[str, list[Any]]:
+    def _tables_of(self, kind: Any) -> dict[str, tuple[Any, ...]]:
         if kind not in self._tables:
-            hints = get_type_hints(kind, include_extras=True)
-            self._tables[kind] = {
-                name: [durable.decode(bytes(raw), hints[name]) for raw in self._raw.get(column, [])]
-                for name, column in _columns(kind).items()
-            }
+            self._tables[kind] = {name: pieces(self._raw, kind, name) for name in _columns(kind)}
         return self._tables[kind]
+
+
+def pieces(tables: Mapping[str, Sequence[msgspec.Raw]], kind: Any, name: str) -> tuple[Any, ...]:
+    """Return the distinct values that a field of packed configs has.
+
+    Raises:
+        msgspec.DecodeError: they are none of its type.
+    """
+    hint = get_type_hints(kind, include_extras=True)[name]
+    return tuple(durable.decode(bytes(raw), hint) for raw in tables.get(_columns(kind)[name], []))
 
 
 def fields_of(value: Any) -> Row:

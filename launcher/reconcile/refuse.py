@@ -8,6 +8,7 @@ from conf.schema import ClusterConfig, RunConfig, SourceConfig
 from evaluation.layout import is_test_set
 from launcher.reconcile.names import refuse_unsafe, refuse_unsafe_cluster, refuse_unsafe_root
 from launcher.reconcile.prepare import eval_datasets, generated_data
+from launcher.reconcile.protocols import refuse_mixed_protocols
 from sweeps.errors import DataError, UsageError, choices
 from sweeps.expansion import Expansion, Run
 from sweeps.folders import Root, refuse_unusable
@@ -21,7 +22,7 @@ def refuse_impossible(root: Root, expansion: Expansion, cluster: ClusterConfig) 
     """Check a launch without writing anything.
 
     Raises:
-        UsageError: the root, a name or a data set is not usable; the message says which.
+        UsageError: the root, a name, a data set or an eval is not usable; the message says which.
     """
     if not expansion.runs:
         raise UsageError(f"sweep {expansion.sweep} has no runs: give blocks with axes, exclude fewer")
@@ -35,6 +36,7 @@ def refuse_impossible(root: Root, expansion: Expansion, cluster: ClusterConfig) 
         _refuse_missing_shards(root, run)
     _refuse_missing_test_sets(root, expansion.runs)
     _refuse_other_data(root, expansion.runs)
+    refuse_mixed_protocols(root, expansion.runs)
 
 
 def _refuse_unknown_names(configs: Iterable[RunConfig]) -> None:
