@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.question import BEST, DEFAULT_X, REPORT_GROUP, REPORT_RESAMPLES, Question
 from analysis.recipe import HUBER_DELTA, Loss, Recipe, Residuals
-from analysis.tables import Table, read_table
+from analysis.tables import Table, averaged, read_table
 from conf.schema import Natural, OutputFormat
 from evaluation.select import filtered, require_column, require_numbers
 from sweeps.errors import UsageError
@@ -21,6 +21,8 @@ Names = str | list[str]
 ARGUMENTS = """  root=DIR [sweep=NAME]    our results table; or
   table=FILE               any CSV or Parquet file
   published=true           of our table also what was imported into it; group=source tells it apart
+  suite=NAME               instead of each score the plain mean over a suite, y=error:mean, where none
+                           of its scores is missing
   x=gflops_total           column of compute; x=num_params,samples_seen for chinchilla
   y=error:acc1             a column, the lower the better, or error:COLUMN for 1 - COLUMN; without y,
                            each eval's main one
@@ -47,6 +49,7 @@ class Input:
     table: str | None = None
     sweep: str | None = None
     published: bool = False
+    suite: str | None = None
     where: dict[str, Any] = field(default_factory=dict)
     format: OutputFormat = OutputFormat.text
 
@@ -57,6 +60,8 @@ class Input:
             UsageError: there are none, or they cannot be read.
         """
         table = read_table(self.root, self.table, self.sweep, published=self.published)
+        if self.suite is not None:
+            table = averaged(table, self.suite)
         frame = filtered(table.frame, self.where)
         if frame.empty:
             raise UsageError(f"no row is left with {dict(self.where)}")

@@ -16,7 +16,7 @@ from evaluation.select import ERROR, quantity, require_column, require_numbers
 from sweeps.errors import NothingToFit, UsageError
 
 Group = tuple[str | None, pd.DataFrame]
-MAIN_METRICS = ("error:acc1", "error:image_retrieval_recall@5", "contrastive_loss")
+MAIN_METRICS = ("error:mean", "error:acc1", "error:image_retrieval_recall@5", "contrastive_loss")
 """What is fitted of each eval where nothing else is asked for: the first of these that it has."""
 
 
@@ -127,7 +127,7 @@ def _linked(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _measures(frame: pd.DataFrame, y: str | None) -> Iterator[tuple[Measure, pd.DataFrame]]:
-    """Yield each measure with the rows that have it."""
+    """Yield each measure of a test set that a row has, with all rows of that set."""
     frame = frame.assign(**{c: "" for c in ("downstream_dataset", "eval") if c not in frame.columns})
     for (dataset, _), rows in frame.groupby(["downstream_dataset", "eval"], sort=True):
         if "eval_version" in rows.columns:
@@ -135,7 +135,7 @@ def _measures(frame: pd.DataFrame, y: str | None) -> Iterator[tuple[Measure, pd.
         for name in MAIN_METRICS if y is None else (y,):
             column = name.removeprefix(ERROR)
             if column in rows.columns and rows[column].notna().any():
-                yield Measure(downstream_dataset=str(dataset), y=name), rows[rows[column].notna()]
+                yield Measure(downstream_dataset=str(dataset), y=name), rows
                 break
 
 
@@ -205,9 +205,9 @@ def _offered(
     x, y = _numbers(question, measure, rows)
     known = rows[(x > 0).all(axis=1) & np.isfinite(x).all(axis=1) & np.isfinite(y)]
     left_out = len(rows) - len(known)
-    what = " and ".join(question.x)
+    what, column = " and ".join(question.x), measure.y.removeprefix(ERROR)
     notes = (
-        [f"left out {left_out} of {len(rows)} runs: no {what} above 0, or no finite value"]
+        [f"left out {left_out} of {len(rows)} runs: no {what} above 0, or no finite {column}"]
         if left_out
         else []
     )

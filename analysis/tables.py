@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from conf.schema import EvalConfig
 from evaluation import results
 from evaluation.rows import OWN
+from evaluation.suites import means
 from sweeps import frozen
+from sweeps.compose import compose_part
 from sweeps.errors import UsageError, choices
 from sweeps.folders import Root, root_of
 
@@ -46,6 +49,31 @@ def read_table(
         raise UsageError("give root=DIR (our results table) or table=FILE (a CSV or Parquet file)")
     path = Path(table)
     return Table(frame=_read(path), title=path.name, folder=None)
+
+
+def averaged(table: Table, suite: str) -> Table:
+    """Return a table with a row for each checkpoint instead: its `mean` over a suite.
+
+    Raises:
+        UsageError: there is no such suite, or no checkpoint has all of its scores.
+    """
+    config = compose_part("eval", EvalConfig, [f"eval={suite}"])
+
+    def mean(frame: pd.DataFrame) -> pd.DataFrame:
+        return means(frame, config).assign(downstream_dataset=suite)
+
+    frame = mean(table.frame)
+    if not frame["mean"].notna().any():
+        needed = sum(one.main_metric is not None for one in config.evals)
+        most = frame["num_scores"].max() if len(frame) else 0
+        raise UsageError(
+            f"suite={suite} has {needed} scores that count, of which no model has over {most}"
+        )
+    every = table.checkpoints
+    return replace(
+        table, title=f"{table.title}, mean over {suite}", frame=frame,
+        checkpoints=None if every is None else mean(every),
+    )  # fmt: skip
 
 
 def _of_sweep(root: Root, sweep: str | None) -> Table:

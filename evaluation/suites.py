@@ -2,9 +2,11 @@
 
 import logging
 import math
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from conf.schema import EvalConfig
+from evaluation.rows import Row
 from sweeps.errors import UsageError
 from sweeps.items import eval_name
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEYS = ["eval", "downstream_dataset", "eval_version"]
-KNOWN = ("run_id", "checkpoint", "model", "pretrain_dataset", "samples_seen", "gflops_total", "final")
-"""What is repeated of a checkpoint, where the table has it."""
+CHECKPOINT = "checkpoint"
+OF_EVALS = {*KEYS, "scored_at", "schema", "metrics"}
 
 
 def means(frame: "pd.DataFrame", suite: EvalConfig) -> "pd.DataFrame":
@@ -30,19 +32,34 @@ def means(frame: "pd.DataFrame", suite: EvalConfig) -> "pd.DataFrame":
         null while one is missing.
 
     Raises:
-        UsageError: no eval of the suite has a main metric.
+        UsageError: no eval of the suite has a main metric, or the table does not say which eval a row
+            is of.
     """
+    from evaluation.select import require_known
+
     counted = _counted(suite)
+    require_known([CHECKPOINT, *KEYS], frame.columns)
     joined = frame.merge(counted, on=KEYS).assign(score=math.nan)
     for metric in set(counted["main_metric"]) & set(joined.columns):
         joined["score"] = joined["score"].mask(joined["main_metric"] == metric, joined[metric])
     _warn_of_unknown(joined)
     joined = joined.dropna(subset="score")
-    known = [name for name in KNOWN if name in joined]
-    grouped = joined.groupby(known, dropna=False, sort=False)["score"]
-    result = grouped.agg(num_scores="count", mean="mean").reset_index()
+    grouped = joined.groupby(
+        [name for name in ("run_id", CHECKPOINT) if name in joined], sort=False, observed=True
+    )
+    scores = grouped["score"].agg(num_scores="count", mean="mean")
+    result = grouped[_known(frame)].first().join(scores).reset_index()
     result["mean"] = result["mean"].where(result["num_scores"] == len(counted))
     return result
+
+
+def _known(frame: "pd.DataFrame") -> list[str]:
+    """Return the columns that say something of a checkpoint: of a row, or of an axis of the grid."""
+    from pandas.api.types import is_float_dtype
+
+    facts = {field.name for field in fields(Row)}
+    metrics = {name for name in frame.columns if name not in facts and is_float_dtype(frame[name])}
+    return [n for n in frame.columns if n not in {*metrics, *OF_EVALS, "run_id", CHECKPOINT}]
 
 
 def _warn_of_unknown(joined: "pd.DataFrame") -> None:

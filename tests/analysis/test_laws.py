@@ -206,3 +206,26 @@ def test_bad_arguments_are_one_line(
     assert shown.err.count("\n") == 1
     assert shown.out == ""
     assert not root.exists()
+
+
+def test_the_mean_over_a_suite_is_fitted_where_no_score_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = ["imagenetv2", "imagenet-a", "imagenet-r", "imagenet_sketch", "objectnet"]
+    own = {"eval": "zeroshot_classification", "eval_version": 1, "seed": 0, "scored_at": 1.0}
+    rows = [
+        {**own, "checkpoint": f"c{run}", "model": f"M{run % 2}", "lr_scheduler": "cosine",
+         "gflops_total": 10.0**run, "downstream_dataset": name,
+         "acc1": 1 - 0.9 * 10 ** (-0.1 * run) + 0.01 * (place - 2)}
+        for run in range(1, 8) for place, name in enumerate(sets)
+    ]  # fmt: skip
+    pd.DataFrame(rows[:-1]).to_csv(tmp_path / "t.csv", index=False)
+    words = (f"table={tmp_path}/t.csv", "suite=imagenet_robustness")
+    found = answered(capsys, fit, *words, "where.downstream_dataset=imagenet_robustness")
+    assert (found["y"], found["downstream_dataset"]) == ("error:mean", "imagenet_robustness")
+    assert found["params"] == {"alpha": pytest.approx(-0.1), "beta": pytest.approx(0.9)}
+    assert found["warnings"] == ["left out 1 of 7 runs: no gflops_total above 0, or no finite mean"]
+    assert (found["frontier"][0]["lr_scheduler"], found["frontier"][0]["num_scores"]) == ("cosine", 5)
+    pd.DataFrame(rows).query("downstream_dataset != 'objectnet'").to_csv(tmp_path / "t.csv")
+    assert run_command(COMMANDS, ["fit", *words], USAGE) == 2
+    assert "5 scores that count, of which no model has over 4" in capsys.readouterr().err
