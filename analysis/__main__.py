@@ -17,12 +17,13 @@ from analysis.arguments import (
 )
 from analysis.compare import verdicts
 from analysis.laws import Answer, laws_of
-from analysis.optimal import best_splits
+from analysis.optimal import NoOptimal, best_splits
 from analysis.plain import answer_json, encoded, prediction_json, splits_json, verdict_json
 from analysis.predict import Prediction, places, predictions
 from analysis.text import paragraph, splits_paragraph, verdict_paragraph
 from conf.schema import OutputFormat
 from sweeps.commands import read_arguments, run_command
+from sweeps.errors import NothingToFit
 from sweeps.logs import configure_logging
 
 USAGE = f"""usage: python -m analysis COMMAND [key=value ...]
@@ -47,7 +48,7 @@ def fit(words: Sequence[str]) -> int:
     """Fit and print the laws of a table."""
     arguments = read_arguments(words, FitArguments)
     question = arguments.question()
-    answers = laws_of(arguments.read().frame, question)
+    answers = _some_law(laws_of(arguments.read().frame, question))
     _show(arguments, [(answer, []) for answer in answers])
     return 0
 
@@ -57,7 +58,7 @@ def predict(words: Sequence[str]) -> int:
     arguments = read_arguments(words, PredictArguments)
     question = arguments.question()
     where = places(numbers("at", arguments.at), question.recipe.shape)
-    answers = laws_of(arguments.read().frame, question)
+    answers = _some_law(laws_of(arguments.read().frame, question))
     _show(arguments, [(answer, predictions(answer.fit, where)) for answer in answers])
     return 0
 
@@ -68,6 +69,7 @@ def compare(words: Sequence[str]) -> int:
     question = arguments.question()
     contexts = arguments.contexts(arguments.read().frame)
     answers = [(name, answer) for name, rows in contexts for answer in laws_of(rows, question)]
+    _some_law([answer for _, answer in answers])
     found = verdicts(answers, question.recipe.level)
     if arguments.format is OutputFormat.json:
         fits = [{"context": name or None, **answer_json(answer)} for name, answer in answers]
@@ -85,6 +87,8 @@ def optimal(words: Sequence[str]) -> int:
     computes = np.array(numbers("at", arguments.at))
     flops = arguments.flops_of(frame)
     found = [(one, best_splits(one.fit, computes, flops)) for one in laws_of(frame, question)]
+    if all(isinstance(best, NoOptimal) for _, best in found):
+        raise NothingToFit(splits_paragraph(*found[0], flops))
     if arguments.format is OutputFormat.json:
         data = [
             {**answer_json(one), "flops": flops, "optimal": splits_json(best)} for one, best in found
@@ -109,6 +113,17 @@ def report(words: Sequence[str]) -> int:
         print(answer.sentence())
     print(f"report: {files.html}")
     return 0
+
+
+def _some_law(answers: list[Answer]) -> list[Answer]:
+    """Return the answers, of which one at least has to have a law.
+
+    Raises:
+        NothingToFit: none has.
+    """
+    if all(answer.fit.law is None for answer in answers):
+        raise NothingToFit(answers[0].sentence())
+    return answers
 
 
 def _show(arguments: FitArguments, found: Sequence[tuple[Answer, Sequence[Prediction]]]) -> None:

@@ -64,7 +64,9 @@ class Input:
             table = averaged(table, self.suite)
         frame = filtered(table.frame, self.where)
         if frame.empty:
-            raise UsageError(f"no row is left with {dict(self.where)}")
+            raise UsageError(
+                f"no row is left with {dict(self.where)}" if self.where else "there is no row"
+            )
         every = table.checkpoints
         return replace(
             table, frame=frame, checkpoints=None if every is None else filtered(every, self.where)
@@ -168,6 +170,8 @@ class CompareArguments(FitArguments):
         """
         if not self.bootstrap:
             raise UsageError("bootstrap=0: a comparison rests on resamples")
+        if len(names(self.x)) > 1:
+            raise UsageError(f"x={','.join(names(self.x))}: groups are compared along one column")
         columns = list(names(self.by))
         for column in columns:
             require_column(frame, column)
@@ -194,7 +198,8 @@ class OptimalArguments(PredictArguments):
         """
         if self.flops is not None:
             return self.flops
-        require_numbers(frame, self.compute)
+        for column in (self.compute, *names(self.x)):
+            require_numbers(frame, column)
         product = frame[list(names(self.x))].prod(axis=1)
         each = (frame[self.compute] / product).dropna()
         return float(np.exp(np.log(each[each > 0]).mean()))

@@ -147,6 +147,8 @@ def _why_no_fit(form: Form, x: Floats, y: Floats, num_given: int, recipe: Recipe
         return "no fit: there is no run"
     if recipe.is_log and (y <= 0).any():
         return "no fit: a value is not above 0, and residuals are logarithmic"
+    if len(y) and (y <= 0).all():
+        return "no fit: no value is above 0"
     needed = len(form.parameters) + 1
     if len(np.unique(x, axis=0)) >= needed:
         return ""

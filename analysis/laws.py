@@ -104,7 +104,8 @@ def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
         for answer in _of_groups(question, measure, list(_groups(rows, question.group)))
     ]
     if not answers:
-        raise NothingToFit("there is nothing to fit: no row has a metric")
+        what = f"no row has a value of {question.y}" if question.y else "no row has a metric"
+        raise NothingToFit(f"there is nothing to fit: {what}")
     return answers
 
 
@@ -181,6 +182,8 @@ def _answer(question: Question, measure: Measure, group: str | None, rows: pd.Da
         points = points[x.prod(axis=1) <= question.holdout_above]
     quick = replace(recipe, num_resamples=0)
     rolling = tuple(fit_below(x, y, quick, above)[1] for above in question.rolling)
+    if heldout is not None and not len(points):
+        notes.append(f"no run has at most {question.holdout_above:g}")
     if heldout is not None and not len(heldout.y):
         notes.append(f"nothing is held out: no run has more than {question.holdout_above:g}")
     if question.chooses_form and choice is None:

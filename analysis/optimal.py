@@ -1,29 +1,39 @@
 """How a compute budget is best split between model size and samples, by L(N, D). Pure.
 
 Of C = k·N·D the least L(N, D) = E + A/N^alpha + B/D^beta is at N = G (C/k)^(beta/(alpha+beta)) with
-G = (alpha·A / (beta·B))^(1/(alpha+beta)): Hoffmann et al. (2022), section 3.3, with their k = 6.
+G = (alpha·A / (beta·B))^(1/(alpha+beta)): Hoffmann et al. (2022), section 3.3, with their k = 6. Where
+either term is missing, more of one input is always better, and there is no such place.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.arrays import Floats
 from analysis.contest import Estimate
-from analysis.fit import Fit
+from analysis.fit import MOST_LOST, Fit
 from analysis.forms import Chinchilla
+from analysis.forms.form import SMALLEST
 from analysis.uncertainty import Resampled
 from sweeps.errors import UsageError
+
+LEAST_VALUES = 3
+"""Of an input: as many as a power of it with its scale and a floor."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Split:
-    """The best model size and number of samples for a compute, and the loss there."""
+    """The best model size and number of samples for a compute, and the loss there.
+
+    `extrapolation`: how many times beyond the points of the fit one of the two is; 1 within.
+    """
 
     compute: float
     num_params: Estimate
     samples_seen: Estimate
     loss: Estimate
+    extrapolation: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,11 +45,18 @@ class Optimal:
     data_exponent: Estimate
 
 
-def best_splits(fit: Fit, compute: Floats, flops: float) -> Optimal | None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoOptimal:
+    """No compute can be split, and why."""
+
+    why_not: str
+
+
+def best_splits(fit: Fit, compute: Floats, flops: float) -> Optimal | NoOptimal:
     """Return the best split of each compute (n,).
 
     Args:
-        fit: a resampled `chinchilla` law of num_params and samples_seen; None where there is no law.
+        fit: a resampled `chinchilla` law of num_params and samples_seen.
         compute: in the units of `flops`.
         flops: what one parameter costs on one sample.
 
@@ -50,25 +67,55 @@ def best_splits(fit: Fit, compute: Floats, flops: float) -> Optimal | None:
     if not len(compute) or (compute <= 0).any():
         raise UsageError("say which computes to split: at=C,C,… above 0")
     if law is None:
-        return None
+        return NoOptimal(why_not="; ".join(fit.warnings))
     if not isinstance(law.form, Chinchilla) or not isinstance(law.uncertainty, Resampled):
         raise UsageError("the best split is that of form=chinchilla with bootstrap=N")
     best, draws = law.best.held[None], law.uncertainty.draws
-    splits = tuple(_split(best, draws, law.form, float(c), flops, level) for c in compute)
+    why_not = _why_not(fit, best, draws)
+    if why_not:
+        return NoOptimal(why_not=why_not)
+    draws = draws[_has_minimum(draws)]
+    splits = tuple(_split(fit, best, draws, float(c), flops) for c in compute)
     exponents = [_estimate(_exponents(best)[one], _exponents(draws)[one], level) for one in (0, 1)]
     return Optimal(splits=splits, size_exponent=exponents[0], data_exponent=exponents[1])
 
 
-def _split(
-    best: Floats, draws: Floats, form: Chinchilla, compute: float, flops: float, level: float
-) -> Split:
+def _why_not(fit: Fit, best: Floats, draws: Floats) -> str:
+    """Return what keeps the points of a fit from telling a best split, or nothing."""
+    for column, what in enumerate(("model sizes", "numbers of samples")):
+        known = len(np.unique(fit.x[:, column]))
+        if known < LEAST_VALUES:
+            return f"no best split: {known} {what} do not show how the loss falls, {LEAST_VALUES} might"
+    if not _has_minimum(best)[0]:
+        return (
+            f"no best split: the law has no least loss at a given compute ({'; '.join(fit.warnings)})"
+        )
+    lost = 1 - float(_has_minimum(draws).mean())
+    if lost > MOST_LOST:
+        return f"no best split: in {lost:.0%} of resamples the law has no least loss at a given compute"
+    return ""
+
+
+def _has_minimum(held: Floats) -> NDArray[np.bool_]:
+    """Return which laws (R, p) have the two terms that a best split weighs."""
+    log_a, alpha, log_b, beta, _ = held.T
+    found: NDArray[np.bool_] = (
+        (alpha > 0) & (beta > 0) & (np.minimum(log_a, log_b) > np.log(SMALLEST) / 2)
+    )
+    return found
+
+
+def _split(fit: Fit, best: Floats, draws: Floats, compute: float, flops: float) -> Split:
+    form, level = fit.recipe.shape, fit.recipe.level
     points, drawn = (_points(held, compute, flops) for held in (best, draws))
     losses = [form.value(held, at[:, None])[0][:, 0] for held, at in ((best, points), (draws, drawn))]
+    beyond = np.maximum(points / fit.x.max(axis=0), fit.x.min(axis=0) / points)
     return Split(
         compute=compute,
         num_params=_estimate(points[:, 0], drawn[:, 0], level),
         samples_seen=_estimate(points[:, 1], drawn[:, 1], level),
         loss=_estimate(losses[0], losses[1], level),
+        extrapolation=max(float(beyond.max()), 1.0),
     )
 
 
@@ -76,20 +123,17 @@ def _points(held: Floats, compute: float, flops: float) -> Floats:
     """Return the best (N, D) of each law (R, p): (R, 2)."""
     log_a, alpha, log_b, beta, _ = held.T
     product = np.log(compute / flops)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_g = (np.log(alpha) + log_a - np.log(beta) - log_b) / (alpha + beta)
+    log_g = (np.log(alpha) + log_a - np.log(beta) - log_b) / (alpha + beta)
     log_n = log_g + product * _exponents(held)[0]
     points: Floats = np.exp(np.stack([log_n, product - log_n], axis=1))
     return points
 
 
 def _exponents(held: Floats) -> tuple[Floats, Floats]:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = held[:, 3] / (held[:, 1] + held[:, 3])
+    share = held[:, 3] / (held[:, 1] + held[:, 3])
     return share, 1 - share
 
 
 def _estimate(value: Floats, draws: Floats, level: float) -> Estimate:
-    known = draws[np.isfinite(draws)]
-    low, high = np.percentile(known, [50 * (1 - level), 50 * (1 + level)]).tolist()
+    low, high = np.percentile(draws, [50 * (1 - level), 50 * (1 + level)]).tolist()
     return Estimate(value=float(value[0]), low=low, high=high)

@@ -11,7 +11,7 @@ from analysis.compare import Verdict
 from analysis.contest import Contest
 from analysis.heldout import Heldout
 from analysis.laws import Answer
-from analysis.optimal import Optimal
+from analysis.optimal import NoOptimal, Optimal
 from analysis.predict import Prediction
 from analysis.recipe import Recipe
 
@@ -58,9 +58,9 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def splits_json(optimal: Optimal | None) -> dict[str, Any] | None:
+def splits_json(optimal: Optimal | NoOptimal) -> dict[str, Any]:
     """Return the best splits of computes as plain data."""
-    return None if optimal is None else asdict(optimal)
+    return asdict(optimal)
 
 
 def _contest_json(contest: Contest) -> dict[str, Any]:

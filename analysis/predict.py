@@ -28,7 +28,7 @@ def places(numbers: tuple[float, ...], form: Form) -> Floats:
     """Return the inputs that `at=` names, (n, q).
 
     Raises:
-        UsageError: they are not above 0, or their number is no multiple of the inputs'.
+        UsageError: one is not finite or not above 0, or their number is no multiple of the inputs'.
     """
     if not numbers:
         raise UsageError("say where: at=C, or at=N,D for chinchilla")
@@ -36,8 +36,9 @@ def places(numbers: tuple[float, ...], form: Form) -> Floats:
         raise UsageError(
             f"at={','.join(f'{n:g}' for n in numbers)}: {form.name} takes {form.num_inputs} a point"
         )
-    if min(numbers) <= 0:
-        raise UsageError(f"at={min(numbers):g} is not above 0")
+    for number in numbers:
+        if not 0 < number < np.inf:
+            raise UsageError(f"at={number:g} is no finite number above 0")
     return np.array(numbers).reshape(-1, form.num_inputs)
 
 

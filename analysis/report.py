@@ -126,7 +126,8 @@ def heldout_text(answer: Answer) -> str:
 
 def _write_figures(folder: Path, findings: Findings, found: Sequence[Verdict]) -> dict[str, str]:
     """Draw and write all figures that there are; return their SVG by name."""
-    answers, measures = findings.answers, measures_of(findings.answers)
+    answers = [answer for answer in findings.answers if len(answer.points)]
+    measures = measures_of(answers)
     one_input = answers[0].fit.recipe.shape.num_inputs == 1
     figures = {
         "law": scaling_figure(answers) if one_input else None,

@@ -9,10 +9,11 @@ import pandas as pd
 
 from analysis.arguments import ReportArguments
 from analysis.laws import Answer, laws_of
-from analysis.question import Question
+from analysis.question import REPORT_GROUP, Question
 from analysis.report import Findings, ReportFiles, write_report
 from analysis.tables import Table, sweep_table
 from evaluation.select import require_numbers
+from sweeps.errors import NothingToFit
 from sweeps.folders import Root
 
 HELD_FROM = 2 / 3
@@ -35,11 +36,17 @@ def report_table(
 ) -> tuple[list[Answer], ReportFiles]:
     """Answer a question of a table and write the report that `words` asked for; return both.
 
+    The usual groups are left where the table does not know them.
+
     Raises:
         UsageError: a column does not exist, or nothing can be written.
         NothingToFit: nothing is scored.
     """
+    if question.group == REPORT_GROUP and REPORT_GROUP not in table.frame.columns:
+        question = replace(question, group=None)
     answers = laws_of(table.frame, with_threshold(table.frame, question))
+    if not any(len(answer.points) for answer in answers):
+        raise NothingToFit(answers[0].sentence())
     findings = Findings(
         title=f"Scaling laws of {table.title}",
         answers=answers,

@@ -7,7 +7,7 @@ import pandas as pd
 from analysis.compare import Verdict
 from analysis.contest import MATCH_REACH, Contest, Estimate
 from analysis.laws import Answer, quantity_name
-from analysis.optimal import Optimal
+from analysis.optimal import NoOptimal, Optimal
 from analysis.predict import Prediction
 
 UNITS = {
@@ -97,15 +97,15 @@ def contest_line(contest: Contest) -> str:
     return "; ".join(parts)
 
 
-def splits_paragraph(answer: Answer, optimal: Optimal | None, flops: float) -> str:
+def splits_paragraph(answer: Answer, optimal: Optimal | NoOptimal, flops: float) -> str:
     """Return the best splits of computes, a line for each."""
-    if optimal is None:
-        return answer.sentence()
+    if isinstance(optimal, NoOptimal):
+        return f"{answer.name}: {optimal.why_not}"
     size, data = (_estimate(one) for one in (optimal.size_exponent, optimal.data_exponent))
     growth = f"N_opt ∝ C^{size}, D_opt ∝ C^{data}, for C = {flops:.3g}·N·D"
     lines = [
         f"at C = {one.compute:.4g}: N = {_estimate(one.num_params)}, "
-        f"D = {_estimate(one.samples_seen)}, L = {_estimate(one.loss)}"
+        f"D = {_estimate(one.samples_seen)}, L = {_estimate(one.loss)}, {_reach(one.extrapolation)}"
         for one in optimal.splits
     ]
     return "\n  ".join([answer.sentence(), growth, *lines])
@@ -164,18 +164,23 @@ def _params(answer: Answer) -> Iterator[str]:
 def _uncertainty(answer: Answer) -> str:
     law = answer.fit.law
     assert law is not None
-    method = law.uncertainty.method if law.uncertainty else "nothing, for want of points"
+    level, known = answer.fit.recipe.level, law.uncertainty
+    intervals = f"{level:.0%} intervals by {known.method}" if known else "no intervals"
     fitted = f"RMSE {_number(law.rmse)}{unit(answer.measure.y)} in {quantity_name(answer.measure.y)}"
-    return f"{answer.fit.recipe.level:.0%} intervals by {method}; {fitted}"
+    return f"{intervals}; {fitted}"
 
 
 def _prediction(answer: Answer, prediction: Prediction) -> str:
     each = zip(prediction.x, answer.question.x, strict=True)
     where = ", ".join(f"{x:.4g}{unit(column)}" for x, column in each)
     bounds = f"[{_number(prediction.low)}, {_number(prediction.high)}]"
-    far = prediction.extrapolation or 1.0
-    beyond = f"{far:.3g} times beyond the points" if far > 1 else "among the points"
-    return f"at {where}: {_number(prediction.value)} {bounds}, {beyond}"
+    return (
+        f"at {where}: {_number(prediction.value)} {bounds}, {_reach(prediction.extrapolation or 1.0)}"
+    )
+
+
+def _reach(extrapolation: float) -> str:
+    return f"{extrapolation:.3g} times beyond the points" if extrapolation > 1 else "among the points"
 
 
 def _number(value: float | None) -> str:

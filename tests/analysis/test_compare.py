@@ -12,7 +12,7 @@ from analysis.__main__ import compare, optimal
 from analysis.compare import Verdict, verdicts
 from analysis.fit import fit_points
 from analysis.laws import laws_of
-from analysis.optimal import best_splits
+from analysis.optimal import NoOptimal, Optimal, best_splits
 from analysis.question import Question
 from analysis.recipe import Recipe
 from sweeps.errors import UsageError
@@ -118,7 +118,7 @@ def test_the_best_split_is_where_the_law_is_least() -> None:
     fit = fit_points(truth.x, truth.measured(0.005)[0], recipe)
     law, found = fit.law, best_splits(fit, np.array([1e18, 1e20]), 6.0)
     assert law is not None
-    assert found is not None
+    assert isinstance(found, Optimal)
     for split in found.splits:
         least = minimize_scalar(
             lambda log_n, c=split.compute: law.at(np.exp([[log_n, np.log(c / 6) - log_n]]))[0],
@@ -144,3 +144,27 @@ def test_the_command_splits_a_compute(tmp_path: Any, capsys: pytest.CaptureFixtu
     assert split["num_params"]["value"] * split["samples_seen"]["value"] == pytest.approx(1e10 / 6e-9)
     assert optimal(words) == 0
     assert "N_opt ∝ C^0.4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("sizes", "loss", "why_not"),
+    [
+        (
+            [1e6, 1e8],
+            lambda n, d: 400 / n**0.3 + 400 / d**0.3,
+            "2 model sizes do not show how the loss",
+        ),
+        (
+            np.geomspace(1e6, 1e9, 5),
+            lambda _, d: 1 + 400 / d**0.3,
+            "has no least loss at a given compute",
+        ),
+    ],
+)
+def test_runs_that_cannot_tell_a_best_split_are_refused(sizes: Any, loss: Any, why_not: str) -> None:
+    x = np.array([(n, d) for n in sizes for d in np.geomspace(1e7, 1e10, 5)])
+    recipe = Recipe(form="chinchilla", frontier="none", num_resamples=50)
+    y = loss(*x.T) * np.exp(0.01 * np.random.default_rng(0).standard_normal(len(x)))
+    found = best_splits(fit_points(x, y, recipe), np.array([1e18]), 6.0)
+    assert isinstance(found, NoOptimal)
+    assert why_not in found.why_not

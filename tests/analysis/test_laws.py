@@ -229,3 +229,38 @@ def test_the_mean_over_a_suite_is_fitted_where_no_score_is_missing(
     pd.DataFrame(rows).query("downstream_dataset != 'objectnet'").to_csv(tmp_path / "t.csv")
     assert run_command(COMMANDS, ["fit", *words], USAGE) == 2
     assert "5 scores that count, of which no model has over 4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["fit", "where.gflops_total.max=30"],
+            "no fit: 2 of 3 runs make the frontier, 3 of distinct x",
+        ),
+        (["predict", "at=1e3,nan"], "at=nan is no finite number above 0"),
+        (["fit", "holdout_above=1"], "no run has at most 1; no fit: there is no run"),
+        (["fit", "y=nothing_known"], "there is nothing to fit: no row has a value of nothing_known"),
+        (["compare", "form=chinchilla", "x=gflops_total,samples_seen"], "compared along one column"),
+        (["optimal", "at=1e9"], "the table has no column 'num_params'"),
+        (["report", "group=", "x=below_0", "out=report"], "left out 18 of 18 runs: no below_0 above 0"),
+    ],
+)
+def test_what_has_no_answer_is_one_line_and_writes_nothing(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame = table().assign(below_0=lambda t: -t["gflops_total"], nothing_known=np.nan)
+    frame.query("eval != 'contrastive_loss'").to_csv("t.csv", index=False)
+    command, *given = words
+    usual = ["table=t.csv", "where.pretrain_dataset=clean"] if command == "fit" else ["table=t.csv"]
+    asked = [] if any(word.startswith("y=") for word in given) else ["y=error:acc1"]
+    assert run_command(COMMANDS, [command, *usual, *asked, *given], USAGE) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
