@@ -232,34 +232,31 @@ def test_the_mean_over_a_suite_is_fitted_where_no_score_is_missing(
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("asked", "message"),
     [
+        ("fit y=error:acc1 where.gflops_total.max=15", "no fit: 1 of 2 runs make the frontier, 3"),
+        ("fit y=error:acc1 holdout_above=1", "no run has at most 1; no fit: there is no run"),
+        ("fit y=unknown", "there is nothing to fit: no row has a value of unknown"),
+        ("predict y=error:acc1 at=1e3,nan", "at=nan is no finite number above 0"),
+        ("compare y=error:acc1 form=chinchilla x=gflops_total,samples_seen", "along one column"),
+        ("optimal y=error:acc1 at=1e9", "the table has no column 'num_params'"),
         (
-            ["fit", "where.gflops_total.max=30"],
-            "no fit: 2 of 3 runs make the frontier, 3 of distinct x",
+            "report y=error:acc1 group= x=below_0 out=report",
+            "left out 18 of 18 runs: no below_0 above 0",
         ),
-        (["predict", "at=1e3,nan"], "at=nan is no finite number above 0"),
-        (["fit", "holdout_above=1"], "no run has at most 1; no fit: there is no run"),
-        (["fit", "y=nothing_known"], "there is nothing to fit: no row has a value of nothing_known"),
-        (["compare", "form=chinchilla", "x=gflops_total,samples_seen"], "compared along one column"),
-        (["optimal", "at=1e9"], "the table has no column 'num_params'"),
-        (["report", "group=", "x=below_0", "out=report"], "left out 18 of 18 runs: no below_0 above 0"),
     ],
 )
 def test_what_has_no_answer_is_one_line_and_writes_nothing(
-    words: list[str],
+    asked: str,
     message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    frame = table().assign(below_0=lambda t: -t["gflops_total"], nothing_known=np.nan)
-    frame.query("eval != 'contrastive_loss'").to_csv("t.csv", index=False)
-    command, *given = words
-    usual = ["table=t.csv", "where.pretrain_dataset=clean"] if command == "fit" else ["table=t.csv"]
-    asked = [] if any(word.startswith("y=") for word in given) else ["y=error:acc1"]
-    assert run_command(COMMANDS, [command, *usual, *asked, *given], USAGE) == 2
+    frame = table().assign(below_0=lambda t: -t["gflops_total"], unknown=np.nan)
+    frame[frame["acc1"].notna()].to_csv("t.csv", index=False)
+    assert run_command(COMMANDS, [*asked.split(), "table=t.csv"], USAGE) == 2
     shown = capsys.readouterr()
     assert message in shown.err
     assert (shown.out, shown.err.count("\n")) == ("", 1)
