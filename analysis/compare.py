@@ -37,7 +37,8 @@ class Verdict:
             f"{len(self.contests)} comparisons at the largest compute of both, {open_ones} not decided"
         )
         if self.winner is None:
-            return f"{self.one} or {self.other}: not decided. {score}"
+            chance = ": by a sign test that may be chance" if len(self.contests) > 1 else ""
+            return f"{self.one} or {self.other}: not decided. {score}{chance}"
         loser = self.other if self.winner == self.one else self.one
         return f"{self.winner} is better than {loser} with scale. {score}"
 

@@ -16,15 +16,17 @@ from analysis.figures.scaling import scaling_figure
 from analysis.figures.style import as_png, as_svg, measures_of
 from analysis.laws import Answer, quantity_name
 from analysis.plain import answer_json, encoded, verdict_json
+from analysis.question import Question
 from analysis.reproduce import command, compare_command, fit_command
-from analysis.text import contest_line, method, points_lines
+from analysis.text import contest_line, method, points_lines, unit
 from evaluation.select import quantity
 from sweeps import durable
 from sweeps.errors import UsageError
 
 TEMPLATES = Path(__file__).parent / "templates"
 CAPTIONS = {
-    "law": "All runs faint, those on the frontier solid, held-out ones hollow; bands are intervals.",
+    "law": "All runs faint, those on the frontier solid, held-out ones hollow. Bands are intervals. "
+    "Dotted laws have warnings, dashed ones reach beyond their points.",
     "comparison": "Differences between groups, with intervals. Grey is not decided.",
     "runs": "All runs: colour is the group, the marker the model, its size the samples seen.",
     "curves": "Learning curves: the checkpoints of each run.",
@@ -117,10 +119,20 @@ def shown_cell(value: object) -> str:
 
 
 def heldout_text(answer: Answer) -> str:
-    """Return how a law does on held-out points, in words."""
+    """Return how a law does on held-out points, in words, for each threshold."""
     every = (*([answer.heldout] if answer.heldout else []), *answer.rolling)
-    return "; ".join(
-        f"{one.rmse:.3g} on {len(one.y)} above {one.above:.3g}" for one in every if one.rmse is not None
+    return ", ".join("none" if one.rmse is None else f"{one.rmse:.3g} ({len(one.y)})" for one in every)
+
+
+def heldout_note(question: Question) -> str:
+    """Return what is held out, in a sentence, or nothing."""
+    if not question.thresholds:
+        return ""
+    (column,) = question.x if len(question.x) == 1 else ("compute",)
+    above = ", ".join(f"{threshold:.3g}" for threshold in question.thresholds)
+    return (
+        f"Held-out RMSE: of a fit to the runs up to {above}{unit(column)}, on the frontier of those "
+        "above (so many points)."
     )
 
 
@@ -175,4 +187,5 @@ def _render(path: Path, findings: Findings, found: Sequence[Verdict], svgs: dict
         shown_cell=shown_cell,
         contest_line=contest_line,
         heldout_text=heldout_text,
+        heldout_note=heldout_note(answers[0].question),
     )

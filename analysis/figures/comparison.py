@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from analysis.arrays import Floats
 from analysis.compare import Verdict
 from analysis.contest import Contest
-from analysis.figures.style import GREY, STYLE, axis_label, log_axes, panels, styles
+from analysis.figures.style import GREY, STYLE, axis_label, legend_below, log_axes, panels, styles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_PANELS = 4
-ROW_INCHES = 0.24
+WIDTH, ROW_INCHES = 8.0, 0.24
 
 
 @mpl.rc_context(STYLE)
@@ -72,9 +72,10 @@ def _say_sides(panel: "Axes", contest: Contest) -> None:
 def _rows(contests: Sequence[Contest]) -> Figure:
     """Return a row for each comparison, at the largest compute that both groups have."""
     ordered = sorted(contests, key=lambda one: one.differences[-1].value or 0.0, reverse=True)
-    figure = Figure(figsize=(7.0, 1.2 + ROW_INCHES * len(ordered)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.2 + ROW_INCHES * len(ordered)), layout="constrained")
     panel = figure.subplots()
     looks = styles(name for one in ordered for name in (one.one.group, one.other.group))
+    winners = {one.winner for one in ordered}
     for row, contest in enumerate(ordered):
         value, low, high = (column[-1] for column in _columns(contest))
         colour = looks[contest.winner][0] if contest.winner else GREY
@@ -82,13 +83,13 @@ def _rows(contests: Sequence[Contest]) -> Figure:
         panel.plot([value], [row], color=colour, marker="o", ms=4)
     panel.axvline(0, color="black", lw=0.8)
     panel.set(
-        yticks=range(len(ordered)), yticklabels=[_title(one) for one in ordered],
-        ylim=(-0.7, len(ordered) - 0.3), xlabel="difference at the largest compute of both",
+        yticks=range(len(ordered)), ylim=(-0.7, len(ordered) - 0.3),
+        yticklabels=[_title(one).replace("\n", " ") for one in ordered],
+        xlabel="difference at the largest compute of both",
     )  # fmt: skip
-    for name, (colour, _) in looks.items():
-        panel.plot([], [], color=colour, marker="o", ms=4, label=f"{name} is better")
-    panel.plot([], [], color=GREY, marker="o", ms=4, label="not decided")
-    panel.legend()
+    shown = {f"{name} is better": colour for name, (colour, _) in looks.items() if name in winners}
+    shown |= {"not decided": GREY} if None in winners else {}
+    legend_below(figure, {name: {"color": colour, "marker": "o"} for name, colour in shown.items()})
     return figure
 
 

@@ -6,7 +6,15 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from analysis.arrays import Floats
-from analysis.figures.style import STYLE, axis_label, log_axes, measures_of, panels, styles
+from analysis.figures.style import (
+    STYLE,
+    axis_label,
+    legend_below,
+    log_axes,
+    measures_of,
+    panels,
+    styles,
+)
 from analysis.laws import Answer
 
 PER_CENT = 100
@@ -27,14 +35,11 @@ def residual_figure(answers: Sequence[Answer]) -> Figure | None:
         for answer in here:
             colour, marker = looks[answer.group]
             x, off = _relative(answer)
-            panel.plot(
-                x, off, color=colour, marker=marker, ms=4.5, lw=0.8, alpha=0.9, label=answer.group
-            )
+            panel.plot(x, off, color=colour, marker=marker, ms=4.5, lw=0.8, alpha=0.9)
         panel.set(title=measure.title, xlabel=axis_label(here[0].question.x))
         panel.set_ylabel("law above the point (%)")
         log_axes(panel, both=False)
-        if here[0].group is not None:
-            panel.legend()
+    legend_below(figure, {name: {"color": c, "marker": m} for name, (c, m) in looks.items() if name})
     return figure
 
 

@@ -60,6 +60,8 @@ def panels(number: int) -> tuple[Figure, list["Axes"]]:
 
 def legend_below(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> None:
     """Say below all panels what lines and markers stand for, in black unless a look has a colour."""
+    if not looks:
+        return
     handles = [
         Line2D([], [], label=name, **{"color": "black", "ms": 4.5, **look})
         for name, look in looks.items()
