@@ -55,7 +55,8 @@ class Encoder:
     for long; what it raises ends them.
 
     Args:
-        model: with `encode_image`, `encode_text` and `logit_scale`.
+        model: with `encode_image`, `encode_text` and `logit_scale`. On a CPU several
+            threads call it at once.
         tokenizer: of its texts; what remembers them (`Tokens`) may serve many models.
         device: where it is.
         caption_losses: of a model that captions.
