@@ -42,7 +42,7 @@ STYLE: Any = {
 COLUMNS = 2
 MOST_BESIDE = 5
 PANEL_INCHES = (4.4, 3.3)
-FEW_DECADES, MANY_DECADES, MANY_OF_LARGE = 0.7, 2.5, 1.3
+FEW_DECADES, MANY_DECADES = 0.7, 2.5
 LARGEST_PLAIN = 1e5
 
 
@@ -106,8 +106,8 @@ def label_ticks(axis: "Axis", low: float, high: float) -> None:
     if decades < FEW_DECADES:
         axis.set_major_locator(MaxNLocator(5))
     else:
-        many = MANY_DECADES if plain else MANY_OF_LARGE
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < many else (1,)))
+        between = (1, 2, 5) if plain else (1, 3)  # large numbers take more room
+        axis.set_major_locator(LogLocator(subs=between if decades < MANY_DECADES else (1,)))
     every = LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
     axis.set_major_formatter("{x:g}" if plain else every)
 
