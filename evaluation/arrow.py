@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -33,10 +34,8 @@ BASE_SCHEMA = pa.schema(
 
 def table_of(rows: Sequence[Row]) -> pa.Table:
     """Return rows as a table; metrics become columns."""
-    columns = {
-        field.name: pa.array([getattr(row, field.name) for row in rows], field.type)
-        for field in BASE_SCHEMA
-    }
+    values = [*zip(*map(attrgetter(*BASE_SCHEMA.names), rows), strict=True)] or [()] * len(BASE_SCHEMA)
+    columns = {f.name: pa.array(of_it, f.type) for f, of_it in zip(BASE_SCHEMA, values, strict=True)}
     for name in sorted({name for row in rows for name in row.metrics}):
         columns[name] = pa.array([row.metrics.get(name) for row in rows], pa.float64())
     return pa.table(columns)
