@@ -8,6 +8,7 @@ import numpy as np
 from analysis.arrays import Floats
 from analysis.fit import Fit, fit_points, frontier_points, root_mean_square
 from analysis.recipe import Recipe
+from analysis.shared import Points, fit_jointly
 
 CANDIDATES = ("power", "power_floor", "saturating")
 """What `form=best` chooses from."""
@@ -41,11 +42,33 @@ def fit_below(x: Floats, y: Floats, recipe: Recipe, above: float) -> tuple[Fit, 
 
     The frontier rule runs on each side by itself. With two inputs, compute is their product.
     """
+    near, far = _split((x, y), above)
+    fit = fit_points(*near, recipe)
+    return fit, _scored(fit, far, recipe, above)
+
+
+def fit_jointly_below(
+    groups: Sequence[Points], recipe: Recipe, shared: tuple[str, ...], above: float
+) -> list[tuple[Fit, Heldout]]:
+    """Do so with groups whose exponents `shared` are the same."""
+    sides = [_split(points, above) for points in groups]
+    fits = fit_jointly([near for near, _ in sides], recipe, shared)
+    each = zip(fits, sides, strict=True)
+    return [(fit, _scored(fit, far, recipe, above)) for fit, (_, far) in each]
+
+
+def _split(points: Points, above: float) -> tuple[Points, Points]:
+    """Return the points up to a compute, and those above it."""
+    x, y = points
     is_above = x.prod(axis=1) > above
-    fit = fit_points(x[~is_above], y[~is_above], recipe)
-    far_x, far_y = frontier_points(x[is_above], y[is_above], recipe)
-    error = root_mean_square(fit.law.at(far_x) - far_y) if fit.law and len(far_y) else None
-    return fit, Heldout(above=above, num_fitted=len(fit.y), x=far_x, y=far_y, rmse=error)
+    return (x[~is_above], y[~is_above]), (x[is_above], y[is_above])
+
+
+def _scored(fit: Fit, far: Points, recipe: Recipe, above: float) -> Heldout:
+    """Return how a fit does on the frontier of points above it."""
+    x, y = frontier_points(*far, recipe)
+    error = root_mean_square(fit.law.at(x) - y) if fit.law and len(y) else None
+    return Heldout(above=above, num_fitted=len(fit.y), x=x, y=y, rmse=error)
 
 
 def best_form(x: Floats, y: Floats, recipe: Recipe, thresholds: Sequence[float]) -> Choice | None:

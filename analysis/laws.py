@@ -8,10 +8,10 @@ import pandas as pd
 
 from analysis.arrays import Floats
 from analysis.fit import Fit, fit_points
-from analysis.heldout import Choice, Heldout, best_form, fit_below
+from analysis.heldout import Choice, Heldout, best_form, fit_below, fit_jointly_below
 from analysis.question import Question
 from analysis.recipe import Recipe
-from analysis.shared import fit_jointly
+from analysis.shared import Points, fit_jointly
 from evaluation.select import ERROR, quantity, require_column, require_numbers
 from sweeps.errors import NothingToFit, UsageError
 
@@ -32,6 +32,16 @@ class Measure:
         """How it is named in text and figures."""
         where = f" on {self.downstream_dataset}" if self.downstream_dataset else ""
         return quantity_name(self.y) + where
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fitted:
+    """A fit, how it does above the thresholds of a question, and how its form was chosen."""
+
+    fit: Fit
+    heldout: Heldout | None
+    rolling: tuple[Heldout, ...]
+    choice: Choice | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,18 +159,13 @@ def _groups(rows: pd.DataFrame, column: str | None) -> Iterator[Group]:
 
 
 def _of_groups(question: Question, measure: Measure, groups: list[Group]) -> list[Answer]:
-    if not question.shared:
-        return [_answer(question, measure, name, rows) for name, rows in groups]
     offered = [_offered(question, measure, rows) for _, rows in groups]
     points = [_numbers(question, measure, rows) for rows, _ in offered]
-    fits = fit_jointly(points, question.recipe, question.shared)
+    fitted = _jointly(question, points) if question.shared else [_alone(question, *p) for p in points]
     return [
-        Answer(
-            question=question, measure=measure, group=name, points=rows, fit=fit, heldout=None,
-            rolling=(), choice=None, warnings=[*notes, *fit.warnings],
-        )
-        for (name, _), (rows, notes), fit in zip(groups, offered, fits, strict=True)
-    ]  # fmt: skip
+        _answer(question, measure, name, rows, notes, found)
+        for (name, _), (rows, notes), found in zip(groups, offered, fitted, strict=True)
+    ]
 
 
 def _numbers(question: Question, measure: Measure, rows: pd.DataFrame) -> tuple[Floats, Floats]:
@@ -169,29 +174,54 @@ def _numbers(question: Question, measure: Measure, rows: pd.DataFrame) -> tuple[
     return x, quantity(rows, measure.y).to_numpy(dtype=np.float64)
 
 
-def _answer(question: Question, measure: Measure, group: str | None, rows: pd.DataFrame) -> Answer:
-    points, notes = _offered(question, measure, rows)
-    x, y = _numbers(question, measure, points)
+def _alone(question: Question, x: Floats, y: Floats) -> Fitted:
+    """Fit one group by itself."""
     recipe, choice = _recipe(question, x, y)
-    heldout = None
-    if question.holdout_above is None:
-        fit = fit_points(x, y, recipe)
-    else:
-        # the rows of the fit number those below the threshold
-        fit, heldout = fit_below(x, y, recipe, question.holdout_above)
-        points = points[x.prod(axis=1) <= question.holdout_above]
-    quick = replace(recipe, num_resamples=0)
+    above, quick = question.holdout_above, replace(recipe, num_resamples=0)
+    fit, heldout = (fit_points(x, y, recipe), None) if above is None else fit_below(x, y, recipe, above)
     rolling = tuple(fit_below(x, y, quick, above)[1] for above in question.rolling)
-    if heldout is not None and not len(points):
-        notes.append(f"no run has at most {question.holdout_above:g}")
-    if heldout is not None and not len(heldout.y):
-        notes.append(f"nothing is held out: no run has more than {question.holdout_above:g}")
-    if question.chooses_form and choice is None:
-        notes.append("no form could be scored on held-out points: power is taken")
+    return Fitted(fit=fit, heldout=heldout, rolling=rolling, choice=choice)
+
+
+def _jointly(question: Question, points: Sequence[Points]) -> list[Fitted]:
+    """Fit groups that share exponents."""
+    recipe, shared, above = question.recipe, question.shared, question.holdout_above
+    quick = replace(recipe, num_resamples=0)
+    found: Sequence[tuple[Fit, Heldout | None]] = (
+        [(fit, None) for fit in fit_jointly(points, recipe, shared)]
+        if above is None
+        else fit_jointly_below(points, recipe, shared, above)
+    )
+    rolling = [fit_jointly_below(points, quick, shared, above) for above in question.rolling]
+    return [
+        Fitted(fit=fit, heldout=heldout, rolling=tuple(each[n][1] for each in rolling), choice=None)
+        for n, (fit, heldout) in enumerate(found)
+    ]
+
+
+def _answer(
+    question: Question, measure: Measure, group: str | None,
+    points: pd.DataFrame, notes: list[str], found: Fitted,
+) -> Answer:  # fmt: skip
+    above = question.holdout_above
+    if above is not None:
+        # the rows of the fit number those below the threshold
+        points = points[points[list(question.x)].prod(axis=1) <= above]
+    notes = [*notes, *_of_holdout(question, points, found), *found.fit.warnings]
     return Answer(
-        question=question, measure=measure, group=group, points=points, fit=fit, heldout=heldout,
-        rolling=rolling, choice=choice, warnings=[*notes, *fit.warnings],
+        question=question, measure=measure, group=group, points=points, fit=found.fit,
+        heldout=found.heldout, rolling=found.rolling, choice=found.choice, warnings=notes,
     )  # fmt: skip
+
+
+def _of_holdout(question: Question, points: pd.DataFrame, found: Fitted) -> Iterator[str]:
+    """Yield what is to be said of where points were split."""
+    if found.heldout is not None and not len(points):
+        yield f"no run has at most {question.holdout_above:g}"
+    if found.heldout is not None and not len(found.heldout.y):
+        yield f"nothing is held out: no run has more than {question.holdout_above:g}"
+    if question.chooses_form and found.choice is None:
+        yield "no form could be scored on held-out points: power is taken"
 
 
 def _recipe(question: Question, x: Floats, y: Floats) -> tuple[Recipe, Choice | None]:

@@ -40,8 +40,8 @@ class Question:
                 f"but form={self.recipe.form} has {expected} input{'s' * (expected > 1)}"
             )
         require_exponents(self.recipe, self.shared)
-        if self.shared and (self.group is None or self.thresholds):
-            raise UsageError("shared= needs group=COLUMN, and goes with no held-out points")
+        if self.shared and (self.group is None or self.chooses_form):
+            raise UsageError("shared= needs group=COLUMN, and one form for all")
         if self.chooses_form and not self.thresholds:
             raise UsageError(
                 "form=best chooses by held-out error: say holdout_above=C or rolling=C,C,…"

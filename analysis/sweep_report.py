@@ -58,7 +58,7 @@ def report_table(
 
 def with_threshold(frame: pd.DataFrame, question: Question) -> Question:
     """Return the question with the upper third of the decades of compute held out, if it names none."""
-    if question.thresholds or question.shared or len(question.x) > 1:
+    if question.thresholds or len(question.x) > 1:
         return question
     require_numbers(frame, question.x[0])
     computes = frame[question.x[0]]

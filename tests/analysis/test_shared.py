@@ -5,6 +5,7 @@ import pytest
 
 from analysis.arrays import Floats
 from analysis.fit import Law, fit_points
+from analysis.heldout import fit_jointly_below
 from analysis.recipe import Recipe
 from analysis.shared import fit_jointly
 from sweeps.errors import UsageError
@@ -55,3 +56,14 @@ def test_only_exponents_can_be_shared() -> None:
         Question(group="data", shared=("beta",))
     with pytest.raises(UsageError, match="shared= needs group="):
         Question(shared=("alpha",))
+
+
+def test_groups_that_share_an_exponent_are_scored_above_a_threshold() -> None:
+    far = X[:, 0] > 1e5
+    groups = [(X, np.where(far, 2 * y, y)) for y in (group(3, noise=0), group(5, noise=0))]
+    found = fit_jointly_below(groups, Recipe(frontier="none"), ("alpha",), 1e5)
+    for (fit, heldout), (_, y) in zip(found, groups, strict=True):
+        assert fit.law is not None
+        assert fit.law.params["alpha"] == pytest.approx(-0.3)
+        assert (heldout.num_fitted, len(heldout.y)) == (int((~far).sum()), int(far.sum()))
+        assert heldout.rmse == pytest.approx(np.sqrt(np.mean((y[far] / 2) ** 2)))
