@@ -13,6 +13,7 @@ from analysis.figures.curves import curves_figure
 from analysis.figures.residuals import residual_figure
 from analysis.figures.runs import runs_figure
 from analysis.figures.scaling import scaling_figure
+from analysis.figures.sizes import sizes_figure
 from analysis.figures.style import as_png, as_svg, measures_of
 from analysis.laws import Answer, quantity_name
 from analysis.plain import answer_json, encoded, verdict_json
@@ -27,6 +28,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 CAPTIONS = {
     "law": "All runs faint, those on the frontier solid, held-out ones hollow. Bands are intervals. "
     "Dotted laws have warnings, dashed ones reach beyond their points.",
+    "sizes": "All runs, held-out ones hollow, and the law for each of them. Bands are intervals.",
     "comparison": "Differences between groups, with intervals. Grey is not decided.",
     "runs": "All runs: colour is the group, the marker the model, its size the samples seen.",
     "curves": "Learning curves: the checkpoints of each run.",
@@ -143,6 +145,7 @@ def _write_figures(folder: Path, findings: Findings, found: Sequence[Verdict]) -
     one_input = answers[0].fit.recipe.shape.num_inputs == 1
     figures = {
         "law": scaling_figure(answers) if one_input else None,
+        "sizes": None if one_input else sizes_figure(answers),
         "comparison": comparison_figure(found),
         "runs": runs_figure(answers) if one_input else None,
         "curves": None

@@ -4,6 +4,7 @@ import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.figures.scaling import scaling_figure
@@ -14,6 +15,7 @@ from analysis.recipe import Recipe
 from analysis.report import Findings, ReportFiles, write_report
 from analysis.sweep_report import with_threshold
 from sweeps.errors import UsageError
+from tests.analysis.points import TRUTHS
 from tests.analysis.tables import two_groups
 from tests.browser import opened
 
@@ -62,6 +64,21 @@ def test_the_report_answers_and_says_how_to_ask_again(files: ReportFiles) -> Non
     for path in files.figures.values():
         assert path.name in text
         assert path.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_report_of_size_and_samples_shows_a_law_for_each_size(tmp_path: Path) -> None:
+    (truth,) = (truth for truth in TRUTHS if truth.form == "chinchilla")
+    frame = pd.DataFrame(truth.x, columns=["num_params", "samples_seen"])
+    question = Question(
+        x=("num_params", "samples_seen"), y="loss", holdout_above=1e19,
+        recipe=Recipe(form="chinchilla", frontier="none"),
+    )  # fmt: skip
+    answers = laws_of(frame.assign(loss=truth.measured(0.01)[0]), question)
+    made = write_report(tmp_path, Findings(title="t", answers=answers, checkpoints=None, words=()))
+    assert set(made.figures) == {"sizes"}
+    assert "1e+10" in made.figures["sizes"].read_text()
+    assert "law-sizes.svg" in made.markdown.read_text()
+    assert "up to 1e+19, on the frontier of those above" in made.html.read_text()
 
 
 def test_the_report_as_data_has_fits_and_verdicts(files: ReportFiles) -> None:
