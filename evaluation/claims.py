@@ -9,6 +9,7 @@ knows which processes are alive: not here.
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,7 +33,8 @@ class Claim:
 
     `part`: the eval on which, if that has a claim of its own; else all others. `number`: its
     generation. `tries`: how many have been made, with this one, since the user last asked to try
-    again. `error`: why it failed; empty while it lasts, and where its process was killed.
+    again. `error`: why it failed; empty while it lasts, and where its process was killed. `failed`:
+    the evals that failed; empty where it was not one of them.
     """
 
     checkpoint: str
@@ -41,6 +43,12 @@ class Claim:
     scorer: Scorer
     error: str = ""
     part: str = ""
+    failed: tuple[str, ...] = ()
+
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """The evals that may be to blame; empty: all."""
+        return self.failed or ((self.part,) if self.part else ())
 
     @property
     def name(self) -> str:
@@ -82,10 +90,10 @@ def is_held(results: Path, claim: Claim) -> bool:
     return durable.newest_generation(_folder(results), claim.name) == claim.number
 
 
-def note_failure(results: Path, claim: Claim, error: str) -> None:
-    """Say in a claim of one's own why it failed."""
-    failed = replace(claim, error=error[-ERROR_LENGTH:])
-    durable.replace(_path(results, claim.name, claim.number), durable.encode(failed))
+def note_failure(results: Path, claim: Claim, error: str, failed: Iterable[str] = ()) -> None:
+    """Say in a claim of one's own why it failed, and which evals did if it was they."""
+    noted = replace(claim, error=error[-ERROR_LENGTH:], failed=tuple(failed))
+    durable.replace(_path(results, claim.name, claim.number), durable.encode(noted))
 
 
 def release(results: Path, claim: Claim) -> None:
@@ -99,7 +107,7 @@ def give_back(results: Path, claim: Claim, before: Claim | None) -> None:
     if before is None or before.tries == 0:
         release(results, claim)
     else:
-        kept = replace(claim, tries=before.tries, error=before.error)
+        kept = replace(claim, tries=before.tries, error=before.error, failed=before.failed)
         durable.replace(_path(results, claim.name, claim.number), durable.encode(kept))
 
 

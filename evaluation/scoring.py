@@ -114,19 +114,23 @@ class _Work:
             raise
         except Exception as error:
             log.exception("%s cannot be scored", task.checkpoint)
-            failed = repr(error)
-        if failed:
-            claims.note_failure(self._results, claim, failed)
-        else:
+            claims.note_failure(self._results, claim, repr(error))
+            return repr(error)
+        if not failed:
             claims.release(self._results, claim)
-        return failed
+            return ""
+        said = "; ".join(map(str, failed))
+        claims.note_failure(self._results, claim, said, (eval_id(one.spec) for one in failed))
+        return said
 
-    def _score(self, task: CheckpointEvals, claim: Claim, later: Sequence[CheckpointEvals]) -> str:
+    def _score(
+        self, task: CheckpointEvals, claim: Claim, later: Sequence[CheckpointEvals]
+    ) -> list[Failed]:
         """Score a checkpoint on those of its evals that have no row now; return which failed."""
         self._due.refresh()
         evals = self._due.missing(task)
         if not evals:
-            return ""
+            return []
         following = next(map(self._due.weights, self._due.among(later)), None)
         rows, failed = list[Row](), list[Failed]()
         try:
@@ -137,7 +141,7 @@ class _Work:
                     rows.append(found)
         finally:
             self._hand_in(task, claim, rows)
-        return "; ".join(map(str, failed))
+        return failed
 
     def _hand_in(self, task: CheckpointEvals, claim: Claim, rows: Sequence[Row]) -> None:
         """Put rows into the table, unless the claim is in other hands by now."""

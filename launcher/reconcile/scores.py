@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from conf.schema import ResourceConfig
 from launcher.reconcile.liveness import scores_in_hand
 from launcher.reconcile.observe import Observed
-from launcher.reconcile.state import State, score_failures, unscored
+from launcher.reconcile.state import State, given_up, unscored
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from sweeps.items import CheckpointEvals, ScoreItem
 
@@ -95,13 +95,14 @@ def pending(
     so that a job scores many; unless there are enough to fill a work item already.
     """
     now, later = scores_in_hand(observed, over)
-    failures = score_failures(observed)
+    lacking = unscored(scoring.wanted, observed)
+    hopeless = given_up(lacking, observed, most_failures)
     found = [
         task
-        for task in unscored(scoring.wanted, observed)
+        for task in lacking
         if task.checkpoint not in now
         and task.checkpoint not in cancelled
-        and failures.get(task.checkpoint, 0) < most_failures
+        and task.checkpoint not in hopeless
         and states[task.segment][0] is not State.cancelled
     ]
     if len(found) >= scoring.per_item:

@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from evaluation.claims import Claim
 from launcher.reconcile.departed import (
     Departed,
     departed_jobs,
@@ -61,21 +62,35 @@ class RunStatus:
         return self.state in (State.waiting, State.trained) and bool(self.reason)
 
 
-def score_failures(observed: Observed) -> dict[str, int]:
-    """Return how often scoring each checkpoint failed since it was resumed.
+def given_up(tasks: Iterable[CheckpointEvals], observed: Observed, most_tries: int) -> set[str]:
+    """Return the checkpoints whose missing scores were all tried often enough since they were resumed.
 
-    Its claims tell the tries. Where scorers crash before they claim anything, or never begin, there are
-    none, so such an end counts for all checkpoints that the scorer was given.
+    Their claims tell the tries. Where scorers crash before they claim anything, or never begin, there
+    are none, so such an end counts for all checkpoints that the scorer was given.
     """
-    failures: dict[str, int] = {}
+    crashes: dict[str, int] = {}
     for checkpoint, since in _crashed_scorers(observed.history):
         resumed = observed.history.resumed.get(segment_of(checkpoint), NEVER)
         if since >= resumed.time:
-            failures[checkpoint] = failures.get(checkpoint, 0) + 1
+            crashes[checkpoint] = crashes.get(checkpoint, 0) + 1
+    spent: dict[str, list[Claim]] = {}
     for claim in observed.claims.values():
-        known = failures.get(claim.checkpoint, 0)
-        failures[claim.checkpoint] = max(known, num_failures(claim, observed.history))
-    return failures
+        if num_failures(claim, observed.history) >= most_tries:
+            spent.setdefault(claim.checkpoint, []).append(claim)
+    return {
+        task.checkpoint
+        for task in tasks
+        if crashes.get(task.checkpoint, 0) >= most_tries
+        or _is_hopeless(task, spent.get(task.checkpoint, ()), observed)
+    }
+
+
+def _is_hopeless(task: CheckpointEvals, spent: Sequence[Claim], observed: Observed) -> bool:
+    """Return whether claims that were tried often enough are on all that a checkpoint lacks."""
+    if not spent or any(not claim.suspects for claim in spent):
+        return bool(spent)
+    suspects = {name for claim in spent for name in claim.suspects}
+    return all(pair[1] in suspects or pair in observed.scored for pair in pairs_of([task]))
 
 
 def _crashed_scorers(history: History) -> Iterator[tuple[str, float]]:
@@ -137,7 +152,8 @@ def run_statuses(
         most_fruitless: attempts without new samples (or rows) until an item is held.
     """
     missing: dict[str, list[str]] = {}
-    for task in unscored(wanted, observed):
+    lacking = unscored(wanted, observed)
+    for task in lacking:
         missing.setdefault(task.segment, []).append(task.checkpoint)
     told = Told(observed)
     known = _Known(
@@ -145,7 +161,7 @@ def run_statuses(
         observed=observed,
         states=segment_states(segments, observed, most_fruitless, told),
         missing=missing,
-        failures=score_failures(observed),
+        given_up=given_up(lacking, observed, most_fruitless),
         cancelled=observed.history.cancelled | told.cancelled,
         most_fruitless=most_fruitless,
     )
@@ -208,7 +224,7 @@ class _Known:
     observed: Observed
     states: Mapping[str, tuple[State, str]]
     missing: Mapping[str, list[str]]
-    failures: Mapping[str, int]
+    given_up: Container[str]
     cancelled: Container[str]
     most_fruitless: int
 
@@ -221,7 +237,7 @@ class _Known:
     def _scored_state(self, run: Run) -> tuple[State, str]:
         """Return the state of a run that is trained: it is done when all its scores are there."""
         missing = [checkpoint for key in run.segments for checkpoint in self.missing.get(key, [])]
-        failed = [c for c in missing if self.failures.get(c, 0) >= self.most_fruitless]
+        failed = [checkpoint for checkpoint in missing if checkpoint in self.given_up]
         if failed:
             why = _why_not_scored(failed[0], self.observed)
             return State.held, f"scoring failed {self.most_fruitless} times: {failed[0]}{why}"

@@ -27,19 +27,21 @@ def followable(
 ) -> Iterator[Claim]:
     """Yield the claims that a scoring process may follow, with the tries that count as failed.
 
-    What failed is tried again by another submission, what was cut off also by a later attempt.
+    What failed is tried again by another submission, what was cut off also by a later attempt. Where
+    it is known which evals failed, the checkpoint was handed over for the sake of others.
 
     Args:
         claims: that hold.
         me: the process that asks.
         history: tells which submissions are over.
-        most_tries: no checkpoint is tried more often.
+        most_tries: no checkpoint is tried more often for which all of it failed.
     """
     for claim in claims:
         is_mine = replace(claim.scorer, attempt=me.attempt) == me and not claim.error
         is_through = bool(claim.error) and claim.scorer.submission != me.submission
         failures = claim.tries if is_mine else num_failures(claim, history)
-        if (is_mine or is_through or _is_over(claim, history)) and failures < most_tries:
+        is_free = is_mine or is_through or _is_over(claim, history)
+        if is_free and (failures < most_tries or claim.failed):
             yield replace(claim, tries=failures)
 
 

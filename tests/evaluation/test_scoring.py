@@ -220,6 +220,7 @@ def test_what_fails_or_is_stopped_costs_no_other_eval_its_row(
         score_all(given(classify, own, probe, loss))
     assert rows() == {classify.name, loss.name}
     (failed,) = claims.newest(Root(root).results).values()
+    assert failed.failed == (eval_id(probe), eval_id(own))
     assert not score_all(given(stops, followable=(failed,)))
     (given_back,) = claims.newest(Root(root).results).values()
     assert (given_back.tries, given_back.error) == (1, failed.error)

@@ -28,7 +28,7 @@ from launcher.reconcile.ends import end_of
 from launcher.reconcile.explain import explained
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.plan import Work, plan
-from launcher.reconcile.state import State, score_failures, segment_states
+from launcher.reconcile.state import State, given_up, segment_states
 from launcher.reconcile.told import Told
 from launcher.records.ledger import Act, History, Line, SubmissionState, segment_of
 from sweeps import lease
@@ -475,8 +475,8 @@ class World:
         told = Told(world)
         states = segment_states(SWEEP.segments, world, POLICY.fruitless_attempts, told)
         held = {key for key, (state, _) in states.items() if state in (State.held, State.cancelled)}
-        failures = score_failures(world).items()
-        held |= {segment_of(c) for c, n in failures if n >= POLICY.fruitless_attempts}
+        given = given_up(wanted_of(SWEEP.segments), world, POLICY.fruitless_attempts)
+        held |= {segment_of(checkpoint) for checkpoint in given}
         held |= {segment_of(key) for key in world.history.cancelled | told.cancelled}
         if held:
             known = [self.leases.get(key) for key in held]

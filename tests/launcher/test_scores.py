@@ -143,6 +143,7 @@ def test_scoring_that_keeps_failing_is_given_up() -> None:
     assert planned(work(TWO, asked_of(A, 640)), world) == []
 
 
+RETRIEVAL = eval_id(EVAL.evals[0])
 CLAIM = Claim(
     checkpoint=f"{A}@640", number=3, tries=3, scorer=Scorer(submission="s", index=0, attempt=1)
 )
@@ -160,8 +161,22 @@ CLAIM = Claim(
             [{"act": Act.resumed, "items": (A,), "attempts": (1,), "time": 9}],
             True,
         ),
+        (replace(CLAIM, error="torn", failed=(RETRIEVAL,)), [], False),
+        (replace(CLAIM, error="torn", failed=("other/cars/v1",)), [], True),
+        (replace(CLAIM, part=RETRIEVAL), [{"act": Act.ended, "submission": "s"}], False),
+        (replace(CLAIM, part="long/cars/v1"), [{"act": Act.ended, "submission": "s"}], True),
     ],
-    ids=["failed", "failed less often", "killed", "stopped", "resumed"],
+    ids=[
+        "failed",
+        "failed less often",
+        "killed",
+        "stopped",
+        "resumed",
+        "all that is missing failed",
+        "something else failed",
+        "all that is missing killed its process",
+        "something else killed its process",
+    ],
 )
 def test_a_checkpoint_is_given_up_after_a_few_tries(
     claim: Claim, lines: list[dict[str, Any]], is_tried_again: bool
