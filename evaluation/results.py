@@ -1,7 +1,7 @@
 """The results table as people read it: one row a (checkpoint, eval, version), joined with runs."""
 
 import functools
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from sweeps.items import checkpoint_id, eval_name
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from evaluation.filters import Filter
     from evaluation.order import Rows
@@ -43,17 +44,17 @@ def load(
 
     Returns:
         Columns of `rows.Row`, a column for each metric, and `final`: whether the checkpoint is the
-        last of a run that was launched under this root, or a published model. Text is categorical,
-        which halves the memory; its categories are the values that occur, sorted. It is compared with
-        text, sorted, grouped, merged and written as text is. What differs: a value that
-        is no category cannot be set, two such columns are neither compared nor added, `max` is refused,
-        and of a part of the rows `value_counts` also counts what it has none of, as 0. Where that is
-        in the way, `frame.astype({column: "str"})` makes it text.
+        last of a run that was launched under this root, or a published model.
+
+        Text is categorical, which halves the memory; its categories are the values that occur, sorted.
+        It is compared with text, sorted, grouped, merged and written as text is. What differs: a value
+        that is no category cannot be set, two such columns are neither compared nor added, `max` is
+        refused, and of a part of the rows `value_counts` also counts what it has none of, as 0. Where
+        that is in the way, `frame.astype({column: "str"})` makes it text.
 
     Raises:
         UsageError: no such sweep was launched under this root, or a column does not exist.
     """
-    from evaluation.filters import filter_of
     from evaluation.frames import frame_of
     from evaluation.select import filtered, require_known
 
@@ -66,12 +67,8 @@ def load(
     def read(snapshot: Snapshot) -> "pd.DataFrame":
         schema = snapshot.rows.schema
         require_known(asked, [*derived, *schema.names])
-        keep = filter_of(schema, {column: w for column, w in where.items() if column not in derived})
-        if runs is not None:
-            keep &= filter_of(schema, {"segment": runs["segment"].tolist()})
-        if where.get(FINAL) is True:
-            is_last = filter_of(schema, {"checkpoint": list(finals)})
-            keep &= is_last | ~filter_of(schema, {"source": OWN})
+        stored = {column: wanted for column, wanted in where.items() if column not in derived}
+        keep = _meant(schema, stored, runs, finals if where.get(FINAL) is True else None)
         needed = {*(columns or schema.names), *(DERIVED_FROM if derives else ())}
         kept, order = newest(snapshot, keep)
         return frame_of(kept, [name for name in schema.names if name in needed], order)
@@ -114,6 +111,21 @@ def newest(snapshot: Snapshot, keep: "Filter") -> "tuple[Scan, Rows]":
     table = candidates.table(list({*rows.KEY, "scored_at", *keep.schema.names}))
     newest = order.newest(table)
     return candidates, newest[keep.mask(table)[newest]]
+
+
+def _meant(
+    schema: "pa.Schema", where: Mapping[str, Any], runs: "pd.DataFrame | None", finals: Set[str] | None
+) -> "Filter":
+    """Return the filter for conditions on columns, for runs, and for final checkpoints."""
+    from evaluation.filters import filter_of
+
+    keep = filter_of(schema, where)
+    if runs is not None:
+        keep &= filter_of(schema, {"segment": runs["segment"].tolist()})
+    if finals is not None:
+        is_last = filter_of(schema, {"checkpoint": list(finals)})
+        keep &= is_last | ~filter_of(schema, {"source": OWN})
+    return keep
 
 
 def _finals(root: Root, runs: "pd.DataFrame | None") -> Set[str]:
