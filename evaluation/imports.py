@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from evaluation import clip_benchmark, inbox, laion, results, store
-from evaluation.filters import filter_of
+from evaluation import clip_benchmark, laion
 from evaluation.lines import Line, read_lines
-from evaluation.rows import KEY, Row, key_of
-from evaluation.store import Snapshot
+from evaluation.table import inbox, results, store
+from evaluation.table.filters import filter_of
+from evaluation.table.rows import KEY, Row, key_of
+from evaluation.table.store import Snapshot
 from sweeps import durable
 from sweeps.errors import UsageError
 

@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from evaluation import claims, inbox
+from evaluation import claims
 from evaluation.claims import Claim
 from evaluation.due import Due
 from evaluation.evaluator import is_resumable
 from evaluation.measure import Failed
 from evaluation.orders import ScoreOrder
 from evaluation.pulse import Pulse
-from evaluation.rows import Row
 from evaluation.scorer import Scorer
+from evaluation.table import inbox
+from evaluation.table.rows import Row
 from sweeps.errors import ScoringFailed, StopAsked
 from sweeps.folders import Root
 from sweeps.items import CheckpointEvals, eval_id

@@ -4,9 +4,9 @@ import logging
 import sys
 
 from evaluation import orders
-from evaluation.compaction import keep_tidy
 from evaluation.due import Due
 from evaluation.orders import ScoreOrder
+from evaluation.table.compaction import keep_tidy
 from sweeps.errors import ScoringFailed
 from sweeps.folders import Root
 from training.collector import collector_at_rest

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evaluation.rows import Row
+from evaluation.table.rows import Row
 
 
 def row(**given: Any) -> Row:

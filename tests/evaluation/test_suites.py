@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from conf.schema import EvalConfig, EvalDatasetConfig, EvalSpec
-from evaluation import inbox, results
 from evaluation.evaluator import make_evaluator
 from evaluation.suites import means
+from evaluation.table import inbox, results
 from sweeps.compose import compose_part
 from sweeps.errors import UsageError
 from tests.evaluation.rows import row
