@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.arrays import Floats
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MODELS = ("model", "arch")
 """Columns that name the model, here and in the published tables."""
 SAMPLES = "samples_seen"
+MODEL_MARKERS = (*MARKERS, "X", "p", "*", "h", "<", ">", "d", "8", "H")
 SMALLEST, LARGEST = 14, 90
 """Areas of markers, in square points."""
 
@@ -36,19 +38,23 @@ def runs_figure(answers: Sequence[Answer]) -> Figure | None:
     figure, axes = panels(len(measures_of(answers)))
     looks = styles(answer.group for answer in answers)
     names = sorted({str(name) for answer in answers for name in answer.points[column]})
-    markers = {name: MARKERS[place % len(MARKERS)] for place, name in enumerate(names)}
+    samples = pd.concat([answer.points[SAMPLES] for answer in answers])
+    ends = (float(samples.min()), float(samples.max()))
+    markers = {name: MODEL_MARKERS[place % len(MODEL_MARKERS)] for place, name in enumerate(names)}
     for panel, measure in zip(axes, measures_of(answers), strict=True):
         here = [answer for answer in answers if answer.measure == measure]
         for answer in here:
-            _draw(panel, answer, column, looks[answer.group][0], markers)
+            sizes = _sizes(answer.points[SAMPLES], ends)
+            _draw(panel, answer, column, colour=looks[answer.group][0], markers=markers, sizes=sizes)
         finish(panel, here)
     legend_below(figure, {name: {"marker": marker, "ls": ""} for name, marker in markers.items()})
     return figure
 
 
-def _draw(panel: "Axes", answer: Answer, column: str, colour: str, markers: dict[str, str]) -> None:
+def _draw(
+    panel: "Axes", answer: Answer, column: str, *, colour: str, markers: dict[str, str], sizes: Floats
+) -> None:
     points = answer.points
-    sizes = _sizes(points[SAMPLES].to_numpy(dtype=np.float64))
     for name, marker in markers.items():
         rows = (points[column].astype(str) == name).to_numpy()
         panel.scatter(
@@ -66,9 +72,9 @@ def _draw(panel: "Axes", answer: Answer, column: str, colour: str, markers: dict
         )
 
 
-def _sizes(samples: Floats) -> Floats:
-    """Return areas that grow with the logarithm of the samples seen."""
-    log = np.log(samples)
-    share = (log - log.min()) / (np.ptp(log) or 1.0)
+def _sizes(samples: pd.Series, ends: tuple[float, float]) -> Floats:
+    """Return areas that grow with the logarithm of the samples seen, from the least to the most."""
+    known = samples.fillna(ends[0]).to_numpy(dtype=np.float64)
+    share = np.log(known / ends[0]) / (np.log(ends[1] / ends[0]) or 1.0)
     areas: Floats = SMALLEST + (LARGEST - SMALLEST) * share
     return areas
