@@ -156,9 +156,14 @@ def _update(config: DictConfig, key: str, value: Any) -> None:
         merge = OmegaConf.select(config, key) is not None
         OmegaConf.update(config, key, value, merge=merge, force_add=isinstance(value, Mapping))
     except (ConfigKeyError, ConfigAttributeError) as error:
-        known = find(plain(config), key.rpartition(".")[0]) if "." in key else plain(config)
-        name = key.rpartition(".")[2]
-        hint = choices(name, known) if known else f"To add it, write +{key}={value}"
-        raise UsageError(f"there is no {key!r} to set. {hint}") from error
+        raise UsageError(f"there is no {key!r} to set. {_hint(plain(config), key, value)}") from error
     except OmegaConfBaseException as error:
         raise UsageError(f"{key}={value}: {str(error).splitlines()[0]}") from error
+
+
+def _hint(tree: dict[str, Any], key: str, value: Any) -> str:
+    """Return what could be set instead of `key`: the names where the first unknown one of it stands."""
+    names = key.split(".")
+    while len(names) > 1 and isinstance(tree.get(names[0]), dict):
+        tree = tree[names.pop(0)]
+    return choices(names[0], tree) if tree else f"To add it, write +{key}={value}"
