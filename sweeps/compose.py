@@ -190,7 +190,10 @@ def load_sweep(overrides: Sequence["Override"]) -> SweepConfig:
         raise UsageError(NO_SWEEP)
     search = [o.line for o in overrides if o.key == "hydra.searchpath"]
     config = hydra_api.compose([f"sweep={chosen[0]}", *search])
-    sweep = typed(plain(config)["sweep"], SweepConfig, f"sweep {chosen[0]}")
+    said = plain(config)["sweep"]
+    if missing := [name for name, value in said.items() if value == "???"]:
+        raise UsageError(f"conf/sweep/{chosen[0]}.yaml does not say: {', '.join(missing)}")
+    sweep = typed(said, SweepConfig, f"sweep {chosen[0]}")
     if sweep.name != chosen[0]:
         raise UsageError(f"conf/sweep/{chosen[0]}.yaml has name: {sweep.name}; write name: {chosen[0]}")
     return sweep

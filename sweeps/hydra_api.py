@@ -5,18 +5,19 @@ What a composed config means, and which of them a sweep needs, is left to `sweep
 
 import contextlib
 import functools
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override as HydraOverride
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
 from sweeps.errors import UsageError, choices
@@ -58,8 +59,10 @@ def errors() -> Iterator[None]:
         group, _, option = (error.missing_cfg_file or "").rpartition("/")
         options = [str(known) for known in error.options or []]
         raise UsageError(f"there is no {group} {option!r}. {choices(option, options)}") from error
+    except OverrideParseException as error:
+        raise UsageError(f"{error.override!r} cannot be read; write NAME=VALUE") from error
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise UsageError(" ".join(str(error).split())) from error
+        raise UsageError(_explained(error)) from error
 
 
 def parse(arguments: Sequence[str]) -> list[Override]:
@@ -94,6 +97,17 @@ def run_app(task: Callable[[DictConfig], None], arguments: Sequence[str]) -> Non
 @functools.cache
 def _register_schema() -> None:
     ConfigStore.instance().store(name="schema", node=app_node())
+
+
+def _explained(error: Exception) -> str:
+    """Return what is wrong; where a config file says it, in which one, and what it could say."""
+    wrong, file = error.__context__, re.match(r"In '(.+?)':", str(error))
+    if not (file and isinstance(wrong, OmegaConfBaseException)):
+        return " ".join(str(error).split())
+    if not (isinstance(wrong, ConfigKeyError) and is_dataclass(wrong.object_type)):
+        return f"conf/{file[1]}.yaml: {str(wrong).splitlines()[0]}"
+    key, names = str(wrong.key), [field.name for field in fields(wrong.object_type)]
+    return f"conf/{file[1]}.yaml: there is no {key!r} to set. {choices(key, names)}"
 
 
 def _override(given: HydraOverride) -> Override:

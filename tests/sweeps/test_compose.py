@@ -123,10 +123,13 @@ def test_a_bare_on_in_yaml_is_no_boolean() -> None:
             r"model=ViT-w33 is not in this sweep. did you mean ViT-w",
         ),
         (["sweep=quickstart", "optim.lrr=1"], "no 'optim.lrr' to set. did you mean lr"),
+        (["sweep=quickstart", "optm.lr=1"], "no 'optm.lr' to set. did you mean optim"),
+        (["sweep=quickstart", "cluster.env.A=1"], r"To add it, write \+cluster.env.A=1"),
         (["sweep=quickstart", "optim.lr=fast"], "optim.lr=fast: Value 'fast'.*Float"),
         (["sweep=quickstart", "precision=fp8"], r"precision=fp8: .*\[fp32, tf32, bf16\]"),
         (["sweep=quickstart", "optim.lr=1e-3,1e-4"], "optim.lr is no axis of sweep quickstart"),
         (["sweep=quickstart", "schedule=cosin"], "no schedule 'cosin'. did you mean cosine"),
+        (["quickstart"], "'quickstart' cannot be read; write NAME=VALUE"),
         (["sweep=quickstart", "==="], "."),
     ],
 )
@@ -134,6 +137,22 @@ def test_a_mistake_is_one_line_that_says_what_to_do(arguments: list[str], messag
     with pytest.raises(UsageError, match=message) as raised:
         compose_request(arguments)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("", r"conf/sweep/bad.yaml does not say: name, blocks"),
+        ("blocks: [{axis: {}}]", r"conf/sweep/bad.yaml: there is no 'axis' to set. did you mean axes"),
+        ("blocks: {axes: {}}", r"conf/sweep/bad.yaml: Cannot merge"),
+        ("blocks: [{axes: {seed: [0]}}]\nname: bad\nset: {optm.lr: 3}", "no 'optm.lr' to set"),
+    ],
+)
+def test_a_mistake_in_a_file_names_the_file(written: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "bad.yaml").write_text(written)
+    with pytest.raises(UsageError, match=message):
+        compose_request(["sweep=bad", f"hydra.searchpath=[{tmp_path}]"])
 
 
 def test_a_cell_may_not_set_what_belongs_to_the_launch() -> None:
