@@ -60,12 +60,12 @@ class Delta:
         return {parameter.letter: _around(parameter, at, width) for parameter, at, width in each}
 
     def band(self, x: Floats, level: float) -> tuple[Floats, Floats]:
-        """Return the bounds of the curve."""
+        """Return the bounds of the curve, cut at 0, below which no form goes."""
         value, gradient = (part[0] for part in self.form.value(self.held[None], x[None]))
         variance = np.einsum("np,pq,nq->n", gradient, self.covariance, gradient)
         width = self._quantile(level) * np.sqrt(np.maximum(variance, 0))
         if not self.is_log:
-            return value - width, value + width
+            return np.maximum(value - width, 0), value + width
         with np.errstate(over="ignore"):
             factor = np.exp(width / value)
         return value / factor, value * factor

@@ -154,6 +154,12 @@ def test_a_prediction_says_how_far_it_reaches() -> None:
     assert far.high / far.low > near.high / near.low  # type: ignore[operator]
 
 
+def test_a_law_of_errors_is_not_said_to_reach_below_0() -> None:
+    x, y = noisy(-0.3, 7.0, noise=0.2, count=6)
+    (far,) = predictions(fitted(x, y, form="power_floor"), np.array([[1e9]]))
+    assert far.low == 0 < far.value < far.high  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
