@@ -60,7 +60,7 @@ def test_a_model_that_open_clip_does_not_know(root: Path, capsys: pytest.Capture
         ("name: mine\nblocks: [[\n", "while parsing a flow node"),
         ("name: other\nblocks: []\n", "conf/sweep/mine.yaml has name: other; write name: mine"),
         ("name: mine\nblocks: []\n", "sweep mine has no runs"),
-        ("name: mine\n", "sweep mine: "),
+        ("name: mine\n", "conf/sweep/mine.yaml does not say: blocks"),
     ],
 )
 def test_a_sweep_file_that_cannot_be(
