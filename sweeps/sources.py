@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from conf.schema import DataConfig, SourceConfig
+from sweeps.errors import UsageError
 from sweeps.folders import Root
 
 UNSET = ("", "???")
@@ -25,6 +26,20 @@ def sources_of(data: DataConfig) -> tuple[SourceConfig, ...]:
     """Return the sources of a data set; one that is not mixed is its own only source."""
     alone = SourceConfig(name=data.name, shards=data.shards, subset=data.subset)
     return data.sources or (alone,)
+
+
+def refuse_unset(data: DataConfig, chosen: str) -> None:
+    """Refuse data whose place is not said; `chosen` is what `data=` chooses it by.
+
+    Raises:
+        UsageError: it is not said where the shards of a source lie.
+    """
+    for source in sources_of(data):
+        if source.shards in UNSET:
+            raise UsageError(
+                f"data.shards of {source.name} is not set: write it into conf/data/{chosen}.yaml, or "
+                f"pass data={chosen} data.shards='/path/{{00000..00099}}.tar'"
+            )
 
 
 def source_files(data: DataConfig, root: Root) -> tuple[SourceFiles, ...]:

@@ -17,13 +17,12 @@ import torch
 
 from conf.schema import DataConfig, LaunchConfig, RunConfig
 from sweeps.compose import compose_run
-from sweeps.errors import UsageError
 from sweeps.expansion import Expansion, Segment, expand
 from sweeps.folders import Root, make_folders, refuse_unusable, root_of
 from sweeps.frozen import freeze_segment, standing_cuts
 from sweeps.grid import Cell
 from sweeps.items import TrainItem
-from sweeps.sources import UNSET, source_files, sources_of
+from sweeps.sources import refuse_unset, source_files
 from training.checkpoints.done import read_done
 from training.data.generate import Generation, generate, made_with
 from training.data.patterns import existing_shards, expand_shards
@@ -159,10 +158,7 @@ def _provide(data: DataConfig, root: Root) -> None:
         UsageError: it is not said where its shards lie.
         DataError: some are missing.
     """
-    if any(source.shards in UNSET for source in sources_of(data)):
-        raise UsageError(
-            f"data.shards of {data.name} is not set: pass data.shards='/path/{{00000..00099}}.tar'"
-        )
+    refuse_unset(data, data.name)
     if data.generator is None:
         for source in source_files(data, root):
             existing_shards(source.shards)

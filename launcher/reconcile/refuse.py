@@ -12,7 +12,7 @@ from launcher.reconcile.protocols import refuse_mixed_protocols
 from sweeps.errors import DataError, UsageError, choices
 from sweeps.expansion import Expansion, Run
 from sweeps.folders import Root, refuse_unusable
-from sweeps.sources import UNSET, source_files, sources_of
+from sweeps.sources import UNSET, refuse_unset, source_files, sources_of
 from sweeps.targets import refuse_missing_target
 from training.data.generate import made_with
 from training.data.patterns import existing_shards, expand_shards
@@ -84,7 +84,7 @@ def _refuse_bad_pattern(root: Root, run: Run) -> None:
         paths = [Path(name) for name in expand_shards(root.absolute(shards))]
         if shards in UNSET:
             continue
-        if not paths or any(path.suffix != ".tar" for path in paths):
+        if not paths or "*" in shards or any(path.suffix != ".tar" for path in paths):
             raise UsageError(f"data.shards={shards}: write tar files, like /data/{{00000..00099}}.tar")
         is_ours = paths[0].parent in (root.path, *root.path.parents)
         if run.config.data.generator is not None and is_ours:
@@ -93,12 +93,8 @@ def _refuse_bad_pattern(root: Root, run: Run) -> None:
 
 def _refuse_missing_shards(root: Root, run: Run) -> None:
     data = run.config.data
+    refuse_unset(data, run.data)
     for source, files in zip(sources_of(data), source_files(data, root), strict=True):
-        if source.shards in UNSET:
-            raise UsageError(
-                f"data.shards of {source.name} is not set: write it into conf/data/{run.data}.yaml, or "
-                f"pass data={run.data} data.shards='/path/{{00000..00099}}.tar'"
-            )
         if files.uids is not None and not Path(files.uids).is_file():
             raise UsageError(f"{files.name}: there is no list of uids {files.uids}")
         if data.generator is None:

@@ -19,7 +19,7 @@ from conf.schema import DataConfig
 from sweeps.compose import compose_data
 from sweeps.errors import UsageError, choices
 from sweeps.folders import root_of
-from sweeps.sources import SourceFiles, source_files
+from sweeps.sources import SourceFiles, refuse_unset, source_files
 from training.data.index import ShardIndex
 from training.data.indexing import make_index
 from training.data.shown import Bar
@@ -78,6 +78,7 @@ def _request(words: Sequence[str]) -> Request:
     if not workers.isdecimal() or int(workers) == 0:
         raise UsageError(f"workers={workers}: give a number from 1 on")
     data = compose_data(overrides) if overrides else _described(given)
+    refuse_unset(data, data.name)
     if "uids" in given and data.sources:
         raise UsageError("a subset is one of a single source: say name= and shards= of it")
     sources = tuple(_chosen(source, given) for source in source_files(data, root))

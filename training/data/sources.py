@@ -28,8 +28,8 @@ def origin_of(source: SourceFiles) -> Origin:
         DataError: the pattern names no shards.
     """
     paths = tuple(expand_shards(source.shards))
-    if not paths:
-        raise DataError(f"{source.shards} names no file; ranges count upwards: {{000..099}}")
+    if not paths or "*" in source.shards:
+        raise DataError(f"{source.shards} names no file; write a range that counts up: {{000..099}}")
     return Origin(paths=paths, uids=Path(source.uids) if source.uids else None)
 
 

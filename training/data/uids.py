@@ -22,6 +22,8 @@ class UidList:
     def __init__(self, path: Path) -> None:
         try:
             pairs = np.load(path, mmap_mode="r")
+        except FileNotFoundError as error:
+            raise DataError(f"there is no list of uids {path}") from error
         except (OSError, ValueError) as error:
             raise DataError(f"{path} is no .npy file of uids: {error}") from error
         if pairs.dtype != UID or pairs.ndim != 1:

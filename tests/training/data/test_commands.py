@@ -84,6 +84,7 @@ def test_sources_are_given_in_a_list() -> None:
         (["nmae=x"], "'nmae=x' is not understood. did you mean name"),
         (["name=d", "shards=/no/{0..9}.tar", "workers=0"], "workers=0: give a number from 1 on"),
         (["data=nothing"], "there is no data 'nothing'. Choose from: "),
+        (["data=LAION-80M"], "data.shards of LAION-80M is not set: write it into conf/data/LAION-80M"),
     ],
 )
 def test_wrong_words_are_refused_in_one_line(given: list[str], message: str) -> None:
@@ -100,3 +101,6 @@ def test_missing_shards_are_named(tmp_path: Path) -> None:
     words = ["name=d", f"shards={tmp_path}/{{0..9}}.tar", f"folder={tmp_path}"]
     with pytest.raises(DataError, match=r"10 of 10 shards are missing, the first is .*/0.tar"):
         commands.index(words, print)
+    with pytest.raises(DataError, match=r"/\*.tar names no file; write a range"):
+        commands.index(["name=e", f"shards={tmp_path}/*.tar", f"folder={tmp_path}"], print)
+    assert not list(tmp_path.glob("e.*"))

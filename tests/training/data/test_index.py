@@ -183,7 +183,7 @@ def test_a_subset_holds_the_samples_whose_uid_is_listed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "is no .npy file of uids"), (np.arange(3), "holds int64, not uids: u8,u8 pairs")],
+    [(None, "there is no list of uids"), (np.arange(3), "holds int64, not uids: u8,u8 pairs")],
 )
 def test_what_is_no_list_of_uids(
     tmp_path: Path, content: NDArray[np.int64] | None, message: str
