@@ -189,7 +189,8 @@ def _enter(stretches: dict[str, _Stretch], keys: Keys, cell: Cell, config: RunCo
             micro_batch(stage.train.global_batch_size, config.resources)
         refuse_contradictions(config)
     except UsageError as error:
-        raise UsageError(f"run {describe(cell.labels)}: {error}") from error
+        what = f"run {describe(cell.labels)}" if cell.labels else "this run"
+        raise UsageError(f"{what}: {error}") from error
     start_key, path = None, []
     for stage in stages:
         name = keys.of_stage(start_key, stage.train)

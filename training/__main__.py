@@ -3,58 +3,58 @@
 `generate` is for the launcher.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 import msgspec
 
 from sweeps import durable
-from sweeps.errors import IsogridError
+from sweeps.commands import run_command, status_of
 from sweeps.logs import configure_logging
 from training.data import commands
 from training.data.generate import Generation, generate
 
-DATA_TOOLS = {"index": commands.index, "verify": commands.verify, "subset": commands.subset}
+USAGE = f"""usage: python -m training model=NAME data=NAME samples_seen=N [override ...]
+       python -m training index|verify|subset [key=value ...]
+
+Trains one run here and now, without a sweep, as the overrides describe it (`python -m launcher --help`
+lists what they may set); under torchrun, in all of its processes. Ctrl-C saves and stops; typed again,
+it goes on.
+
+{commands.__doc__}"""
 
 
 def main() -> int:
     """Run one command; return its exit status."""
-    if sys.argv[1:] and "=" in sys.argv[1]:
-        return _train(sys.argv[1:])
-    parser = argparse.ArgumentParser(
-        prog="python -m training",
-        description=commands.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("command", choices=["generate", *DATA_TOOLS])
-    parser.add_argument("words", nargs="*", metavar="NAME=VALUE")
-    given = parser.parse_args()
+    words = sys.argv[1:]
     configure_logging()
     try:
-        return _run(given.command, given.words)
-    except (IsogridError, msgspec.MsgspecError, OSError) as error:
-        print(f"{error}", file=sys.stderr)
-        return 2
+        if words and "=" in words[0]:
+            return status_of(lambda: _train(words))
+        return run_command(COMMANDS, words, USAGE.rstrip())
+    except (msgspec.MsgspecError, OSError) as error:
+        print(f"isogrid: {error}", file=sys.stderr)
+        return 1
 
 
 def _train(words: Sequence[str]) -> int:
     from training.alone import train_alone  # torch, which the data tools do without
 
-    configure_logging()
-    try:
-        return train_alone(words)
-    except (IsogridError, OSError) as error:
-        print(f"{error}", file=sys.stderr)
-        return 2
+    return train_alone(words)
 
 
-def _run(command: str, words: Sequence[str]) -> int:
-    if command in DATA_TOOLS:
-        return DATA_TOOLS[command](words, print)
+def _generate(words: Sequence[str]) -> int:
+    del words
     generate(durable.decode(sys.stdin.buffer.read(), Generation))
     return 0
 
+
+COMMANDS = {
+    "index": lambda words: commands.index(words, print),
+    "verify": lambda words: commands.verify(words, print),
+    "subset": lambda words: commands.subset(words, print),
+    "generate": _generate,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -92,7 +92,7 @@ def test_ranks_of_torchrun_train_one_run(root: Path) -> None:
     ("words", "message"),
     [
         (["model=ViT-B-33"], "there is no model 'ViT-B-33'. did you mean ViT-B-32"),
-        (["model=ViT-w32"], "set samples_seen, or epochs"),
+        (["model=ViT-w32"], "isogrid: this run: set samples_seen, or epochs"),
         (["samples_seen=64", "data=LAION-2B"], "data.shards of LAION-2B is not set"),
     ],
 )
