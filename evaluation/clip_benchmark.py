@@ -48,6 +48,8 @@ def row_of_file(path: Path, scored_at: float) -> Row:
     """
     try:
         result = msgspec.json.decode(path.read_bytes(), type=Result)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {path}") from error
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(f"{path} is no result of clip_benchmark: {error}") from error
     metrics = {name: value for name, value in result.metrics.items() if _is_number(value)}

@@ -56,6 +56,8 @@ def read_lines(path: Path) -> list[Line]:
     """
     try:
         rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {path}") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     if len(rows) < 2:

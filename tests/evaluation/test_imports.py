@@ -166,6 +166,12 @@ def test_a_file_that_holds_something_else_adds_nothing(
     assert not root.exists()
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.csv"])
+def test_a_file_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"there is no file .*{name}"):
+        add([str(tmp_path / name), f"root={tmp_path}"])
+
+
 def test_an_export_does_not_touch_a_folder_that_is_there(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
