@@ -98,7 +98,8 @@ def _jobs(preview: Preview) -> Iterator[str]:
         most = f" (up to {duration(wall.high)})" if wall.high > wall.likely else ""
         hours, cores = preview.core_hours, preview.all_cores
         whole = (
-            f"; all of them at least {duration(hours.likely / cores)} on {plural(cores, 'core')}"
+            f"; all of them at least {duration(max(wall.likely, hours.likely / cores))} "
+            f"on {plural(cores, 'core')}"
             if hours and cores
             else ""
         )
