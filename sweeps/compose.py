@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-NO_SWEEP = "say which sweep: sweep=NAME, one of the files in conf/sweep/"
+NO_SWEEP = "say which sweep: sweep=NAME, one of the files in conf/sweep/; --help says the rest"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
