@@ -11,7 +11,7 @@ from analysis.question import BEST, DEFAULT_X, REPORT_GROUP, REPORT_RESAMPLES, Q
 from analysis.recipe import HUBER_DELTA, Loss, Recipe, Residuals
 from analysis.tables import Table, averaged, read_table
 from conf.schema import Natural, OutputFormat
-from evaluation.table.select import filtered, require_column, require_numbers
+from evaluation.results.select import filtered, require_column, require_numbers
 from sweeps.errors import UsageError
 
 Numbers = float | str | list[float] | None

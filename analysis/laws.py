@@ -12,7 +12,7 @@ from analysis.heldout import Choice, Heldout, best_form, fit_below, fit_jointly_
 from analysis.question import Question
 from analysis.recipe import Recipe
 from analysis.shared import Points, fit_jointly
-from evaluation.table.select import ERROR, quantity, require_column, require_numbers
+from evaluation.results.select import ERROR, quantity, require_column, require_numbers
 from sweeps.errors import NothingToFit, UsageError
 
 Group = tuple[str | None, pd.DataFrame]

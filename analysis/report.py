@@ -20,7 +20,7 @@ from analysis.plain import answer_json, encoded, verdict_json
 from analysis.question import Question
 from analysis.reproduce import command, compare_command, fit_command
 from analysis.text import contest_line, method, points_lines, unit
-from evaluation.table.select import quantity
+from evaluation.results.select import quantity
 from sweeps import durable
 from sweeps.errors import UsageError
 

@@ -12,7 +12,7 @@ from analysis.laws import Answer, laws_of
 from analysis.question import REPORT_GROUP, Question
 from analysis.report import Findings, ReportFiles, write_report
 from analysis.tables import Table, sweep_table
-from evaluation.table.select import require_numbers
+from evaluation.results.select import require_numbers
 from sweeps.errors import NothingToFit
 from sweeps.folders import Root
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from conf.schema import EvalConfig
+from evaluation import results
+from evaluation.results.rows import OWN
 from evaluation.suites import means
-from evaluation.table import results
-from evaluation.table.rows import OWN
 from sweeps import frozen
 from sweeps.compose import compose_part
 from sweeps.errors import UsageError, choices

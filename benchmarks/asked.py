@@ -30,15 +30,15 @@ WHERE: dict[str, dict[str, Any]] = {
 
 def question(what: str, root: Path) -> Callable[[], int]:
     """Return what answers a question, with all that it needs imported."""
-    from evaluation.table import results
+    from evaluation import results
 
     match what:
         case "scored_pairs":
             return lambda: len(results.scored_pairs(Root(root)))
         case "compact":
-            from evaluation.table import compaction
+            from evaluation.results import compaction
 
-            import_module("evaluation.table.arrow")
+            import_module("evaluation.results.arrow")
             return lambda: compaction.compact(Root(root).results)
         case "pandas_one_file":
             import pandas as pd
@@ -46,8 +46,8 @@ def question(what: str, root: Path) -> Callable[[], int]:
             import_module("pyarrow.parquet")
             return lambda: len(pd.read_parquet(root / "table.parquet"))
         case _:
-            import_module("evaluation.table.frames")
-            import_module("evaluation.table.select")
+            import_module("evaluation.results.frames")
+            import_module("evaluation.results.select")
             return lambda: len(results.load(root, **WHERE[what]))
 
 

@@ -26,10 +26,9 @@ from benchmarks.environments import environment
 from benchmarks.openclip import REMEDY
 from benchmarks.record_peers import PACKAGES
 from conf.schema import EvalSpec, ResourceConfig
-from evaluation import orders
+from evaluation import orders, results
 from evaluation.claims import Scorer
 from evaluation.orders import ScoreOrder
-from evaluation.table import results
 from sweeps.expansion import Segment
 from sweeps.folders import CHECKOUT, Root, make_folders
 from sweeps.frozen import freeze_segment

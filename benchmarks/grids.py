@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evaluation.table import compaction, inbox
-from evaluation.table.rows import Row
+from evaluation.results import compaction, inbox
+from evaluation.results.rows import Row
 from launcher.reconcile.prepare import generated_data
 from launcher.records.ledger import Act, Ledger, Line
 from sweeps import durable

@@ -28,9 +28,10 @@ from typing import Any
 
 from benchmarks.asked import DATASETS, MODELS, WHERE
 from benchmarks.bars import Bar
-from evaluation.table import compaction, inbox, manifest, results
-from evaluation.table.manifest import Manifest, Part
-from evaluation.table.rows import Row
+from evaluation import results
+from evaluation.results import compaction, inbox, manifest
+from evaluation.results.manifest import Manifest, Part
+from evaluation.results.rows import Row
 from sweeps.folders import CHECKOUT, Root
 
 NUM_CHECKPOINTS, NUM_REPORTED, NUM_WRITERS = 73_768, 20_000, 16

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conf.schema import EvalConfig, NotNegative
-from evaluation import exports, imports, unused
+from evaluation import exports, imports, results, unused
 from evaluation.exports import ExportFormat
 from evaluation.formats import TableFormat, encoded
+from evaluation.results import frames
+from evaluation.results.rows import Row
 from evaluation.suites import means
-from evaluation.table import frames, results
-from evaluation.table.rows import Row
 from sweeps import durable
 from sweeps.commands import read_arguments, run_command
 from sweeps.compose import compose_part

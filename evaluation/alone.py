@@ -29,8 +29,8 @@ from evaluation.formats import TableFormat
 from evaluation.kinds import Kinds
 from evaluation.layout import RETRIEVAL, is_test_set, kind_of
 from evaluation.measure import UNFINISHED, Failed, Subject, read_segment, trained_subject
-from evaluation.table import inbox, store
-from evaluation.table.rows import Key, Row
+from evaluation.results import inbox, store
+from evaluation.results.rows import Key, Row
 from evaluation.testset import load_test_set
 from sweeps.compose import compose_part
 from sweeps.errors import DataError, UsageError

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from evaluation.lines import Line
-from evaluation.table.rows import Row
+from evaluation.results.rows import Row
 from sweeps.errors import UsageError
 
 SOURCE = "clip_benchmark"

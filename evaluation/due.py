@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from conf.schema import EvalSpec
-from evaluation.table import store
+from evaluation.results import store
 from sweeps.folders import Root
 from sweeps.items import CheckpointEvals
 from training.checkpoints.saved import weights_path

@@ -39,7 +39,7 @@ def results_of(frame: "pd.DataFrame") -> Iterator[Result]:
     """Yield the rows of a table as results, each eval as its newest version measures it."""
     from pandas.api.types import is_float_dtype
 
-    from evaluation.table.arrow import BASE_SCHEMA
+    from evaluation.results.arrow import BASE_SCHEMA
 
     metrics = [c for c in frame.columns if c not in BASE_SCHEMA.names and is_float_dtype(frame[c])]
     newest = frame.sort_values("eval_version", kind="stable").drop_duplicates(

@@ -10,10 +10,10 @@ import msgspec
 
 from evaluation import clip_benchmark, laion
 from evaluation.lines import Line, read_lines
-from evaluation.table import inbox, results, store
-from evaluation.table.filters import filter_of
-from evaluation.table.rows import KEY, Row, key_of
-from evaluation.table.store import Snapshot
+from evaluation.results import inbox, store, view
+from evaluation.results.filters import filter_of
+from evaluation.results.rows import KEY, Row, key_of
+from evaluation.results.store import Snapshot
 from sweeps import durable
 from sweeps.errors import UsageError
 
@@ -49,7 +49,7 @@ def add(folder: Path, rows: Sequence[Row]) -> int:
 
     def read(snapshot: Snapshot) -> list[dict[str, Any]]:
         schema = snapshot.rows.schema
-        found, order = results.newest(snapshot, filter_of(schema, {"source": sources}))
+        found, order = view.newest(snapshot, filter_of(schema, {"source": sources}))
         records: list[dict[str, Any]] = found.table(schema.names).take(order).to_pylist()
         return records
 

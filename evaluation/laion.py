@@ -11,7 +11,7 @@ from typing import Any
 
 from evaluation.clip_benchmark import EVALS
 from evaluation.lines import Line
-from evaluation.table.rows import Row
+from evaluation.results.rows import Row
 
 SOURCE = "laion"
 RESULTS = {

@@ -15,7 +15,7 @@ from conf.schema import EvalSpec
 from evaluation.encoder import Encoder
 from evaluation.evaluator import Resumable, make_evaluator
 from evaluation.kinds import Kinds
-from evaluation.table.rows import Row
+from evaluation.results.rows import Row
 from evaluation.testset import TestSet
 from sweeps import durable
 from sweeps.errors import IsogridError, NotFinite, StopAsked

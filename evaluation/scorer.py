@@ -11,7 +11,7 @@ from evaluation.demand import Demand
 from evaluation.kinds import Kinds
 from evaluation.measure import Failed, read_segment, trained_subject
 from evaluation.pulse import Pulse
-from evaluation.table.rows import Row
+from evaluation.results.rows import Row
 from evaluation.testset import TestSet, load_test_set
 from sweeps.errors import DataError
 from sweeps.folders import Root

@@ -19,9 +19,9 @@ from evaluation.evaluator import is_resumable
 from evaluation.measure import Failed
 from evaluation.orders import ScoreOrder
 from evaluation.pulse import Pulse
+from evaluation.results import inbox
+from evaluation.results.rows import Row
 from evaluation.scorer import Scorer
-from evaluation.table import inbox
-from evaluation.table.rows import Row
 from sweeps.errors import ScoringFailed, StopAsked
 from sweeps.folders import Root
 from sweeps.items import CheckpointEvals, eval_id

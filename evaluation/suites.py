@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from conf.schema import EvalConfig
-from evaluation.table.rows import Row
+from evaluation.results.rows import Row
 from sweeps.errors import UsageError
 from sweeps.items import eval_name
 
@@ -24,7 +24,7 @@ def means(frame: "pd.DataFrame", suite: EvalConfig) -> "pd.DataFrame":
     """Return a row for each checkpoint that has a main metric of the suite.
 
     Args:
-        frame: the results table, as `evaluation.table.results.load` returns it.
+        frame: the results table, as `evaluation.results.load` returns it.
         suite: whose mean.
 
     Returns:
@@ -35,7 +35,7 @@ def means(frame: "pd.DataFrame", suite: EvalConfig) -> "pd.DataFrame":
         UsageError: no eval of the suite has a main metric, or the table does not say which eval a row
             is of.
     """
-    from evaluation.table.select import require_known
+    from evaluation.results.select import require_known
 
     counted = _counted(suite)
     require_known([CHECKPOINT, *KEYS], frame.columns)

@@ -6,7 +6,7 @@ import sys
 from evaluation import orders
 from evaluation.due import Due
 from evaluation.orders import ScoreOrder
-from evaluation.table.compaction import keep_tidy
+from evaluation.results.compaction import keep_tidy
 from sweeps.errors import ScoringFailed
 from sweeps.folders import Root
 from training.collector import collector_at_rest

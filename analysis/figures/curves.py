@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import STYLE, axis_label, legend_below, log_axes, panels, styles
 from analysis.laws import Measure, quantity_name
-from evaluation.table.select import ERROR, quantity
+from evaluation.results.select import ERROR, quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

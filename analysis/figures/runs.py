@@ -16,7 +16,7 @@ from analysis.arrays import Floats
 from analysis.figures.scaling import NUM_PLACES, finish
 from analysis.figures.style import MARKERS, STYLE, legend_below, measures_of, panels, styles
 from analysis.laws import Answer
-from evaluation.table.select import quantity
+from evaluation.results.select import quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

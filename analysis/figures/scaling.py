@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import STYLE, axis_label, log_axes, measures_of, panels, styles
 from analysis.laws import Answer, quantity_name
-from evaluation.table.select import quantity
+from evaluation.results.select import quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evaluation import claims
 from evaluation.claims import Claim
-from evaluation.table.results import scored_pairs
+from evaluation.results import scored_pairs
 from launcher.machines.executor import Executor
 from launcher.machines.queue import Queue
 from launcher.records.ledger import History

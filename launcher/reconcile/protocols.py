@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from conf.schema import EvalConfig, EvalSpec
-from evaluation.table.results import scored_pairs
+from evaluation.results import scored_pairs
 from sweeps import frozen
 from sweeps.errors import UsageError
 from sweeps.expansion import Run

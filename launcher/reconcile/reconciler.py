@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache, cached_property, partial
 
 from conf.schema import ClusterKind, ResourceConfig
-from evaluation.table import compaction
+from evaluation.results import compaction
 from launcher.machines.executor import Executor
 from launcher.machines.queue import Job
 from launcher.reconcile import prepare

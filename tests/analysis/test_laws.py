@@ -13,7 +13,7 @@ from analysis.laws import Answer, laws_of
 from analysis.plain import answer_json, encoded
 from analysis.question import Question
 from analysis.recipe import Recipe
-from evaluation.table.select import filtered, quantity
+from evaluation.results.select import filtered, quantity
 from sweeps.commands import run_command
 from sweeps.errors import UsageError
 from tests.analysis.points import TRUTHS

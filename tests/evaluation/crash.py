@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from evaluation.table import compaction, inbox, manifest, order, store
+from evaluation.results import compaction, inbox, manifest, order, store
 from tests.commands import PATIENCE_S
 from tests.evaluation.rows import row
 

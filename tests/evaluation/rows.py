@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evaluation.table.rows import Row
+from evaluation.results.rows import Row
 
 
 def row(**given: Any) -> Row:

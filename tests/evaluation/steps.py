@@ -20,7 +20,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-from evaluation.table import compaction, inbox, store
+from evaluation.results import compaction, inbox, store
 from tests.commands import PATIENCE_S
 from tests.evaluation.rows import row
 
@@ -36,7 +36,7 @@ Act = Callable[[Path], None]
 
 def main() -> None:
     """Stop each at every step."""
-    import_module("evaluation.table.frames")
+    import_module("evaluation.results.frames")
     folder = Path(sys.argv[1])
     few, many = folder / "few", folder / "many"
     _done(_prepare, few, 2)

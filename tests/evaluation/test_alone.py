@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from conf.schema import ModelConfig
+from evaluation import results
 from evaluation.__main__ import score
 from evaluation.alone import ScoreArguments, score_alone
 from evaluation.encoder import Encoder
 from evaluation.evaluators.classification import ZeroShotClassification
 from evaluation.measure import Failed
-from evaluation.table import results
 from evaluation.testset import load_test_set
 from sweeps.commands import status_of
 from sweeps.compose import compose_part

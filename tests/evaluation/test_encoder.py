@@ -12,8 +12,8 @@ from conf.schema import EvalSpec
 from evaluation.demand import Demand
 from evaluation.encoder import Asked, Encoder
 from evaluation.measure import Subject
+from evaluation.results.rows import Row
 from evaluation.stream import BATCH
-from evaluation.table.rows import Row
 from evaluation.testset import TestSet
 from evaluation.tokens import Tokens
 

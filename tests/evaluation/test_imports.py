@@ -10,8 +10,9 @@ import pytest
 
 from analysis.__main__ import fit
 from analysis.tables import read_table
+from evaluation import results
 from evaluation.__main__ import add, export
-from evaluation.table import compaction, inbox, results
+from evaluation.results import compaction, inbox
 from sweeps.commands import status_of
 from sweeps.errors import UsageError
 from sweeps.folders import CHECKOUT

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.schema import ClusterConfig, ClusterKind, LaunchConfig
-from evaluation.table import arrow, compaction, inbox, results
-from evaluation.table.filters import filter_of
-from evaluation.table.frames import frame_of_rows
-from evaluation.table.select import filtered
+from evaluation import results
+from evaluation.results import arrow, compaction, inbox
+from evaluation.results.filters import filter_of
+from evaluation.results.frames import frame_of_rows
+from evaluation.results.select import filtered
 from sweeps import frozen
 from sweeps.errors import UsageError
 from sweeps.folders import CHECKOUT, Root, make_folders
@@ -161,7 +162,7 @@ def test_the_launcher_asks_what_is_scored_without_arrow(launched: Path) -> None:
 import sys
 from pathlib import Path
 from typing import Any
-from evaluation.table.results import scored_pairs
+from evaluation.results import scored_pairs
 from sweeps.folders import Root
 assert len(scored_pairs(Root(Path({str(launched)!r})))) == 4
 print(sorted({{"pandas", "torch", "pyarrow", "numpy"}} & set(sys.modules)))

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.table import arrow, order
-from evaluation.table.filters import filter_of
-from evaluation.table.frames import frame_of
-from evaluation.table.rows import Row
-from evaluation.table.scan import scan_of
+from evaluation.results import arrow, order
+from evaluation.results.filters import filter_of
+from evaluation.results.frames import frame_of
+from evaluation.results.rows import Row
+from evaluation.results.scan import scan_of
 from tests.evaluation.rows import row
 
 ROWS = st.builds(

@@ -11,15 +11,14 @@ import pytest
 import torch
 
 from conf.schema import EvalSpec, ResourceConfig
-from evaluation import claims, orders, worker
+from evaluation import claims, orders, results, worker
 from evaluation.alone import ScoreArguments, score_alone
 from evaluation.claims import Claim, Scorer
 from evaluation.encoder import Encoder
 from evaluation.orders import ScoreOrder
+from evaluation.results.arrow import BASE_SCHEMA
+from evaluation.results.rows import Row
 from evaluation.scoring import score_all
-from evaluation.table import results
-from evaluation.table.arrow import BASE_SCHEMA
-from evaluation.table.rows import Row
 from evaluation.testset import TestSet
 from sweeps import durable
 from sweeps.errors import ScoringFailed

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.table import compaction, inbox, manifest, store
-from evaluation.table.manifest import Manifest, Part
-from evaluation.table.rows import KEY, Key
+from evaluation.results import compaction, inbox, manifest, store
+from evaluation.results.manifest import Manifest, Part
+from evaluation.results.rows import KEY, Key
 from sweeps.folders import CHECKOUT
 from tests.evaluation.rows import row
 

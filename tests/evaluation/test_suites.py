@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from conf.schema import EvalConfig, EvalDatasetConfig, EvalSpec
+from evaluation import results
 from evaluation.evaluator import make_evaluator
+from evaluation.results import inbox
 from evaluation.suites import means
-from evaluation.table import inbox, results
 from sweeps.compose import compose_part
 from sweeps.errors import UsageError
 from tests.evaluation.rows import row

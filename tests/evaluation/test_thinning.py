@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conf.schema import HookMoment
-from evaluation.table import inbox
+from evaluation.results import inbox
 from evaluation.thinning import thin
 from sweeps import frozen
 from sweeps.errors import UsageError

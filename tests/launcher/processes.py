@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from evaluation.table import store
+from evaluation.results import store
 from sweeps import lease
 from sweeps.expansion import Expansion
 from sweeps.folders import Root

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.table import results
+from evaluation import results
 from sweeps import frozen
 from sweeps.folders import CHECKOUT, Root
 from sweeps.outcome import Outcome

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.table import inbox
+from evaluation.results import inbox
 from launcher.reconcile.protocols import refuse_mixed_protocols
 from sweeps.errors import UsageError
 from sweeps.expansion import Run

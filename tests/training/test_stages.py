@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from evaluation.table import results
+from evaluation import results
 from sweeps.expansion import Run, Segment
 from sweeps.folders import Root, make_folders
 from tests.evaluation.scored import score

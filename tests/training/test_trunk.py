@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from evaluation.table import results
+from evaluation import results
 from sweeps.expansion import Expansion
 from sweeps.folders import Root, make_folders
 from tests.commands import OWN_CONF, run

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from evaluation.table.rows import KEY
+from evaluation.results.rows import KEY
 
 Rows = NDArray[np.int64]
 """Numbers of rows."""

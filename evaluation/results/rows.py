@@ -1,4 +1,4 @@
-"""Rows of the results table, and what tells them apart. How they are kept: `evaluation.table.store`."""
+"""Rows of the results table, and what tells them apart. How they are kept: `results.store`."""
 
 from dataclasses import dataclass
 

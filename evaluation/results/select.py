@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from evaluation.table.filters import bounds
+from evaluation.results.filters import bounds
 from sweeps.errors import UsageError, choices
 
 ERROR = "error:"

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.table import rows, store
-from evaluation.table.keys import Eval, Pairs
-from evaluation.table.rows import OWN
-from evaluation.table.store import Snapshot
+from evaluation.results import rows, store
+from evaluation.results.keys import Eval, Pairs
+from evaluation.results.rows import OWN
+from evaluation.results.store import Snapshot
 from sweeps import frozen
 from sweeps.errors import UsageError, choices
 from sweeps.expansion import Run
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from evaluation.table.filters import Filter
-    from evaluation.table.order import Rows
-    from evaluation.table.scan import Scan
+    from evaluation.results.filters import Filter
+    from evaluation.results.order import Rows
+    from evaluation.results.scan import Scan
 
 FINAL = "final"
 LAST = "last_checkpoint"
@@ -55,8 +55,8 @@ def load(
     Raises:
         UsageError: no such sweep was launched under this root, or a column does not exist.
     """
-    from evaluation.table.frames import frame_of
-    from evaluation.table.select import filtered, require_known
+    from evaluation.results.frames import frame_of
+    from evaluation.results.select import filtered, require_known
 
     path, asked = Root(Path(root)), {*columns, *where}
     runs = None if sweep is None else _runs_frame(_runs_of(path, sweep))
@@ -99,8 +99,8 @@ def newest(snapshot: Snapshot, keep: "Filter") -> "tuple[Scan, Rows]":
     Of rows with equal keys the newest counts. A row that is not to be kept may be newer than one that
     is, where an eval was reported repeatedly: of such checkpoints all rows are read.
     """
-    from evaluation.table import order
-    from evaluation.table.filters import filter_of
+    from evaluation.results import order
+    from evaluation.results.filters import filter_of
 
     repeated = snapshot.repeated()
     if not repeated:
@@ -117,7 +117,7 @@ def _meant(
     schema: "pa.Schema", where: Mapping[str, Any], runs: "pd.DataFrame | None", finals: Set[str] | None
 ) -> "Filter":
     """Return the filter for conditions on columns, for runs, and for final checkpoints."""
-    from evaluation.table.filters import filter_of
+    from evaluation.results.filters import filter_of
 
     keep = filter_of(schema, where)
     if runs is not None:
@@ -154,7 +154,7 @@ def _runs_frame(runs: Iterable[Run]) -> "pd.DataFrame":
     """Return a row for each (run, segment); axes whose names are columns of the table are left out."""
     import pandas as pd
 
-    from evaluation.table.arrow import BASE_SCHEMA
+    from evaluation.results.arrow import BASE_SCHEMA
 
     records = [
         {

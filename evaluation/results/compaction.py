@@ -12,10 +12,10 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from evaluation.table import inbox, manifest, parts
-from evaluation.table.keys import blocks_of, merged
-from evaluation.table.manifest import Manifest, Part
-from evaluation.table.rows import Row, key_of
+from evaluation.results import inbox, manifest, parts
+from evaluation.results.keys import blocks_of, merged
+from evaluation.results.manifest import Manifest, Part
+from evaluation.results.rows import Row, key_of
 
 DUE = 200
 """So many files in the inbox are worth a compaction."""
@@ -54,7 +54,7 @@ def compact(results: Path) -> int:
 
 def part_of(results: Path, rows: Sequence[Row]) -> Part:
     """Write rows as a part that no manifest names yet."""
-    from evaluation.table import arrow
+    from evaluation.results import arrow
 
     ordered = sorted(rows, key=key_of)
     return parts.write(results, arrow.table_of(ordered), blocks_of(map(key_of, ordered)))
@@ -126,7 +126,7 @@ def _merge(results: Path) -> bool:
 
 def _merged(results: Path, group: Sequence[Part]) -> Part:
     """Write the rows of parts as one part that no manifest names yet."""
-    from evaluation.table import arrow, order, scan
+    from evaluation.results import arrow, order, scan
 
     keys = merged(chain.from_iterable(parts.keys(results, one.name) for one in group))
     with arrow.memory():

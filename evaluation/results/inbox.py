@@ -1,7 +1,7 @@
 """The inbox of the results table: rows of one scoring attempt a file, written once and never changed.
 
 Writers need nothing but this. The folders below keep many writers out of each other's way. What
-becomes of the files is told in `evaluation.table.store`.
+becomes of the files is told in `evaluation.results.store`.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from evaluation.table.rows import Row
+from evaluation.results.rows import Row
 from sweeps import durable
 
 SUFFIX = ".jsonl"

@@ -1,15 +1,15 @@
 """The results table on disk, and how it is read.
 
-    results/inbox/       rows as they were reported          evaluation.table.inbox
-    results/parts/       rows taken from the inbox           evaluation.table.parts
-    results/manifests/   which parts hold                    evaluation.table.manifest
+    results/inbox/       rows as they were reported          evaluation.results.inbox
+    results/parts/       rows taken from the inbox           evaluation.results.parts
+    results/manifests/   which parts hold                    evaluation.results.manifest
 
 Any number of writers, compactors and readers may work at once and be killed at any time. A writer only
-ever creates inbox files. A compactor (`evaluation.table.compaction`) writes a part under a new name and
+ever creates inbox files. A compactor (`results.compaction`) writes a part under a new name and
 publishes the next manifest by `link(2)`. A reader lists the inbox, then reads the newest manifest, and
 starts again if a file vanished meanwhile. Where a file system shows a client of its an old listing, a
 row may be read twice, as it is where it was reported twice. What rows mean is left to
-`evaluation.table.results`: of those with equal keys the newest counts.
+`evaluation.results.view`: of those with equal keys the newest counts.
 """
 
 import errno
@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from evaluation.table import inbox, manifest, parts
-from evaluation.table.keys import Block, Keys, blocks_of, repeated
-from evaluation.table.manifest import Manifest
+from evaluation.results import inbox, manifest, parts
+from evaluation.results.keys import Block, Keys, blocks_of, repeated
+from evaluation.results.manifest import Manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,8 +71,8 @@ class Snapshot:
     """The table as it is at one moment: its `rows`, whose columns are to be read within `read`."""
 
     def __init__(self, results: Path, reported: Sequence[bytes], known: Manifest) -> None:
-        from evaluation.table import arrow
-        from evaluation.table.scan import scan_of
+        from evaluation.results import arrow
+        from evaluation.results.scan import scan_of
 
         self._results, self._reported, self._known = results, reported, known
         paths = (parts.path(results, part.name) for part in known.parts)
@@ -86,7 +86,7 @@ class Snapshot:
 
 def read(results: Path, use: Callable[[Snapshot], T]) -> T:
     """Return what `use` makes of the table, which is called again if a file vanished meanwhile."""
-    from evaluation.table import arrow
+    from evaluation.results import arrow
 
     reported: dict[str, bytes] = {}
 

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evaluation.table import arrow
-from evaluation.table.filters import Filter
+from evaluation.results import arrow
+from evaluation.results.filters import Filter
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """Parts of the results table: immutable Parquet files, and beside each the keys of its rows.
 
 results/parts/<uuid>.parquet     the rows, in the order of their keys, so that neighbours are alike
-results/parts/<uuid>.keys.json   `evaluation.table.keys`
+results/parts/<uuid>.keys.json   `evaluation.results.keys`
 """
 
 import time
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.table.keys import Block
-from evaluation.table.manifest import Part
+from evaluation.results.keys import Block
+from evaluation.results.manifest import Part
 from sweeps import durable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ GARBAGE_AGE_S = 24 * 3600.0
 
 def write(results: Path, table: "pa.Table", keys: Sequence[Block]) -> Part:
     """Write a part that no manifest names yet."""
-    from evaluation.table import arrow
+    from evaluation.results import arrow
 
     part = Part(name=uuid.uuid4().hex, num_rows=table.num_rows)
     arrow.write(path(results, part.name), table)

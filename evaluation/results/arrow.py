@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from evaluation.table.rows import Row
+from evaluation.results.rows import Row
 from sweeps import durable
 
 WORDS = pa.dictionary(pa.int32(), pa.string())

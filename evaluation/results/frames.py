@@ -9,10 +9,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
-from evaluation.table.arrow import WORDS, table_of
-from evaluation.table.order import Rows
-from evaluation.table.rows import Row
-from evaluation.table.scan import Scan, scan_of
+from evaluation.results.arrow import WORDS, table_of
+from evaluation.results.order import Rows
+from evaluation.results.rows import Row
+from evaluation.results.scan import Scan, scan_of
 
 
 def frame_of(scan: Scan, names: Sequence[str], rows: Rows) -> pd.DataFrame:

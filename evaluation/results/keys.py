@@ -1,13 +1,13 @@
 """Which rows a part of the table holds, in a small file beside it, so that asking needs no Arrow.
 
 Checkpoints that have the same evals share a block, so the file grows with the checkpoints and not with
-the rows. How it is kept: `evaluation.table.store`.
+the rows. How it is kept: `evaluation.results.store`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
-from evaluation.table.rows import Key
+from evaluation.results.rows import Key
 
 Eval = tuple[str, str, int]
 """Name, data set, version."""
