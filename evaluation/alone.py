@@ -90,7 +90,10 @@ def suite_of(given: ScoreArguments, root: Root) -> tuple[EvalConfig, dict[str, P
         suite = _suite_of_folders(paths, given.evaluator)
     for name, path in paths.items():
         if not is_test_set(path):
-            raise UsageError(f"test set {name!r}: there is no {path}/test/nshards.txt")
+            raise UsageError(
+                f"test set {name!r}: there is no {path}/test/nshards.txt; lay it out as "
+                f"docs/test_sets.md says, or name the folder of all sets: data=DIR"
+            )
     if not suite.evals:
         raise UsageError("say what to score on: suite=NAME, or dataset=FOLDER")
     return suite, paths
@@ -119,9 +122,9 @@ def score_alone(given: ScoreArguments) -> list[Row | Failed]:
     Raises:
         UsageError: what is asked for is not there, or the weights are of another model.
     """
-    root = _root_of(given)
+    weights, root = _weights_of(given), _root_of(given)
     suite, paths = suite_of(given, root)
-    subject = open_subject(given)
+    subject = open_subject(given, weights)
     known = store.read_keys(root.results) if given.append else set()
     due = [spec for spec in suite.evals if _key(subject, spec) not in known]
     found: list[Row | Failed] = []
@@ -169,15 +172,19 @@ def _home(weights: Path) -> Root | None:
     return root if is_in_run and weights.name.startswith("weights-") else None
 
 
-def open_subject(given: ScoreArguments) -> Subject:
+def _weights_of(given: ScoreArguments) -> Path:
+    weights = Path(given.weights).resolve()
+    if not weights.is_file():
+        raise UsageError(f"weights={given.weights}: there is no such file")
+    return weights
+
+
+def open_subject(given: ScoreArguments, weights: Path) -> Subject:
     """Return the model that is to be scored.
 
     Raises:
         UsageError: it cannot be read, or needs model=.
     """
-    weights = Path(given.weights).resolve()
-    if not weights.is_file():
-        raise UsageError(f"weights={given.weights}: there is no such file")
     if given.model is not None:
         return _foreign(given, weights)
     if (home := _home(weights)) is None:

@@ -109,7 +109,7 @@ def test_what_fails_is_named_after_the_rows_that_there_are(
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"weights": "nope.pt", "dataset": "wds_shapes"}, "weights=.*nope.pt: there is no such file"),
+        ({"weights": "nope.pt", "dataset": "nope"}, "weights=.*nope.pt: there is no such file"),
         ({"weights": "epoch_1.pt", "dataset": "wds_shapes"}, "say model=NAME"),
         ({"weights": "epoch_1.pt", "model": "ViT-w64", "dataset": "wds_shapes"}, "no weights of this"),
         (
