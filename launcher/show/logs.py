@@ -26,6 +26,9 @@ def log_text(root: Root, run: Run, num_lines: int) -> Iterator[str]:
     lines = _path(folder, held).read_text(errors="replace").splitlines()
     yield _title(folder, held)
     yield from lines[-num_lines:] if num_lines else []
+    if not lines:
+        metrics = f"metrics-{held.attempt.number}.jsonl"
+        yield f"(it has printed nothing; `status` says how far it is, {metrics} there how it learns)"
 
 
 def follow(root: Root, run: Run) -> Iterator[str]:

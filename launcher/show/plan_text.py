@@ -82,7 +82,8 @@ def _totals(preview: Preview) -> Iterator[str]:
 
 def _costs(preview: Preview) -> Iterator[str]:
     if preview.core_hours is None:
-        yield _line("cost", "unknown: conf/rates.yaml has no measurement of some model on this cluster")
+        unknown = "unknown until each model has trained here once: conf/rates.yaml has not all of them"
+        yield _line("cost", unknown)
         return
     if _has_gpus(preview):
         yield _line("GPU-hours", _span(preview.gpu_hours))

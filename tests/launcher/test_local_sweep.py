@@ -46,6 +46,7 @@ def test_the_log_of_a_run_is_found_by_the_beginning_of_its_id(undisturbed: Path)
     assert shown.returncode == 0, shown.stderr
     assert ", attempt 1, job " in shown.stdout.splitlines()[0]
     assert ", done: " in shown.stdout.splitlines()[0]
+    assert "(it has printed nothing; `status` says how far it is, " in shown.stdout
     unknown = run("launcher", "logs", "ViT-w33", root=undisturbed)
     assert (unknown.returncode, "no run was launched that begins with" in unknown.stderr) == (2, True)
 
