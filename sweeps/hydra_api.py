@@ -23,6 +23,7 @@ from yaml import YAMLError
 from sweeps.errors import UsageError, choices
 from sweeps.folders import CONF
 from sweeps.twin import app_node
+from sweeps.words import refuse_expanded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,9 +67,15 @@ def errors() -> Iterator[None]:
 
 
 def parse(arguments: Sequence[str]) -> list[Override]:
-    """Return the overrides of a command line; within `errors` or a `session`."""
+    """Return the overrides of a command line; within `errors` or a `session`.
+
+    Raises:
+        UsageError: shards are named twice.
+    """
     lines = list(map(_quoted_where_needed, arguments))
-    return list(map(_override, OverridesParser.create().parse_overrides(lines)))
+    overrides = list(map(_override, OverridesParser.create().parse_overrides(lines)))
+    refuse_expanded(override.key for override in overrides)
+    return overrides
 
 
 def compose(lines: Sequence[str]) -> DictConfig:

@@ -4,7 +4,9 @@ Of a command line that has any other override nothing is read: that is left to `
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from sweeps.errors import UsageError
 
 KEY = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
 WORD = r"(?:0|[1-9]\d*|(?!(?:null|true|false|nan|inf)\b(?![./:+-]))[A-Za-z_/][\w./:+-]*)"
@@ -24,6 +26,17 @@ def plain_overrides(arguments: Sequence[str]) -> dict[str, list[str | int]] | No
     if None in found:
         return None
     return {match[1]: list(map(_value, (match[2] or match[3]).split(","))) for match in found if match}
+
+
+def refuse_expanded(keys: Iterable[str]) -> None:
+    """Refuse shards that are given twice: a shell made several words of a pattern without quotes.
+
+    Raises:
+        UsageError: they are.
+    """
+    shards = [key for key in keys if key.rpartition(".")[2] == "shards"]
+    if repeated := {key for key in shards if shards.count(key) > 1}:
+        raise UsageError(f"{min(repeated)}= is given more than once: quote a pattern with braces")
 
 
 def _value(word: str) -> str | int:

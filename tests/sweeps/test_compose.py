@@ -129,6 +129,10 @@ def test_a_bare_on_in_yaml_is_no_boolean() -> None:
         (["sweep=quickstart", "precision=fp8"], r"precision=fp8: .*\[fp32, tf32, bf16\]"),
         (["sweep=quickstart", "optim.lr=1e-3,1e-4"], "optim.lr is no axis of sweep quickstart"),
         (["sweep=quickstart", "schedule=cosin"], "no schedule 'cosin'. did you mean cosine"),
+        (
+            ["sweep=quickstart", "data.shards=0.tar", "data.shards=1.tar"],
+            "data.shards= is given more than once: quote a pattern",
+        ),
         (["quickstart"], "'quickstart' cannot be read; write NAME=VALUE"),
         (["sweep=quickstart", "==="], "."),
     ],

@@ -20,6 +20,7 @@ from sweeps.compose import compose_data
 from sweeps.errors import UsageError, choices
 from sweeps.folders import root_of
 from sweeps.sources import SourceFiles, refuse_unset, source_files
+from sweeps.words import refuse_expanded
 from training.data.index import ShardIndex
 from training.data.indexing import make_index
 from training.data.shown import Bar
@@ -97,6 +98,7 @@ def _split(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Return our own words by name, and the overrides that describe a data set."""
     own: dict[str, str] = {}
     overrides = []
+    refuse_expanded(word.partition("=")[0] for word in words)
     for word in words:
         name, equals, value = word.partition("=")
         if name == "data" or name.startswith(("data.", "hydra.")):
