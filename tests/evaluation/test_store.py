@@ -20,7 +20,7 @@ from evaluation.results.rows import KEY, Key
 from sweeps.folders import CHECKOUT
 from tests.evaluation.rows import row
 
-SECONDS = "15"
+SECONDS = "20"
 """So long processes are killed."""
 
 
