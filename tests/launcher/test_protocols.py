@@ -10,6 +10,7 @@ from evaluation.results import inbox
 from launcher.reconcile.protocols import refuse_mixed_protocols
 from sweeps.errors import UsageError
 from sweeps.expansion import Run
+from sweeps.folders import Root
 from tests.configs import EVAL, expansion_of, launched, run_config
 from tests.evaluation.rows import row
 
@@ -37,4 +38,4 @@ def test_what_has_rows_keeps_its_protocol(root: Path) -> None:
 
 def test_two_evals_of_one_name_are_told_apart(root: Path) -> None:
     with pytest.raises(UsageError, match="two evals are called retrieval/shapes/v1: give one of them"):
-        refuse_mixed_protocols(launched(root, "sweep=tiny"), runs_scored_on({}, {"options": {"k": 1}}))
+        refuse_mixed_protocols(Root(root), runs_scored_on({}, {"options": {"k": 1}}))
