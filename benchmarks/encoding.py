@@ -22,9 +22,9 @@ import torch
 from benchmarks.bars import at_least
 from benchmarks.gpu import machine
 from conf.schema import ModelConfig, Precision, ProcedureConfig
-from evaluation.encoder import Encoder, encoder_of
-from evaluation.stream import BATCH
-from evaluation.testset import TestSet
+from evaluation.encoding.encoder import Encoder, encoder_of
+from evaluation.encoding.stream import BATCH
+from evaluation.sets.testset import TestSet
 from training.data.normalize import Normalizer
 from training.distributed import World
 from training.precision import casting, use_precision

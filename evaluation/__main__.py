@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conf.schema import EvalConfig, NotNegative
-from evaluation import exports, imports, results, unused
-from evaluation.exports import ExportFormat
+from evaluation import results
 from evaluation.formats import TableFormat, encoded
+from evaluation.published import exports, imports
+from evaluation.published.exports import ExportFormat
 from evaluation.results import frames
 from evaluation.results.rows import Row
+from evaluation.sets import unused
 from evaluation.suites import means
 from sweeps import durable
 from sweeps.commands import read_arguments, run_command

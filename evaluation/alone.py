@@ -23,15 +23,15 @@ from conf.schema import (
     Precision,
     ProcedureConfig,
 )
-from evaluation.decoded import DecodedSets
-from evaluation.encoder import Encoder, encoder_of
+from evaluation.encoding.encoder import Encoder, encoder_of
+from evaluation.encoding.kinds import Kinds
 from evaluation.formats import TableFormat
-from evaluation.kinds import Kinds
-from evaluation.layout import RETRIEVAL, is_test_set, kind_of
 from evaluation.measure import UNFINISHED, Failed, Subject, read_segment, trained_subject
 from evaluation.results import inbox, store
 from evaluation.results.rows import Key, Row
-from evaluation.testset import load_test_set
+from evaluation.sets.decoded import DecodedSets
+from evaluation.sets.layout import RETRIEVAL, is_test_set, kind_of
+from evaluation.sets.testset import load_test_set
 from sweeps.compose import compose_part
 from sweeps.errors import DataError, UsageError
 from sweeps.folders import CONF, Root, root_of

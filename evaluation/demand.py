@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from conf.schema import EvalSpec
-from evaluation.encoder import Asked
+from evaluation.encoding.encoder import Asked
 from evaluation.measure import Failed, Subject
 from evaluation.results.rows import Row
-from evaluation.testset import TestSet
+from evaluation.sets.testset import TestSet
 from sweeps.items import eval_id
 
 

@@ -6,8 +6,8 @@ from pkgutil import resolve_name
 from typing import Any, Protocol, runtime_checkable
 
 from conf.schema import EvalSpec
-from evaluation.encoder import Encoder
-from evaluation.testset import TestSet
+from evaluation.encoding.encoder import Encoder
+from evaluation.sets.testset import TestSet
 
 
 class Evaluator(Protocol):

@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 
 from conf.schema import EvalSpec
-from evaluation.encoder import Encoder
+from evaluation.encoding.encoder import Encoder
+from evaluation.encoding.kinds import Kinds
 from evaluation.evaluator import Resumable, make_evaluator
-from evaluation.kinds import Kinds
 from evaluation.results.rows import Row
-from evaluation.testset import TestSet
+from evaluation.sets.testset import TestSet
 from sweeps import durable
 from sweeps.errors import IsogridError, NotFinite, StopAsked
 from sweeps.expansion import Segment

@@ -6,13 +6,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from conf.schema import EvalSpec
-from evaluation.decoded import DecodedSets, Source
 from evaluation.demand import Demand
-from evaluation.kinds import Kinds
+from evaluation.encoding.kinds import Kinds
 from evaluation.measure import Failed, read_segment, trained_subject
 from evaluation.pulse import Pulse
 from evaluation.results.rows import Row
-from evaluation.testset import TestSet, load_test_set
+from evaluation.sets.decoded import DecodedSets, Source
+from evaluation.sets.testset import TestSet, load_test_set
 from sweeps.errors import DataError
 from sweeps.folders import Root
 from training.checkpoints import checkpoint

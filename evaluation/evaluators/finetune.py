@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy, normalize
 
 from conf.schema import OptimConfig, ResourceConfig, StageSchedule
-from evaluation.encoder import Encoder
+from evaluation.encoding.encoder import Encoder
+from evaluation.encoding.stream import BATCH
 from evaluation.evaluators.classification import (
     Labels,
     Scores,
@@ -23,8 +24,7 @@ from evaluation.evaluators.classification import (
     mean_per_class_recall,
     refuse_unlabelled,
 )
-from evaluation.stream import BATCH
-from evaluation.testset import TestSet
+from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError, StopAsked
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Layout, Position

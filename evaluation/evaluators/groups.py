@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.encoder import Encoder
+from evaluation.encoding.encoder import Encoder
 from evaluation.evaluators.classification import Labels, Scores, class_scores, hits, metrics_of
-from evaluation.testset import TestSet
+from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from evaluation.encoder import Encoder, Features
-from evaluation.testset import TestSet
+from evaluation.encoding.encoder import Encoder, Features
+from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
 
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from evaluation.encoder import Encoder, Features
+from evaluation.encoding.encoder import Encoder, Features
 from evaluation.evaluators.classification import Labels, Scores, accuracy, mean_per_class_recall
-from evaluation.testset import TestSet
+from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
 
 log = logging.getLogger(__name__)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.encoder import Encoder, Features
+from evaluation.encoding.encoder import Encoder, Features
 from evaluation.evaluators.ties import Counts, hit_rate
-from evaluation.testset import TestSet
+from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
 
 KS = (1, 5, 10)

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from evaluation.encoder import Encoder
+from evaluation.encoding.encoder import Encoder
 from evaluation.evaluators.classification import class_features
-from evaluation.testset import TestSet
+from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
 from training.data.decode import Pixels
 

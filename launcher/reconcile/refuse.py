@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from conf.schema import ClusterConfig, RunConfig, SourceConfig
-from evaluation.layout import is_test_set
+from evaluation.sets.layout import is_test_set
 from launcher.reconcile.names import refuse_unsafe, refuse_unsafe_cluster, refuse_unsafe_root
 from launcher.reconcile.prepare import eval_datasets, generated_data
 from launcher.reconcile.protocols import refuse_mixed_protocols

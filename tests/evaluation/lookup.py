@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from evaluation.encoder import Encoder, Features
+from evaluation.encoding.encoder import Encoder, Features
 
 
 class Lookup(torch.nn.Module):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from conf.schema import ModelConfig
-from evaluation.testset import load_test_set
+from evaluation.sets.testset import load_test_set
 from sweeps.compose import compose_part
 from training.checkpoints.checkpoint import tensors_digest
 from training.model import build_model

@@ -12,10 +12,10 @@ from conf.schema import ModelConfig
 from evaluation import results
 from evaluation.__main__ import score
 from evaluation.alone import ScoreArguments, score_alone
-from evaluation.encoder import Encoder
+from evaluation.encoding.encoder import Encoder
 from evaluation.evaluators.classification import ZeroShotClassification
 from evaluation.measure import Failed
-from evaluation.testset import load_test_set
+from evaluation.sets.testset import load_test_set
 from sweeps.commands import status_of
 from sweeps.compose import compose_part
 from sweeps.errors import UsageError

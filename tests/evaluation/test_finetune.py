@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from conf.schema import ModelConfig
-from evaluation.encoder import Encoder
+from evaluation.encoding.encoder import Encoder
 from evaluation.evaluator import Resumable
 from evaluation.evaluators.finetune import FineTune
-from evaluation.testset import TestSet, load_test_set
+from evaluation.sets.testset import TestSet, load_test_set
 from sweeps.compose import compose_part
 from sweeps.errors import DataError, StopAsked
 from training.checkpoints import checkpoint

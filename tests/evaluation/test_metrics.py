@@ -13,7 +13,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from evaluation.encoder import Encoder, Features
+from evaluation.encoding.encoder import Encoder, Features
 from evaluation.evaluator import Evaluator
 from evaluation.evaluators.classification import (
     ZeroShotClassification,
@@ -26,7 +26,7 @@ from evaluation.evaluators.losses import HeldOutLoss, contrastive_loss
 from evaluation.evaluators.retrieval import Retrieval, places_of_best
 from evaluation.evaluators.selection import Association, CaptionSelection, jaccard, prompt
 from evaluation.evaluators.ties import hit_rate
-from evaluation.testset import Instance, TestSet
+from evaluation.sets.testset import Instance, TestSet
 from sweeps.errors import DataError, NotFinite
 from tests.evaluation.lookup import encoder, numbered_images
 from training.distributed import World

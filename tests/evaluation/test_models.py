@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from conf.schema import ModelConfig, ProcedureConfig
-from evaluation.encoder import Encoder, encoder_of
+from evaluation.encoding.encoder import Encoder, encoder_of
 from evaluation.evaluators.losses import HeldOutLoss
 from evaluation.evaluators.segmentation import Segmentation, confusion, mean_iou, nearest
-from evaluation.testset import TestSet
+from evaluation.sets.testset import TestSet
 from sweeps.compose import compose_part
 from sweeps.errors import DataError
 from tests.commands import OWN_CONF

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from evaluation.encoder import Encoder
+from evaluation.encoding.encoder import Encoder
 from evaluation.evaluator import Evaluator
 from evaluation.evaluators.classification import ZeroShotClassification, accuracy
 from evaluation.evaluators.probe import Examples, LinearProbe, Prober, scores_of
 from evaluation.evaluators.retrieval import Retrieval
 from evaluation.evaluators.selection import CaptionSelection
-from evaluation.testset import load_test_set
+from evaluation.sets.testset import load_test_set
 from tests.evaluation import peer_sets
 from training.distributed import World
 from training.model import build_tokenizer

@@ -5,9 +5,9 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from evaluation.encoder import Features
+from evaluation.encoding.encoder import Features
 from evaluation.evaluators.probe import Examples, LinearProbe, Prober, scores_of, split
-from evaluation.testset import TestSet
+from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
 from tests.evaluation.lookup import encoder, numbered_images
 

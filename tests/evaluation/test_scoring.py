@@ -14,12 +14,12 @@ from conf.schema import EvalSpec, ResourceConfig
 from evaluation import claims, orders, results, worker
 from evaluation.alone import ScoreArguments, score_alone
 from evaluation.claims import Claim, Scorer
-from evaluation.encoder import Encoder
+from evaluation.encoding.encoder import Encoder
 from evaluation.orders import ScoreOrder
 from evaluation.results.arrow import BASE_SCHEMA
 from evaluation.results.rows import Row
 from evaluation.scoring import score_all
-from evaluation.testset import TestSet
+from evaluation.sets.testset import TestSet
 from sweeps import durable
 from sweeps.errors import ScoringFailed
 from sweeps.expansion import Expansion

@@ -12,7 +12,7 @@ from evaluation.results import inbox
 from evaluation.suites import means
 from sweeps.compose import compose_part
 from sweeps.errors import UsageError
-from tests.evaluation.rows import row
+from tests.evaluation.results.rows import row
 
 SIZES = {
     "imagenet_robustness": 5,

@@ -15,7 +15,7 @@ from sweeps.expansion import Segment
 from sweeps.folders import Root
 from sweeps.items import checkpoint_id
 from tests.configs import launched
-from tests.evaluation.rows import row
+from tests.evaluation.results.rows import row
 from training.checkpoints.done import done_path
 from training.checkpoints.saved import saved_samples, weights_path
 

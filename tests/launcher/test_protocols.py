@@ -12,7 +12,7 @@ from sweeps.errors import UsageError
 from sweeps.expansion import Run
 from sweeps.folders import Root
 from tests.configs import EVAL, expansion_of, launched, run_config
-from tests.evaluation.rows import row
+from tests.evaluation.results.rows import row
 
 
 def runs_scored_on(*changes: dict[str, Any]) -> tuple[Run, ...]:

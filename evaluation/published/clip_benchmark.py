@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from evaluation.lines import Line
+from evaluation.published.lines import Line
 from evaluation.results.rows import Row
 from sweeps.errors import UsageError
 

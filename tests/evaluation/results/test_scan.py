@@ -14,7 +14,7 @@ from evaluation.results.filters import filter_of
 from evaluation.results.frames import frame_of
 from evaluation.results.rows import Row
 from evaluation.results.scan import scan_of
-from tests.evaluation.rows import row
+from tests.evaluation.results.rows import row
 
 ROWS = st.builds(
     row,

@@ -9,7 +9,7 @@
 The hash in `NAME-SPLIT-SIDE-HASH` is of how the tars look (size and time of change) and of what decodes
 them, so a set that changes is decoded anew. One process makes a file while others wait, or make others;
 where one was killed, the next begins anew (`training.data.parts`). Who opens a file touches it:
-`evaluation.unused` deletes those that nobody has used for long.
+`evaluation.sets.unused` deletes those that nobody has used for long.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.decoding import CAPTIONS, LABEL, MASK, NUMBERS, Facts, Tars
-from evaluation.layout import shard_paths
+from evaluation.sets.decoding import CAPTIONS, LABEL, MASK, NUMBERS, Facts, Tars
+from evaluation.sets.layout import shard_paths
 from sweeps import durable
 from sweeps.errors import DataError
 from training.data import parts

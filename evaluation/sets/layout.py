@@ -12,7 +12,7 @@ docs/test_sets.md has programs that lay out what is published in other forms.
 Of an image is known: `.cls`, its class; `.txt`, its captions, a line each; `.npy`, numbers: in a
 multilabel set 0 or 1 for each class, elsewhere its groups (DataComp's income, region …). Ours alone are
 `.seg.png`, the class of each pixel, and `test/instances.jsonl` for questions about several images at
-once: `evaluation.testset.Instance` says what stands in a line.
+once: `evaluation.sets.testset.Instance` says what stands in a line.
 """
 
 import tarfile

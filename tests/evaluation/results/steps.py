@@ -1,4 +1,4 @@
-"""The results table where one is stopped at any step: `python -m tests.evaluation.steps FOLDER`.
+"""The results table where one is stopped at any step: `python -m …results.steps FOLDER`.
 
 A step is a call that changes files of the table, or looks at them, as Python's audit hooks tell. A
 compactor is killed before its first change, another before its second, and so on; then readers wait
@@ -22,7 +22,7 @@ from typing import Any
 
 from evaluation.results import compaction, inbox, store
 from tests.commands import PATIENCE_S
-from tests.evaluation.rows import row
+from tests.evaluation.results.rows import row
 
 CHANGES = {"os.link", "os.rename", "os.remove"}
 LOOKS = {"open", "os.listdir", "os.scandir"}

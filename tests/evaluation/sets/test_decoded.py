@@ -12,19 +12,19 @@ import pytest
 from PIL import Image
 
 from evaluation.__main__ import decoded
-from evaluation.decoded import DecodedSets, Source
-from evaluation.testset import load_test_set
+from evaluation.sets.decoded import DecodedSets, Source
+from evaluation.sets.testset import load_test_set
 from sweeps.errors import DataError, UsageError
 from sweeps.folders import CHECKOUT
 from tests.commands import wait_for
-from tests.evaluation.test_testset import IMAGE, made
+from tests.evaluation.sets.test_testset import IMAGE, made
 from training.data.index import HEAD_BYTES, Head
 
 OPEN = """
 import sys
 from pathlib import Path
 from evaluation.__main__ import decoded
-from evaluation.decoded import DecodedSets, Source
+from evaluation.sets.decoded import DecodedSets, Source
 DecodedSets(Path(sys.argv[1])).open(Source(folder=Path(sys.argv[2]), side=8))
 """
 

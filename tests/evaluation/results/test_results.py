@@ -23,7 +23,7 @@ from sweeps.folders import CHECKOUT, Root, make_folders
 from sweeps.frozen import FrozenSweep
 from tests.commands import run
 from tests.configs import expansion_of, run_config
-from tests.evaluation.rows import row
+from tests.evaluation.results.rows import row
 
 
 @pytest.fixture

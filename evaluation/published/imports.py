@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from evaluation import clip_benchmark, laion
-from evaluation.lines import Line, read_lines
+from evaluation.published import clip_benchmark, laion
+from evaluation.published.lines import Line, read_lines
 from evaluation.results import inbox, store, view
 from evaluation.results.filters import filter_of
 from evaluation.results.rows import KEY, Row, key_of

@@ -1,4 +1,4 @@
-"""Test sets as evaluators see them. Where their files lie: `evaluation.layout`."""
+"""Test sets as evaluators see them. Where their files lie: `evaluation.sets.layout`."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.decoded import DecodedSets, Source, decoded_in_memory
-from evaluation.layout import MULTILABEL, instances_path, kind_of
+from evaluation.sets.decoded import DecodedSets, Source, decoded_in_memory
+from evaluation.sets.layout import MULTILABEL, instances_path, kind_of
 from sweeps.errors import DataError
 from training.data.decode import Pixels
 

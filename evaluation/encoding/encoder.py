@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from conf.schema import Precision
-from evaluation.apart import apart
-from evaluation.stream import BATCH, ImageStream
-from evaluation.testset import TestSet
-from evaluation.tokens import Tokens
+from evaluation.encoding.apart import apart
+from evaluation.encoding.stream import BATCH, ImageStream
+from evaluation.encoding.tokens import Tokens
+from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError, NotFinite
 from training.data.decode import Pixels
 from training.data.normalize import Normalizer

@@ -10,12 +10,12 @@ import torch
 
 from conf.schema import EvalSpec
 from evaluation.demand import Demand
-from evaluation.encoder import Asked, Encoder
+from evaluation.encoding.encoder import Asked, Encoder
+from evaluation.encoding.stream import BATCH
+from evaluation.encoding.tokens import Tokens
 from evaluation.measure import Subject
 from evaluation.results.rows import Row
-from evaluation.stream import BATCH
-from evaluation.testset import TestSet
-from evaluation.tokens import Tokens
+from evaluation.sets.testset import TestSet
 
 
 class Counting(torch.nn.Module):

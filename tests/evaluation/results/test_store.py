@@ -18,7 +18,7 @@ from evaluation.results import compaction, inbox, manifest, store
 from evaluation.results.manifest import Manifest, Part
 from evaluation.results.rows import KEY, Key
 from sweeps.folders import CHECKOUT
-from tests.evaluation.rows import row
+from tests.evaluation.results.rows import row
 
 SECONDS = "20"
 """So long processes are killed."""
@@ -40,7 +40,7 @@ def results() -> Iterator[Path]:
 
 def played(module: str, *words: str) -> dict[str, Any]:
     """Return what a module of this folder says of what happened."""
-    command = [sys.executable, "-m", f"tests.evaluation.{module}", *words]
+    command = [sys.executable, "-m", f"tests.evaluation.results.{module}", *words]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}  # of Arrow, too: there are processes enough
     done = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

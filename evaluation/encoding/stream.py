@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from evaluation.testset import TestSet
+from evaluation.sets.testset import TestSet
 
 T = TypeVar("T")
 Places = NDArray[np.int64]

@@ -5,8 +5,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation import clip_benchmark
-from evaluation.clip_benchmark import Result
+from evaluation.published import clip_benchmark
+from evaluation.published.clip_benchmark import Result
 from sweeps import durable
 from sweeps.errors import UsageError
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 
 from conf.schema import TrainConfig
-from evaluation.encoder import Encoder, encoder_of
-from evaluation.tokens import Tokens
+from evaluation.encoding.encoder import Encoder, encoder_of
+from evaluation.encoding.tokens import Tokens
 from training.checkpoints.state import Tensors, load_weights
 from training.procedure import Procedure, make_procedure
 

@@ -1,4 +1,4 @@
-"""The results table among processes that are killed: `python -m tests.evaluation.crash FOLDER SECONDS`.
+"""The results table among processes that are killed: `python -m …results.crash FOLDER SECONDS`.
 
 16 writers, 3 compactors and a reader share a table; at random moments one of them is killed and another
 takes its place. A writer says what it is about to report, and then that it did. One report in twenty is
@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from evaluation.results import compaction, inbox, manifest, order, store
 from tests.commands import PATIENCE_S
-from tests.evaluation.rows import row
+from tests.evaluation.results.rows import row
 
 NUM_WRITERS, NUM_COMPACTORS = 16, 3
 EVALS = ("classification", "retrieval", "loss")

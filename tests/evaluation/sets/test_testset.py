@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.decoded import DecodedSets
-from evaluation.testset import load_test_set
+from evaluation.sets.decoded import DecodedSets
+from evaluation.sets.testset import load_test_set
 from sweeps.errors import DataError
 
 FILE = io.BytesIO()

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import torch
 
-from evaluation.stream import BATCH, ahead
+from evaluation.encoding.stream import BATCH, ahead
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluation.layout import is_test_set, shard_paths
+from evaluation.sets.layout import is_test_set, shard_paths
 from sweeps.errors import DataError
 from training.data.contents import Sample, image_of
 from training.data.decode import PILLOW_ERRORS, Pixels, decode

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evaluation.clip_benchmark import EVALS
-from evaluation.lines import Line
+from evaluation.published.clip_benchmark import EVALS
+from evaluation.published.lines import Line
 from evaluation.results.rows import Row
 
 SOURCE = "laion"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.layout import write_split
-from evaluation.testset import Instance, TestSet, load_test_set
+from evaluation.sets.layout import write_split
+from evaluation.sets.testset import Instance, TestSet, load_test_set
 from sweeps.folders import CHECKOUT
 
 OWN, SUGARCREPE, HUGGING_FACE, ADE20K = re.findall(

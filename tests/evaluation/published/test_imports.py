@@ -16,7 +16,7 @@ from evaluation.results import compaction, inbox
 from sweeps.commands import status_of
 from sweeps.errors import UsageError
 from sweeps.folders import CHECKOUT
-from tests.evaluation.rows import row
+from tests.evaluation.results.rows import row
 
 LAION = CHECKOUT.parent / "shared/data/openclip"
 

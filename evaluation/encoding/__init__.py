@@ -1,0 +1,1 @@
+"""Features of images and texts, by the models of checkpoints."""

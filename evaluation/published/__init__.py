@@ -1,0 +1,1 @@
+"""Results of others into our table, and ours into their form."""

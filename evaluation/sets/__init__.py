@@ -1,0 +1,1 @@
+"""Test sets: where their files lie, how they are decoded, and as evaluators see them."""
