@@ -32,6 +32,7 @@ from evaluation.results.rows import Key, Row
 from evaluation.sets.decoded import DecodedSets
 from evaluation.sets.layout import RETRIEVAL, is_test_set, kind_of
 from evaluation.sets.testset import load_test_set
+from sweeps.checks import refuse_unknown_sets
 from sweeps.compose import compose_part
 from sweeps.errors import DataError, UsageError
 from sweeps.folders import CONF, Root, root_of
@@ -77,7 +78,7 @@ def suite_of(given: ScoreArguments, root: Root) -> tuple[EvalConfig, dict[str, P
     """Return the evals that are asked for, and the folders of their sets.
 
     Raises:
-        UsageError: nothing is asked for, or a set is not there.
+        UsageError: nothing is asked for, or a set or an evaluator is not there.
     """
     if given.suite is not None:
         suite = compose_part("eval", EvalConfig, [f"eval={given.suite}"])
@@ -88,6 +89,9 @@ def suite_of(given: ScoreArguments, root: Root) -> tuple[EvalConfig, dict[str, P
         asked = [given.dataset] if isinstance(given.dataset, str) else list(given.dataset)
         paths = {Path(folder).resolve().name: Path(folder) for folder in asked}
         suite = _suite_of_folders(paths, given.evaluator)
+    refuse_unknown_sets(suite)
+    for target, name in {spec._target_: spec.name for spec in suite.evals}.items():
+        refuse_missing_target(target, f"eval {name}")
     for name, path in paths.items():
         if not is_test_set(path):
             raise UsageError(
@@ -101,8 +105,6 @@ def suite_of(given: ScoreArguments, root: Root) -> tuple[EvalConfig, dict[str, P
 
 def _suite_of_folders(folders: dict[str, Path], evaluator: str | None) -> EvalConfig:
     """Return a suite of sets that are in no suite; each gets the evaluator of its type."""
-    if evaluator is not None:
-        refuse_missing_target(evaluator, "evaluator")
     evals = []
     for name, folder in folders.items():
         target = evaluator or (RETRIEVALS if kind_of(folder) == RETRIEVAL else CLASSIFICATION)

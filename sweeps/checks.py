@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from conf.schema import DataConfig, RunConfig
+from conf.schema import DataConfig, EvalConfig, RunConfig
 from sweeps.errors import UsageError, choices
 from sweeps.sources import sources_of
 
@@ -18,6 +18,19 @@ def refuse_contradictions(config: RunConfig) -> None:
     """
     for message in _contradictions(config):
         raise UsageError(message)
+    refuse_unknown_sets(config.eval)
+
+
+def refuse_unknown_sets(suite: EvalConfig) -> None:
+    """Check that a suite has the sets that its evals are on.
+
+    Raises:
+        UsageError: one is on a set that is not there.
+    """
+    for spec in suite.evals:
+        if spec.dataset not in suite.datasets:
+            known = choices(spec.dataset, suite.datasets)
+            raise UsageError(f"eval.evals: {spec.name} is on the data set {spec.dataset!r}. {known}")
 
 
 def _contradictions(config: RunConfig) -> Iterator[str]:
@@ -25,10 +38,6 @@ def _contradictions(config: RunConfig) -> Iterator[str]:
     if not 0 < low <= high:
         yield f"data.crop_scale=[{low}, {high}]: the first is above 0 and no more than the second"
     yield from _contradictions_of_sources(config.data)
-    for spec in config.eval.evals:
-        if spec.dataset not in config.eval.datasets:
-            known = choices(spec.dataset, config.eval.datasets)
-            yield f"eval.evals: {spec.name} is on the data set {spec.dataset!r}. {known}"
 
 
 def _contradictions_of_sources(data: DataConfig) -> Iterator[str]:
