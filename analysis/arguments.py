@@ -1,5 +1,6 @@
 """The arguments of the commands, `key=value` each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from analysis.recipe import HUBER_DELTA, Loss, Recipe, Residuals
 from analysis.tables import Table, averaged, read_table
 from conf.schema import Natural, OutputFormat
 from evaluation.results.select import filtered, require_column, require_numbers
-from sweeps.errors import UsageError
+from sweeps.errors import UsageError, choices
 
 Numbers = float | str | list[float] | None
 """One number, several with commas between, or a list."""
@@ -64,9 +65,7 @@ class Input:
             table = averaged(table, self.suite)
         frame = filtered(table.frame, self.where)
         if frame.empty:
-            raise UsageError(
-                f"no row is left with {dict(self.where)}" if self.where else "there is no row"
-            )
+            raise UsageError(_nothing(table.frame, self.where))
         every = table.checkpoints
         return replace(
             table, frame=frame, checkpoints=None if every is None else filtered(every, self.where)
@@ -226,3 +225,12 @@ def numbers(key: str, value: Numbers) -> tuple[float, ...]:
         return tuple(float(number) for number in found)
     except ValueError as error:
         raise UsageError(f"{key}={value}: expected numbers with commas between") from error
+
+
+def _nothing(frame: pd.DataFrame, where: Mapping[str, Any]) -> str:
+    """Return why no row passes the filters: a text that no row has, or all of them together."""
+    for column, wanted in where.items():
+        if isinstance(wanted, str) and filtered(frame, {column: wanted}).empty:
+            known = map(str, frame[column].dropna().unique())
+            return f"no row has where.{column}={wanted}. {choices(wanted, known)}"
+    return f"no row is left with {dict(where)}" if where else "there is no row"

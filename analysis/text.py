@@ -118,8 +118,12 @@ def _estimate(estimate: Estimate) -> str:
 def _ratio(ratio: Estimate) -> str:
     """Return how many times as much it takes, which may be more than was looked for."""
     ends = (ratio.value, ratio.low, ratio.high)
-    value, low, high = (f"{end:.3g}" if end else f"over {MATCH_REACH:,.0f}" for end in ends)
+    value, low, high = (_times(end) if end else f"over {MATCH_REACH:,.0f}" for end in ends)
     return f"{value} [{low}, {high}]"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
 
 
 def _lines(answer: Answer, predictions: Sequence[Prediction]) -> Iterator[str]:
