@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NUM_PLACES = 80
+LEAST_SPAN = 0.1
+"""An axis whose values are all alike shows so much of them."""
 MARGIN, LEGEND_LINE = 0.08, 0.09
 """Shares of a panel: between points and axes, and what an entry of the legend above them takes."""
 
@@ -74,14 +76,22 @@ def finish(panel: "Axes", answers: Sequence[Answer]) -> None:
     shown = [quantity(answer.points, measure.y).to_numpy(dtype=np.float64) for answer in answers]
     shown += [answer.heldout.y for answer in answers if answer.heldout is not None]
     values = np.concatenate(shown)
-    low, high = values.min(), values.max()
-    span = high / low if low > 0 else 1.0
     entries = len(panel.get_legend_handles_labels()[1])
     panel.set(
         title=measure.title,
         xlabel=axis_label(answers[0].question.x),
         ylabel=quantity_name(measure.y),
-        ylim=(low / span**MARGIN, high * span ** (MARGIN + LEGEND_LINE * entries)),
+        ylim=_limits(values.min(), values.max(), MARGIN + LEGEND_LINE * entries),
     )
-    log_axes(panel, both=bool(low > 0))
-    panel.legend()
+    log_axes(panel, both=bool(values.min() > 0))
+    if entries:
+        panel.legend()
+
+
+def _limits(low: float, high: float, above: float) -> tuple[float, float]:
+    """Return an axis's ends, with a margin below and a share `above`; linear unless all is above 0."""
+    if low > 0:
+        factor = max(high / low, 1 + LEAST_SPAN)
+        return low / factor**MARGIN, high * factor**above
+    span = max(high - low, LEAST_SPAN)
+    return low - MARGIN * span, high + above * span

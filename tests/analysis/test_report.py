@@ -44,6 +44,16 @@ def test_the_figure_is_the_same_twice_and_is_svg() -> None:
     assert "clean: exponent -0.40" in one
 
 
+def test_a_single_run_is_drawn_and_said_to_make_no_law(tmp_path: Path) -> None:
+    every = two_groups()
+    one = every[every["final"]].head(1)
+    answers = laws_of(one, Question(recipe=Recipe(frontier="none")))
+    files = write_report(
+        tmp_path, Findings(title="One run", answers=answers, checkpoints=one, words=WORDS)
+    )
+    assert "no fit: 1 of 1 runs make the frontier" in files.markdown.read_text()
+
+
 def test_a_browser_shows_the_page_without_error_or_request(files: ReportFiles) -> None:
     page = opened(files.html)
     assert (page.console, page.requests) == ([], [])
