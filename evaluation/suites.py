@@ -74,5 +74,8 @@ def _counted(suite: EvalConfig) -> "pd.DataFrame":
 
     rows = [(e.name, e.dataset, e.version, e.main_metric) for e in suite.evals if e.main_metric]
     if not rows:
-        raise UsageError(f"no eval of suite {suite.name!r} has a main_metric, so it has no mean")
+        raise UsageError(
+            f"no eval of suite {suite.name!r} has a main_metric, so it has no mean: "
+            f"name one of each that is to count, in conf/eval/{suite.name}.yaml"
+        )
     return pd.DataFrame(rows, columns=[*KEYS, "main_metric"])
