@@ -211,7 +211,7 @@ class Encoder:
         """Return the rows of all batches; a GPU goes on to the next one while the last is copied."""
         is_cuda, end = self.device.type == "cuda", 0
         features = torch.empty(0)
-        with self.casting():
+        with self.casting():  # around all batches, so that a GPU rounds the weights once
             for batch in batches:
                 self.pulse()
                 if end == 0:

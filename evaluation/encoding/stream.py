@@ -18,7 +18,7 @@ Places = NDArray[np.int64]
 
 BATCH = 256
 READERS = 2
-"""Threads that put batches together: one of them copies 5 GB/s at most, which a fast GPU outruns."""
+"""Threads that put batches together, so that a fast GPU need not wait for a single one."""
 
 
 class ImageStream:
