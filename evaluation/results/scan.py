@@ -3,13 +3,13 @@
 So the whole of a large table is nowhere but in what is made of it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,26 +18,23 @@ from evaluation.results.filters import Filter
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class File:
-    """Rows of a Parquet file: those of some groups that `mask` says, or all of them if it is None."""
+class Group:
+    """Rows of a row group of a Parquet file: those in `rows`, or all of them if it is None."""
 
     file: pq.ParquetFile
     schema: pa.Schema
-    groups: Sequence[int]
-    mask: pa.BooleanArray | None = None
+    number: int
+    rows: pa.Int64Array | None = None
 
     @property
     def num_rows(self) -> int:
         """How many rows are meant."""
-        return sum(self._sizes()) if self.mask is None else int(self.mask.true_count)
+        return self._said.num_rows if self.rows is None else len(self.rows)
 
-    def kept(self, keep: Filter) -> "File":
-        """Return those of all rows of the file that a filter keeps."""
-        mask = keep.mask(pa.table([self.column(one) for one in keep.schema], schema=keep.schema))
-        of_groups = np.split(mask, np.cumsum(self._sizes()))
-        groups = [group for group in self.groups if of_groups[group].any()]
-        some = np.concatenate([mask[:0], *(of_groups[group] for group in groups)])
-        return replace(self, groups=groups, mask=pa.array(some))
+    def kept(self, keep: Filter) -> "Group":
+        """Return those of all rows of the group that a filter keeps."""
+        table = pa.table([self.column(one) for one in keep.schema], schema=keep.schema)
+        return replace(self, rows=pa.array(keep.rows(table)))
 
     def column(self, wanted: pa.Field) -> pa.ChunkedArray:
         """Return a column; it is null if the file has none of its name."""
@@ -46,27 +43,29 @@ class File:
             return pa.chunked_array([pa.nulls(self.num_rows, wanted.type)])
         if (only := self._only_value(place)) is not None:
             return pa.chunked_array([arrow.repeated(only, wanted.type, self.num_rows)])
-        read = self.file.read_row_groups(self.groups, columns=[wanted.name], use_threads=False)
-        return read.column(0) if self.mask is None else read.column(0).filter(self.mask)
+        # Of one group at a time, so that all are read into the same few pages of memory.
+        read = self.file.read_row_group(self.number, columns=[wanted.name], use_threads=False)
+        return read.column(0) if self.rows is None else read.column(0).take(self.rows)
 
     def _only_value(self, place: int) -> Any:
         """Return the one value that a column has, if the file says so, which saves reading it."""
-        if pa.types.is_floating(self.schema.field(place).type):
+        said = self._said.column(place).statistics
+        if said is None or pa.types.is_floating(self.schema.field(place).type):
             return None  # NaN has no part in what is said
-        of_groups = (self.file.metadata.row_group(group).column(place) for group in self.groups)
-        values = {_only_value(group.statistics) for group in of_groups}
-        return values.pop() if len(values) == 1 else None
+        is_one = said.has_min_max and said.null_count == 0 and said.min == said.max
+        return said.min if is_one else None
 
-    def _sizes(self) -> list[int]:
-        return [self.file.metadata.row_group(group).num_rows for group in self.groups]
+    @property
+    def _said(self) -> pq.RowGroupMetaData:
+        return self.file.metadata.row_group(self.number)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scan:
-    """Rows of files and of a table in memory, in this order. `held`: columns that were read before."""
+    """Rows of row groups and of a table in memory, in this order; `held`: columns that are read."""
 
     schema: pa.Schema
-    files: tuple[File, ...]
+    groups: tuple[Group, ...]
     fresh: pa.Table
     held: Mapping[str, pa.ChunkedArray] = field(default_factory=dict)
 
@@ -75,8 +74,9 @@ class Scan:
         if keep.keeps_all:
             return self
         with ThreadPoolExecutor(pa.cpu_count()) as threads:
-            files = tuple(threads.map(lambda file: file.kept(keep), self.files))
-        return replace(self, files=files, fresh=self.fresh.filter(pa.array(keep.mask(self.fresh))))
+            kept = threads.map(lambda group: group.kept(keep), self.groups)
+            groups = tuple(group for group in kept if group.num_rows)
+        return replace(self, groups=groups, fresh=self.fresh.filter(pa.array(keep.mask(self.fresh))))
 
     def holding(self, columns: Sequence[str]) -> "Scan":
         """Return it with some columns read already."""
@@ -93,7 +93,7 @@ class Scan:
         if name in self.held:
             return self.held[name]
         wanted = self.schema.field(name)
-        parts = [*(file.column(wanted) for file in self.files), self.fresh.column(name)]
+        parts = [*(group.column(wanted) for group in self.groups), self.fresh.column(name)]
         none = pa.array([], wanted.type)  # so that there is a chunk
         whole = pa.chunked_array([none, *(chunk for part in parts for chunk in part.chunks)])
         return arrow.with_sorted_words(whole) if wanted.type == arrow.WORDS else whole
@@ -102,15 +102,13 @@ class Scan:
 def scan_of(paths: Iterable[Path], fresh: pa.Table) -> Scan:
     """Return all rows of Parquet files and a table; a column that one lacks is null there."""
     # Threads share a file, which they may where nothing is buffered.
-    files = tuple(_whole(pq.ParquetFile(path, pre_buffer=False)) for path in paths)
-    schema = pa.unify_schemas([arrow.BASE_SCHEMA, *(file.schema for file in files), fresh.schema])
-    return Scan(schema=schema, files=files, fresh=arrow.conformed(fresh, schema))
+    files = [pq.ParquetFile(path, pre_buffer=False) for path in paths]
+    schemas = [file.schema_arrow for file in files]
+    schema = pa.unify_schemas([arrow.BASE_SCHEMA, *schemas, fresh.schema])
+    groups = tuple(chain.from_iterable(map(_groups_of, files, schemas)))
+    return Scan(schema=schema, groups=groups, fresh=arrow.conformed(fresh, schema))
 
 
-def _whole(file: pq.ParquetFile) -> File:
-    return File(file=file, schema=file.schema_arrow, groups=range(file.num_row_groups))
-
-
-def _only_value(said: pq.Statistics | None) -> Any:
-    is_one = said is not None and said.has_min_max and said.null_count == 0 and said.min == said.max
-    return said.min if said is not None and is_one else None
+def _groups_of(file: pq.ParquetFile, schema: pa.Schema) -> Iterator[Group]:
+    numbers = range(file.num_row_groups)
+    return (Group(file=file, schema=schema, number=number) for number in numbers)

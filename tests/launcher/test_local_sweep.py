@@ -1,6 +1,7 @@
 """A whole sweep on this machine: to the end, through kills, stops and repetition."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,13 +42,26 @@ def test_a_sweep_runs_to_its_report(undisturbed: Path) -> None:
     assert (undisturbed / "reports" / "tiny" / "law.html").exists()
 
 
-def test_the_log_of_a_run_is_found_by_the_beginning_of_its_id(undisturbed: Path) -> None:
-    shown = run("launcher", "logs", "ViT-w32_tiny_1280", "follow=true", root=undisturbed)
+@pytest.mark.parametrize(
+    ("printed", "last"),
+    [
+        ("", "(it has printed nothing; "),
+        ("waiting for it\nmade\n", "made"),
+    ],
+)
+def test_the_log_of_a_run_is_found_by_the_beginning_of_its_id(
+    undisturbed: Path, tmp_path: Path, printed: str, last: str
+) -> None:
+    root = shutil.copytree(undisturbed, tmp_path / "root", symlinks=True)
+    (log,) = root.glob("segments/ViT-w32_tiny_1280-*/log-1.txt")
+    log.write_text(printed)
+    shown = run("launcher", "logs", "ViT-w32_tiny_1280", "follow=true", root=root)
     assert shown.returncode == 0, shown.stderr
-    assert ", attempt 1, job " in shown.stdout.splitlines()[0]
-    assert ", done: " in shown.stdout.splitlines()[0]
-    assert "(it has printed nothing; `status` says how far it is, " in shown.stdout
-    unknown = run("launcher", "logs", "ViT-w33", root=undisturbed)
+    title, *_, shown_last = shown.stdout.splitlines()
+    assert ", attempt 1, job " in title
+    assert title.endswith(f", done: {log}")
+    assert shown_last.startswith(last)
+    unknown = run("launcher", "logs", "ViT-w33", root=root)
     assert (unknown.returncode, "no run was launched that begins with" in unknown.stderr) == (2, True)
 
 
