@@ -1,7 +1,7 @@
 """The completion hook that fits and reports a sweep."""
 
 from sweeps.errors import NothingToFit
-from sweeps.events import Event
+from sweeps.work.events import Event
 
 
 def report(event: Event) -> str:

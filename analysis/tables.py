@@ -10,10 +10,10 @@ from conf.schema import EvalConfig
 from evaluation import results
 from evaluation.results.rows import OWN
 from evaluation.suites import means
-from sweeps import frozen
-from sweeps.compose import compose_part
+from sweeps.composing.compose import compose_part
 from sweeps.errors import UsageError, choices
 from sweeps.folders import Root, root_of
+from sweeps.runs import frozen
 
 DELIMITERS = ",;\t|"
 

@@ -29,10 +29,10 @@ from conf.schema import EvalSpec, ResourceConfig
 from evaluation import orders, results
 from evaluation.claims import Scorer
 from evaluation.orders import ScoreOrder
-from sweeps.expansion import Segment
 from sweeps.folders import CHECKOUT, Root, make_folders
-from sweeps.frozen import freeze_segment
-from sweeps.items import CheckpointEvals, ScoreItem
+from sweeps.runs.expansion import Segment
+from sweeps.runs.frozen import freeze_segment
+from sweeps.work.items import CheckpointEvals, ScoreItem
 from tests.training.segments import expansion_of, order_for, train
 from training.checkpoints.saved import weights_path
 from training.data.generate import Generation, generate

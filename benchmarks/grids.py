@@ -10,13 +10,13 @@ from evaluation.results.rows import Row
 from launcher.reconcile.prepare import generated_data
 from launcher.records.ledger import Act, Ledger, Line
 from sweeps import durable
-from sweeps.compose import compose_request
-from sweeps.cost import Hours
-from sweeps.expansion import Expansion, Run, Segment, expand
+from sweeps.composing.compose import compose_request
+from sweeps.costs.cost import Hours
 from sweeps.folders import Root, make_folders
-from sweeps.items import checkpoint_id
-from sweeps.lease import Attempt, Holder, Lease
-from sweeps.outcome import Outcome
+from sweeps.runs.expansion import Expansion, Run, Segment, expand
+from sweeps.work.items import checkpoint_id
+from sweeps.work.lease import Attempt, Holder, Lease
+from sweeps.work.outcome import Outcome
 from training.checkpoints.done import DoneMarker, done_path
 from training.checkpoints.saved import weights_path
 from training.data.generate import MADE_WITH

@@ -22,12 +22,12 @@ from typing import Any
 from benchmarks.bars import Bar
 from benchmarks.grids import claim_data, expansion_of, finish, write_grid
 from benchmarks.timing import Shims, Timing, median, opened, timed
-from sweeps import hydra_api
-from sweeps.compose import compose_request, load_sweep
-from sweeps.expansion import Expansion
+from sweeps.composing import hydra_api
+from sweeps.composing.compose import compose_request, load_sweep
+from sweeps.composing.grid import cells_of
+from sweeps.composing.points import Composer
 from sweeps.folders import Root
-from sweeps.grid import cells_of
-from sweeps.points import Composer
+from sweeps.runs.expansion import Expansion
 from tests.slurm.cluster import running_cluster
 
 SMALL, MIDDLE, LARGE = 500, 5000, 20_000

@@ -2,7 +2,7 @@
 
 The YAML files beside this module give values, this module gives names, types and defaults. Fields
 marked `NOT_IN_KEY` say how or where a run is carried out; all others are its science and enter its
-key (see `sweeps.identity`), unless they stand outside `TrainConfig`.
+key (see `sweeps.runs.identity`), unless they stand outside `TrainConfig`.
 """
 
 from dataclasses import dataclass, field
@@ -456,7 +456,7 @@ class LaunchConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockConfig:
-    """A product of axes, and its exceptions. `sweeps.grid` says what the fields mean."""
+    """A product of axes, and its exceptions. `sweeps.composing.grid` says what the fields mean."""
 
     axes: dict[str, Any]
     set: dict[str, Any] = field(default_factory=dict)

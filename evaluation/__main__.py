@@ -18,7 +18,7 @@ from evaluation.sets import unused
 from evaluation.suites import means
 from sweeps import durable
 from sweeps.commands import read_arguments, run_command
-from sweeps.compose import compose_part
+from sweeps.composing.compose import compose_part
 from sweeps.errors import ScoringFailed, UsageError
 from sweeps.folders import make_folders, root_of
 from sweeps.logs import configure_logging

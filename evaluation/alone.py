@@ -32,12 +32,12 @@ from evaluation.results.rows import Key, Row
 from evaluation.sets.decoded import DecodedSets
 from evaluation.sets.layout import RETRIEVAL, is_test_set, kind_of
 from evaluation.sets.testset import load_test_set
-from sweeps.checks import refuse_unknown_sets
-from sweeps.compose import compose_part
+from sweeps.composing.compose import compose_part
+from sweeps.composing.targets import refuse_missing_target
 from sweeps.errors import DataError, UsageError
 from sweeps.folders import CONF, Root, root_of
-from sweeps.items import eval_name
-from sweeps.targets import refuse_missing_target
+from sweeps.runs.checks import refuse_unknown_sets
+from sweeps.work.items import eval_name
 from training.checkpoints import checkpoint
 from training.flops import gflops_per_sample
 from training.openclip import open_clip

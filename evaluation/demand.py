@@ -7,7 +7,7 @@ from evaluation.encoding.encoder import Asked
 from evaluation.measure import Failed, Subject
 from evaluation.results.rows import Row
 from evaluation.sets.testset import TestSet
-from sweeps.items import eval_id
+from sweeps.work.items import eval_id
 
 
 class Demand:

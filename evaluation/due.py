@@ -6,7 +6,7 @@ from pathlib import Path
 from conf.schema import EvalSpec
 from evaluation.results import store
 from sweeps.folders import Root
-from sweeps.items import CheckpointEvals
+from sweeps.work.items import CheckpointEvals
 from training.checkpoints.saved import weights_path
 
 

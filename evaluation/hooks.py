@@ -1,7 +1,7 @@
 """The completion hook that has every checkpoint scored. No torch: it only says what is wanted."""
 
-from sweeps.events import Event
-from sweeps.items import CheckpointEvals
+from sweeps.work.events import Event
+from sweeps.work.items import CheckpointEvals
 
 
 class Score:

@@ -19,9 +19,9 @@ from evaluation.results.rows import Row
 from evaluation.sets.testset import TestSet
 from sweeps import durable
 from sweeps.errors import IsogridError, NotFinite, StopAsked
-from sweeps.expansion import Segment
 from sweeps.folders import Root
-from sweeps.items import checkpoint_id, eval_id
+from sweeps.runs.expansion import Segment
+from sweeps.work.items import checkpoint_id, eval_id
 from training.checkpoints.checkpoint import Position
 from training.checkpoints.state import Tensors
 from training.procedure import make_procedure

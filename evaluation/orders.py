@@ -6,8 +6,8 @@ from pathlib import Path
 from evaluation.claims import Claim, Scorer
 from sweeps import durable
 from sweeps.errors import DamagedFile
-from sweeps.items import ScoreItem
-from sweeps.packed_items import PackedScores
+from sweeps.work.items import ScoreItem
+from sweeps.work.packed_items import PackedScores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,7 +24,7 @@ from evaluation.results.rows import Row
 from evaluation.scorer import Scorer
 from sweeps.errors import ScoringFailed, StopAsked
 from sweeps.folders import Root
-from sweeps.items import CheckpointEvals, eval_id
+from sweeps.work.items import CheckpointEvals, eval_id
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from conf.schema import EvalConfig
 from evaluation.results.rows import Row
 from sweeps.errors import UsageError
-from sweeps.items import eval_name
+from sweeps.work.items import eval_name
 
 if TYPE_CHECKING:
     import pandas as pd

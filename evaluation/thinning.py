@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from evaluation.results import scored_pairs
-from sweeps import frozen
 from sweeps.errors import UsageError
-from sweeps.events import Event
-from sweeps.expansion import Run
 from sweeps.folders import Root
-from sweeps.items import checkpoint_id, eval_id
+from sweeps.runs import frozen
+from sweeps.runs.expansion import Run
+from sweeps.work.events import Event
+from sweeps.work.items import checkpoint_id, eval_id
 from training.checkpoints.done import done_path
 from training.checkpoints.saved import saved_samples, weights_path
 

@@ -3,7 +3,7 @@
 A config (`RunConfig`, `TrainConfig`) is packed as a *row*, in which each value that is no plain number
 or text is replaced by its place in a table of the distinct ones. Fields stay named, so one that is
 added to the schema later has its default when an older file is read. What rows and tables are for is
-left to `sweeps.frozen`.
+left to `sweeps.runs.frozen`.
 """
 
 import functools

@@ -17,12 +17,12 @@ from conf.schema import (
     StageSchedule,
     TrainConfig,
 )
-from sweeps import frozen
-from sweeps.compose import compose_request
-from sweeps.expansion import Expansion, expand
+from sweeps.composing.compose import compose_request
+from sweeps.composing.grid import Cell
 from sweeps.folders import Root, make_folders
-from sweeps.frozen import FrozenSweep
-from sweeps.grid import Cell
+from sweeps.runs import frozen
+from sweeps.runs.expansion import Expansion, expand
+from sweeps.runs.frozen import FrozenSweep
 from tests.commands import OWN_CONF
 
 EVAL = EvalConfig(

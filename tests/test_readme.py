@@ -8,10 +8,10 @@ from omegaconf import OmegaConf
 
 from launcher.commands import COMMANDS
 from launcher.reconcile.hooks import read_hooks
-from sweeps.compose import compose_request
+from sweeps.composing.compose import compose_request
+from sweeps.costs.layout import items_per_job
 from sweeps.folders import CHECKOUT
-from sweeps.layout import items_per_job
-from sweeps.stages import stages_of
+from sweeps.runs.stages import stages_of
 from tests.commands import OWN_CONF, run
 from tests.slurm.cluster import SlurmCluster
 

@@ -16,13 +16,13 @@ from types import FrameType
 import torch
 
 from conf.schema import DataConfig, LaunchConfig, RunConfig
-from sweeps.compose import compose_run
-from sweeps.expansion import Expansion, Segment, expand
+from sweeps.composing.compose import compose_run
+from sweeps.composing.grid import Cell
 from sweeps.folders import Root, make_folders, refuse_unusable, root_of
-from sweeps.frozen import freeze_segment, standing_cuts
-from sweeps.grid import Cell
-from sweeps.items import TrainItem
-from sweeps.sources import refuse_unset, source_files
+from sweeps.runs.expansion import Expansion, Segment, expand
+from sweeps.runs.frozen import freeze_segment, standing_cuts
+from sweeps.runs.sources import refuse_unset, source_files
+from sweeps.work.items import TrainItem
 from training.checkpoints.done import read_done
 from training.data.generate import Generation, generate, made_with
 from training.data.patterns import existing_shards, expand_shards

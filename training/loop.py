@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from conf.schema import ResourceConfig, TrainConfig
-from sweeps.duration import steps_of
 from sweeps.errors import DataError, NotFinite
-from sweeps.expansion import Segment
+from sweeps.runs.duration import steps_of
+from sweeps.runs.expansion import Segment
 from training.checkpoints import keeper
 from training.checkpoints.keeper import Keeper
 from training.checkpoints.restore import restored

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import torch
 
 from conf.schema import ModelConfig
+from sweeps.costs.parameters import sized
 from sweeps.errors import UsageError, choices
 from sweeps.folders import CONF
-from sweeps.parameters import sized
 from training.openclip import import_timm, open_clip
 
 

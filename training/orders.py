@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeps.items import TrainItem
+from sweeps.work.items import TrainItem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

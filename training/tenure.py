@@ -13,12 +13,12 @@ from pathlib import Path
 from types import TracebackType
 
 from conf.schema import ClusterConfig, ResourceConfig
-from sweeps import lease
-from sweeps.cost import hourly_charge
+from sweeps.costs.cost import hourly_charge
 from sweeps.errors import DataError, NotFinite, Superseded, UsageError
 from sweeps.host import is_alive, own_start, this_host
-from sweeps.lease import Holder, Lease
-from sweeps.outcome import Outcome
+from sweeps.work import lease
+from sweeps.work.lease import Holder, Lease
+from sweeps.work.outcome import Outcome
 from training.telemetry.metrics import last_moment, metrics_path
 
 log = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ from evaluation.results import rows, store
 from evaluation.results.keys import Eval, Pairs
 from evaluation.results.rows import OWN
 from evaluation.results.store import Snapshot
-from sweeps import frozen
 from sweeps.errors import UsageError, choices
-from sweeps.expansion import Run
 from sweeps.folders import Root
-from sweeps.items import checkpoint_id, eval_name
+from sweeps.runs import frozen
+from sweeps.runs.expansion import Run
+from sweeps.work.items import checkpoint_id, eval_name
 
 if TYPE_CHECKING:
     import pandas as pd

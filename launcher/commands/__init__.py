@@ -6,7 +6,7 @@ from pkgutil import resolve_name
 
 from launcher.show.completion import FLAGS, LINE, POINT, complete
 from sweeps.commands import Command, command_named, status_of
-from sweeps.compose import run_hydra_app
+from sweeps.composing.compose import run_hydra_app
 from sweeps.errors import UsageError
 from sweeps.logs import configure_logging
 

@@ -16,7 +16,7 @@ from launcher.show.plan_text import plan_text
 from launcher.show.preview import make_preview, plan_json
 from launcher.show.status import make_report, status_json, status_text
 from launcher.text import plural
-from sweeps.compose import compose_request
+from sweeps.composing.compose import compose_request
 
 
 def launch(arguments: Sequence[str], *, watch: bool = False) -> int:

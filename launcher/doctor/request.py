@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from conf.schema import AboveZero, OutputFormat
 from launcher.doctor.findings import Subject
 from sweeps.commands import read_arguments
-from sweeps.compose import compose_launch, compose_request
+from sweeps.composing.compose import compose_launch, compose_request
 from sweeps.folders import root_of
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from conf.schema import ClusterKind, PolicyConfig
 from launcher.machines.slurm_client import ask_queue
-from sweeps import lease
 from sweeps.errors import QueueUnknown
 from sweeps.host import is_alive, this_host
-from sweeps.lease import Holder, Lease
+from sweeps.work import lease
+from sweeps.work.lease import Holder, Lease
 
 POLL_S = 1.0
 

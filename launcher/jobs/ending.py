@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.jobs.notices import Notice, notice_in
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 from training.exits import RankExit, Verdict
 
 LOG_TAIL_LINES = 12

@@ -16,8 +16,8 @@ from typing import Self
 
 from conf.schema import ClusterConfig, ClusterKind, ResourceConfig
 from launcher.machines.slurm_client import hosts
+from sweeps.costs.layout import num_nodes, ranks_per_node
 from sweeps.folders import CHECKOUT
-from sweeps.layout import num_nodes, ranks_per_node
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from launcher.machines.slurm_client import clean_environment
 from launcher.records.submission import Submission
-from sweeps.items import TrainItem
+from sweeps.work.items import TrainItem
 from training.checkpoints.done import done_path
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 import signal
 from types import FrameType
 
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 
 STOP_SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
 

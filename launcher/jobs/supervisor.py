@@ -22,9 +22,9 @@ from launcher.records.budget import why_held
 from launcher.records.orders import OrderPaths, forget_old_attempts, num_done
 from launcher.records.submission import Submission
 from sweeps.errors import Superseded
-from sweeps.items import TrainItem
 from sweeps.logs import configure_logging
-from sweeps.outcome import Outcome, Remedy
+from sweeps.work.items import TrainItem
+from sweeps.work.outcome import Outcome, Remedy
 from training.checkpoints.done import done_path
 from training.leash import die_with_parent
 

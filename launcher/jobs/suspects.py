@@ -12,8 +12,8 @@ from launcher.records.quarantine import Entry
 from launcher.records.submission import Submission
 from sweeps.errors import QueueUnknown
 from sweeps.folders import Root
-from sweeps.lease import Attempt
-from sweeps.outcome import Outcome
+from sweeps.work.lease import Attempt
+from sweeps.work.outcome import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from launcher.jobs.allocation import own_allocation
 from launcher.jobs.suspects import closed
 from launcher.records.ledger import SubmissionRecord, SubmissionState, read_history
 from launcher.records.submission import Submission
-from sweeps import lease
-from sweeps.cost import hourly_charge
+from sweeps.costs.cost import hourly_charge
 from sweeps.errors import Superseded
 from sweeps.folders import Root
 from sweeps.host import own_start, this_host
-from sweeps.lease import Attempt, Holder, Lease
-from sweeps.outcome import Outcome
+from sweeps.work import lease
+from sweeps.work.lease import Attempt, Holder, Lease
+from sweeps.work.outcome import Outcome
 
 log = logging.getLogger(__name__)
 

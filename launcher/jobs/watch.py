@@ -14,8 +14,8 @@ from launcher.records import submission
 from launcher.records.orders import OrderPaths, num_done, write_order
 from launcher.records.submission import Submission
 from sweeps.errors import QueueUnknown, Superseded
-from sweeps.items import TrainItem
-from sweeps.outcome import Outcome
+from sweeps.work.items import TrainItem
+from sweeps.work.outcome import Outcome
 from training.checkpoints.done import done_path
 from training.exits import RankExit, forget_verdicts, read_verdict
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

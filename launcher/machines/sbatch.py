@@ -24,8 +24,8 @@ from conf.schema import ClusterConfig
 from launcher.machines.batch import code_lines, environment_lines, named_options
 from launcher.machines.slurm_client import clean_environment, known_names
 from launcher.records.submission import Submission
+from sweeps.costs.layout import cores_per_rank, gpus_per_node, num_nodes, ranks_per_node
 from sweeps.errors import QueueUnknown, SubmissionDeferred, SubmissionRefused
-from sweeps.layout import cores_per_rank, gpus_per_node, num_nodes, ranks_per_node
 
 REFUSALS = (
     "Access/permission denied", "Invalid account", "Invalid feature specification",

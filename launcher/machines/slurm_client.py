@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from launcher.machines.queue import Ended, Job, Queue
 from sweeps.errors import QueueUnknown, RequeueRefused, UsageError
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 
 FIELDS = (
     "ArrayJobID", "ArrayTaskID", "JobID", "State", "Reason", "EndTime", "NodeList", "Account", "QOS",

@@ -13,11 +13,11 @@ from conf.schema import BudgetConfig, ClusterConfig, ResourceConfig
 from launcher.reconcile.liveness import live_items
 from launcher.reconcile.observe import NOTHING_KNOWN, Observed
 from launcher.records.ledger import History, SubmissionRecord, SubmissionState
-from sweeps.cost import NO_HOURS, Estimate, Hours, estimate, most_hours
-from sweeps.expansion import Segment
-from sweeps.items import ScoreItem, TrainItem
-from sweeps.lease import Lease, charged_by
-from sweeps.rates import Rates
+from sweeps.costs.cost import NO_HOURS, Estimate, Hours, estimate, most_hours
+from sweeps.costs.rates import Rates
+from sweeps.runs.expansion import Segment
+from sweeps.work.items import ScoreItem, TrainItem
+from sweeps.work.lease import Lease, charged_by
 
 NO_CAP = BudgetConfig()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from launcher.machines.queue import Ended
 from launcher.reconcile.unwanted import Unwanted
-from sweeps.items import ScoreItem, WorkItem
+from sweeps.work.items import ScoreItem, WorkItem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from launcher.reconcile.hooks import read_hooks
 from launcher.reconcile.reuse import is_cut_as_standing
 from launcher.reconcile.sweep import Sweep, sweep_of
-from sweeps import frozen, recall
-from sweeps.basis import basis_of
-from sweeps.compose import compose_whole
-from sweeps.expansion import Expansion, expand
+from sweeps.composing.basis import basis_of
+from sweeps.composing.compose import compose_whole
 from sweeps.folders import root_of
-from sweeps.frozen import FrozenSweep, standing_cuts
+from sweeps.runs import frozen, recall
+from sweeps.runs.expansion import Expansion, expand
+from sweeps.runs.frozen import FrozenSweep, standing_cuts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,10 +12,10 @@ from launcher.reconcile.state import RunStatus, State
 from launcher.records.ledger import Act, History, Ledger, Line
 from launcher.text import plural
 from sweeps import durable
-from sweeps.events import Event
-from sweeps.expansion import Expansion, suites_of
 from sweeps.folders import Root
-from sweeps.items import checkpoint_id, eval_id
+from sweeps.runs.expansion import Expansion, suites_of
+from sweeps.work.events import Event
+from sweeps.work.items import checkpoint_id, eval_id
 from training.checkpoints.saved import weights_path
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from launcher.reconcile.told import Told
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from launcher.records.submission import output_path
 from sweeps.folders import Root
-from sweeps.lease import Lease, as_told
-from sweeps.outcome import Outcome
+from sweeps.work.lease import Lease, as_told
+from sweeps.work.outcome import Outcome
 
 UNTROUBLED = {outcome.value for outcome in (Outcome.stopped, Outcome.cancelled, Outcome.preempted)}
 """A job that ends so before an attempt begins did not fail."""

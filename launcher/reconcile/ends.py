@@ -6,13 +6,13 @@ from typing import Any
 from launcher.machines.queue import Ended
 from launcher.records import submission
 from launcher.records.submission import Submission
-from sweeps import lease
-from sweeps.cost import setting_of
+from sweeps.costs.cost import setting_of
+from sweeps.costs.rates import Rate
 from sweeps.folders import Root
-from sweeps.items import TrainItem, WorkItem
-from sweeps.lease import Attempt, Lease
-from sweeps.outcome import Outcome
-from sweeps.rates import Rate
+from sweeps.work import lease
+from sweeps.work.items import TrainItem, WorkItem
+from sweeps.work.lease import Attempt, Lease
+from sweeps.work.outcome import Outcome
 from training.checkpoints.done import read_done
 
 REASON_LENGTH = 2000

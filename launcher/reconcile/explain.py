@@ -7,7 +7,7 @@ from launcher.machines.queue import Ended
 from launcher.reconcile.observe import Observed
 from launcher.reconcile.told import Told
 from launcher.records.ledger import SubmissionRecord, SubmissionState
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 
 Outputs = Callable[[str, int], bool]
 NEVER_STARTED = "CANCELLED before it started"

@@ -22,9 +22,9 @@ from typing import Any, Protocol, runtime_checkable
 from conf.schema import HookMoment
 from sweeps import durable
 from sweeps.errors import UsageError, choices
-from sweeps.events import Event
 from sweeps.folders import CHECKOUT
-from sweeps.items import CheckpointEvals
+from sweeps.work.events import Event
+from sweeps.work.items import CheckpointEvals
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,11 @@ from launcher.reconcile.state import RunStatus, State
 from launcher.reconcile.sweep import Sweep, current_statuses
 from launcher.reconcile.unwanted import unwanted_jobs
 from launcher.records.ledger import Act, History, Ledger, Line
-from sweeps import frozen, lease
 from sweeps.errors import QueueUnknown
-from sweeps.expansion import Run
 from sweeps.folders import Root, refuse_unusable
+from sweeps.runs import frozen
+from sweeps.runs.expansion import Run
+from sweeps.work import lease
 from training.checkpoints.done import done_path
 from training.checkpoints.saved import saved_samples
 

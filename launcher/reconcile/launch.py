@@ -14,9 +14,9 @@ from launcher.reconcile.refuse import refuse_impossible
 from launcher.reconcile.standing import Standing, with_exact_charges
 from launcher.reconcile.sweep import Sweep
 from launcher.records.ledger import Ledger
+from sweeps.costs.layout import num_nodes
 from sweeps.errors import UsageError
 from sweeps.folders import make_folders
-from sweeps.layout import num_nodes
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from evaluation.results import scored_pairs
 from launcher.machines.executor import Executor
 from launcher.machines.queue import Queue
 from launcher.records.ledger import History
-from sweeps import lease
 from sweeps.errors import QueueUnknown
-from sweeps.expansion import Segment
 from sweeps.folders import Root
-from sweeps.lease import Lease
+from sweeps.runs.expansion import Segment
+from sweeps.work import lease
+from sweeps.work.lease import Lease
 from training.checkpoints.done import DONE
 from training.checkpoints.saved import saved_among
 

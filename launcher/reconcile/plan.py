@@ -36,9 +36,9 @@ from launcher.reconcile.settle import settle
 from launcher.reconcile.state import State, segment_states
 from launcher.reconcile.told import Told
 from launcher.reconcile.unwanted import unwanted_jobs
-from sweeps.expansion import Segment
-from sweeps.items import ScoreItem, TrainItem, WorkItem
-from sweeps.layout import items_per_job
+from sweeps.costs.layout import items_per_job
+from sweeps.runs.expansion import Segment
+from sweeps.work.items import ScoreItem, TrainItem, WorkItem
 
 ItemT = TypeVar("ItemT", TrainItem, ScoreItem)
 

@@ -10,8 +10,8 @@ from typing import Any
 from conf.schema import EvalDatasetConfig
 from sweeps import durable
 from sweeps.errors import DataError
-from sweeps.expansion import Expansion, Run
 from sweeps.folders import CHECKOUT, Root
+from sweeps.runs.expansion import Expansion, Run
 from training.data.generate import Generation, made_with
 from training.data.patterns import expand_shards
 

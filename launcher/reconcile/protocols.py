@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from conf.schema import EvalConfig, EvalSpec
 from evaluation.results import scored_pairs
-from sweeps import frozen
 from sweeps.errors import UsageError
-from sweeps.expansion import Run
 from sweeps.folders import Root
-from sweeps.items import eval_id
+from sweeps.runs import frozen
+from sweeps.runs.expansion import Run
+from sweeps.work.items import eval_id
 
 
 def refuse_mixed_protocols(root: Root, runs: Iterable[Run]) -> None:

@@ -35,12 +35,12 @@ from launcher.records import quarantine
 from launcher.records.ledger import Ledger, SubmissionState
 from launcher.records.submission import output_path
 from launcher.text import plural
-from sweeps.cost import estimate
-from sweeps.expansion import owners_of
-from sweeps.items import CheckpointEvals, TrainItem
-from sweeps.layout import items_per_job
-from sweeps.rates import Rates, published_rates
-from sweeps.sources import source_files
+from sweeps.costs.cost import estimate
+from sweeps.costs.layout import items_per_job
+from sweeps.costs.rates import Rates, published_rates
+from sweeps.runs.expansion import owners_of
+from sweeps.runs.sources import source_files
+from sweeps.work.items import CheckpointEvals, TrainItem
 
 log = logging.getLogger(__name__)
 

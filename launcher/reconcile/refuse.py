@@ -9,11 +9,11 @@ from evaluation.sets.layout import is_test_set
 from launcher.reconcile.names import refuse_unsafe, refuse_unsafe_cluster, refuse_unsafe_root
 from launcher.reconcile.prepare import eval_datasets, generated_data
 from launcher.reconcile.protocols import refuse_mixed_protocols
+from sweeps.composing.targets import refuse_missing_target
 from sweeps.errors import DataError, UsageError, choices
-from sweeps.expansion import Expansion, Run
 from sweeps.folders import Root, refuse_unusable
-from sweeps.sources import UNSET, refuse_unset, source_files, sources_of
-from sweeps.targets import refuse_missing_target
+from sweeps.runs.expansion import Expansion, Run
+from sweeps.runs.sources import UNSET, refuse_unset, source_files, sources_of
 from training.data.generate import made_with
 from training.data.patterns import existing_shards, expand_shards
 

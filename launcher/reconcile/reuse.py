@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
-from sweeps.expansion import SHARED_SHAPE, Expansion, cuts_of
 from sweeps.folders import Root
-from sweeps.frozen import standing_cuts
+from sweeps.runs.expansion import SHARED_SHAPE, Expansion, cuts_of
+from sweeps.runs.frozen import standing_cuts
 
 
 def is_cut_as_standing(expansion: Expansion, root: Root) -> bool:

@@ -15,7 +15,7 @@ from launcher.reconcile.liveness import scores_in_hand
 from launcher.reconcile.observe import Observed
 from launcher.reconcile.state import State, given_up, unscored
 from launcher.records.ledger import SubmissionRecord, SubmissionState
-from sweeps.items import CheckpointEvals, ScoreItem
+from sweeps.work.items import CheckpointEvals, ScoreItem
 
 OVER = {State.done, State.held}
 """States of a segment that will have no further checkpoints for now."""

@@ -9,13 +9,14 @@ from launcher.reconcile.observe import Observed, observe_files
 from launcher.reconcile.state import RunStatus, State, unscored
 from launcher.reconcile.sweep import Sweep, observe_now, statuses_of, wanted_now
 from launcher.records.ledger import History, read_history, segment_of
-from sweeps import frozen, lease
-from sweeps.cost import Estimate, setting_of
-from sweeps.expansion import owners_of
+from sweeps.costs.cost import Estimate, setting_of
+from sweeps.costs.rates import Rate, Rates, published_rates
 from sweeps.folders import Root
-from sweeps.items import CheckpointEvals
-from sweeps.lease import Lease
-from sweeps.rates import Rate, Rates, published_rates
+from sweeps.runs import frozen
+from sweeps.runs.expansion import owners_of
+from sweeps.work import lease
+from sweeps.work.items import CheckpointEvals
+from sweeps.work.lease import Lease
 
 MEASURED_S = 300.0
 """An attempt that is running tells its speed once it has lasted so long: starting takes time too."""

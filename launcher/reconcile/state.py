@@ -24,10 +24,10 @@ from launcher.records.ledger import (
     SubmissionState,
     segment_of,
 )
-from sweeps.expansion import Run, Segment
-from sweeps.items import CheckpointEvals, pairs_of
-from sweeps.lease import Attempt
-from sweeps.outcome import ON_REQUEST, Outcome
+from sweeps.runs.expansion import Run, Segment
+from sweeps.work.items import CheckpointEvals, pairs_of
+from sweeps.work.lease import Attempt
+from sweeps.work.outcome import ON_REQUEST, Outcome
 
 TOLD_BY_CLAIMS = {
     outcome.value for outcome in Outcome if outcome is Outcome.done or outcome.is_final

@@ -11,13 +11,13 @@ from launcher.reconcile.hooks import Hook, read_hooks, wanted_scores
 from launcher.reconcile.observe import Observed, observe, observe_files
 from launcher.reconcile.state import RunStatus, run_statuses
 from launcher.records.ledger import read_history
-from sweeps.compose import Request
+from sweeps.composing.compose import Request
 from sweeps.errors import UsageError
-from sweeps.events import Event
-from sweeps.expansion import Expansion, expand
 from sweeps.folders import Root, root_of
-from sweeps.frozen import standing_cuts
-from sweeps.items import CheckpointEvals
+from sweeps.runs.expansion import Expansion, expand
+from sweeps.runs.frozen import standing_cuts
+from sweeps.work.events import Event
+from sweeps.work.items import CheckpointEvals
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from launcher.machines.queue import Ended, Job
 from launcher.reconcile.observe import Observed
 from launcher.records.ledger import SubmissionRecord, SubmissionState
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 
 
 class Told:

@@ -4,7 +4,7 @@ It counts attempts without new samples, so a week of 24-hour jobs is no failure,
 stopped after a few.
 """
 
-from sweeps.lease import Lease
+from sweeps.work.lease import Lease
 
 
 def why_held(known: Lease, most_fruitless: int, since: int = 0) -> str | None:

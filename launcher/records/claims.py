@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from evaluation.claims import Claim, Scorer
 from launcher.records.ledger import NEVER, History, SubmissionState
-from sweeps.outcome import ON_REQUEST
+from sweeps.work.outcome import ON_REQUEST
 
 STOPPED = {outcome.value for outcome in ON_REQUEST}
 

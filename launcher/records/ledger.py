@@ -15,9 +15,9 @@ from typing import BinaryIO
 import msgspec
 
 from sweeps import durable
-from sweeps.cost import Hours
+from sweeps.costs.cost import Hours
+from sweeps.costs.rates import Rate
 from sweeps.errors import DamagedFile
-from sweeps.rates import Rate
 
 
 class Act(Enum):

@@ -9,9 +9,10 @@ from evaluation.orders import ScoreOrder
 from launcher.records.claims import followable
 from launcher.records.ledger import History, read_history
 from launcher.records.submission import Submission
-from sweeps import durable, lease
+from sweeps import durable
 from sweeps.folders import Root
-from sweeps.items import ScoreItem, TrainItem, WorkItem
+from sweeps.work import lease
+from sweeps.work.items import ScoreItem, TrainItem, WorkItem
 from training.orders import TrainOrder
 from training.telemetry.metrics import last_moment, metrics_path
 

@@ -11,9 +11,9 @@ from conf.schema import ClusterConfig, PolicyConfig
 from sweeps import durable
 from sweeps.errors import DamagedFile
 from sweeps.folders import Root
-from sweeps.items import ScoreItem, TrainItem, WorkItem
 from sweeps.packed import fields_of
-from sweeps.packed_items import PackedScores
+from sweeps.work.items import ScoreItem, TrainItem, WorkItem
+from sweeps.work.packed_items import PackedScores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

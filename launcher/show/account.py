@@ -6,7 +6,7 @@ from typing import Any
 from launcher.reconcile.account import Account
 from launcher.reconcile.state import RunStatus
 from launcher.text import number, plural
-from sweeps.cost import Hours
+from sweeps.costs.cost import Hours
 
 
 def account_json(account: Account, statuses: Iterable[RunStatus]) -> dict[str, Any]:

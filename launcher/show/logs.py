@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from launcher.records.orders import OrderPaths
-from sweeps import lease
 from sweeps.errors import UsageError
-from sweeps.expansion import Run
 from sweeps.folders import Root
-from sweeps.lease import Lease
-from sweeps.outcome import Outcome
+from sweeps.runs.expansion import Run
+from sweeps.work import lease
+from sweeps.work.lease import Lease
+from sweeps.work.outcome import Outcome
 
 POLL_S = 0.5
 BLOCK = 1 << 16

@@ -7,13 +7,13 @@ from difflib import get_close_matches
 from conf.schema import OutputFormat
 from launcher.reconcile.hooks import read_hooks
 from launcher.reconcile.sweep import Sweep, sweep_of
-from sweeps import frozen
 from sweeps.commands import read_arguments
-from sweeps.compose import compose_request
+from sweeps.composing.compose import compose_request
 from sweeps.errors import UsageError, choices
-from sweeps.expansion import Run, part_of
 from sweeps.folders import Root, root_of
-from sweeps.frozen import FrozenSweep
+from sweeps.runs import frozen
+from sweeps.runs.expansion import Run, part_of
+from sweeps.runs.frozen import FrozenSweep
 
 MOST_SHOWN = 10
 

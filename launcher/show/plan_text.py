@@ -7,7 +7,7 @@ from launcher.show.account import budget_lines, hours_text
 from launcher.show.preview import Preview
 from launcher.show.status import axes_of, state_colour
 from launcher.text import duration, number, plural, size, table
-from sweeps.cost import NO_HOURS, Hours, Span, total
+from sweeps.costs.cost import NO_HOURS, Hours, Span, total
 
 UNKNOWN = "unknown"
 NAME_WIDTH = 12

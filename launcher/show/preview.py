@@ -9,9 +9,9 @@ from launcher.reconcile.standing import Standing, estimates_left
 from launcher.reconcile.state import RunStatus
 from launcher.show.account import account_json
 from launcher.show.status import run_json
-from sweeps.cost import Estimate, Hours, Span, num_jobs, total
-from sweeps.expansion import Expansion, Run
-from sweeps.storage import Storage, storage_of
+from sweeps.costs.cost import Estimate, Hours, Span, num_jobs, total
+from sweeps.costs.storage import Storage, storage_of
+from sweeps.runs.expansion import Expansion, Run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

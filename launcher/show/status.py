@@ -15,11 +15,11 @@ from launcher.records import quarantine
 from launcher.records.quarantine import Entry
 from launcher.show.account import account_json, budget_lines, hours_text
 from launcher.text import Colour, coloured, duration, plural, table
-from sweeps.cost import Estimate, Hours, total
-from sweeps.expansion import Run
+from sweeps.costs.cost import Estimate, Hours, total
 from sweeps.folders import Root
-from sweeps.lease import Lease
-from sweeps.outcome import ON_REQUEST
+from sweeps.runs.expansion import Run
+from sweeps.work.lease import Lease
+from sweeps.work.outcome import ON_REQUEST
 
 COLUMN_AXIS = "samples_seen"
 """The axis that runs along the columns of the table; the others make its rows."""

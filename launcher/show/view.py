@@ -7,14 +7,14 @@ from typing import Any
 from conf.schema import OutputFormat
 from launcher.reconcile.hooks import read_hooks
 from launcher.reconcile.sweep import Sweep, sweep_of
-from sweeps import frozen
-from sweeps.compose import compose_request, simple_overrides
+from sweeps.composing.compose import compose_request, simple_overrides
+from sweeps.composing.grid import Cell, axes_of, select
+from sweeps.composing.typed import LAUNCH_KEYS, RUN_KEYS
 from sweeps.errors import UsageError, choices
-from sweeps.expansion import Expansion, part_of
 from sweeps.folders import root_of
-from sweeps.frozen import FrozenSweep
-from sweeps.grid import Cell, axes_of, select
-from sweeps.typed import LAUNCH_KEYS, RUN_KEYS
+from sweeps.runs import frozen
+from sweeps.runs.expansion import Expansion, part_of
+from sweeps.runs.frozen import FrozenSweep
 
 NEVER_LAUNCHED = "never launched under this root; this is what conf/ enumerates"
 CHANGED = "conf/ has changed since the launch; `plan` shows what it would launch now"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from analysis.hooks import report
 from conf.schema import HookMoment
-from sweeps.events import Event
+from sweeps.work.events import Event
 from tests.configs import launched
 
 

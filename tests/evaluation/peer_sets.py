@@ -14,7 +14,7 @@ import torch
 
 from conf.schema import ModelConfig
 from evaluation.sets.testset import load_test_set
-from sweeps.compose import compose_part
+from sweeps.composing.compose import compose_part
 from training.checkpoints.checkpoint import tensors_digest
 from training.model import build_model
 from training.synthetic.shapes import COLOURS, SHAPES, write_test_set

@@ -7,10 +7,10 @@ from conf.schema import ResourceConfig
 from evaluation.claims import Scorer
 from evaluation.orders import ScoreOrder
 from evaluation.scoring import score_all
-from sweeps.expansion import Expansion, Segment
 from sweeps.folders import Root
-from sweeps.frozen import freeze_segment
-from sweeps.items import CheckpointEvals, ScoreItem
+from sweeps.runs.expansion import Expansion, Segment
+from sweeps.runs.frozen import freeze_segment
+from sweeps.work.items import CheckpointEvals, ScoreItem
 from training.data.generate import Generation, generate, made_with
 
 

@@ -17,7 +17,7 @@ from evaluation.evaluators.classification import ZeroShotClassification
 from evaluation.measure import Failed
 from evaluation.sets.testset import load_test_set
 from sweeps.commands import status_of
-from sweeps.compose import compose_part
+from sweeps.composing.compose import compose_part
 from sweeps.errors import UsageError
 from tests.commands import run
 from training.distributed import World

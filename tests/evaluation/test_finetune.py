@@ -13,7 +13,7 @@ from evaluation.encoding.encoder import Encoder
 from evaluation.evaluator import Resumable
 from evaluation.evaluators.finetune import FineTune
 from evaluation.sets.testset import TestSet, load_test_set
-from sweeps.compose import compose_part
+from sweeps.composing.compose import compose_part
 from sweeps.errors import DataError, StopAsked
 from training.checkpoints import checkpoint
 from training.distributed import World

@@ -9,7 +9,7 @@ from evaluation.encoding.encoder import Encoder, encoder_of
 from evaluation.evaluators.losses import HeldOutLoss
 from evaluation.evaluators.segmentation import Segmentation, confusion, mean_iou, nearest
 from evaluation.sets.testset import TestSet
-from sweeps.compose import compose_part
+from sweeps.composing.compose import compose_part
 from sweeps.errors import DataError
 from tests.commands import OWN_CONF
 from training.data.loader import Batch

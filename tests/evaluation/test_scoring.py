@@ -22,9 +22,9 @@ from evaluation.scoring import score_all
 from evaluation.sets.testset import TestSet
 from sweeps import durable
 from sweeps.errors import ScoringFailed
-from sweeps.expansion import Expansion
 from sweeps.folders import CHECKOUT, Root, make_folders
-from sweeps.items import CheckpointEvals, ScoreItem, eval_id
+from sweeps.runs.expansion import Expansion
+from sweeps.work.items import CheckpointEvals, ScoreItem, eval_id
 from tests.commands import wait_for
 from tests.training.segments import expansion_of, order_for, train
 from training.checkpoints.saved import weights_path

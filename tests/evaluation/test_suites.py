@@ -10,7 +10,7 @@ from evaluation import results
 from evaluation.evaluator import make_evaluator
 from evaluation.results import inbox
 from evaluation.suites import means
-from sweeps.compose import compose_part
+from sweeps.composing.compose import compose_part
 from sweeps.errors import UsageError
 from tests.evaluation.results.rows import row
 

@@ -8,12 +8,12 @@ import pytest
 from conf.schema import HookMoment
 from evaluation.results import inbox
 from evaluation.thinning import thin
-from sweeps import frozen
 from sweeps.errors import UsageError
-from sweeps.events import Event
-from sweeps.expansion import Segment
 from sweeps.folders import Root
-from sweeps.items import checkpoint_id
+from sweeps.runs import frozen
+from sweeps.runs.expansion import Segment
+from sweeps.work.events import Event
+from sweeps.work.items import checkpoint_id
 from tests.configs import launched
 from tests.evaluation.results.rows import row
 from training.checkpoints.done import done_path

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from conf.schema import ModelConfig, Precision
-from sweeps.compose import compose_part
+from sweeps.composing.compose import compose_part
 from tests import gpus
 from tests.commands import run
 from training.model import build_model

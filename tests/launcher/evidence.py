@@ -8,10 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from launcher.records.ledger import read_history
-from sweeps import lease
 from sweeps.folders import Root
-from sweeps.lease import Attempt
-from sweeps.outcome import Outcome
+from sweeps.work import lease
+from sweeps.work.lease import Attempt
+from sweeps.work.outcome import Outcome
 from tests.launcher.processes import RANK, processes
 
 CENSUS_S = 0.5

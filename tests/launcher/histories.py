@@ -31,11 +31,11 @@ from launcher.reconcile.plan import Work, plan
 from launcher.reconcile.state import State, given_up, segment_states
 from launcher.reconcile.told import Told
 from launcher.records.ledger import Act, History, Line, SubmissionState, segment_of
-from sweeps import lease
-from sweeps.cost import NO_HOURS
-from sweeps.items import CheckpointEvals, ScoreItem, TrainItem, WorkItem, pairs_of
-from sweeps.lease import Holder, Lease
-from sweeps.outcome import Outcome
+from sweeps.costs.cost import NO_HOURS
+from sweeps.work import lease
+from sweeps.work.items import CheckpointEvals, ScoreItem, TrainItem, WorkItem, pairs_of
+from sweeps.work.lease import Holder, Lease
+from sweeps.work.outcome import Outcome
 from tests.configs import EVAL, expansion_of, run_config
 from tests.launcher.simulated import Memory, Process, SimJob
 from tests.launcher.worlds import work

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 
 from evaluation.results import store
-from sweeps import lease
-from sweeps.expansion import Expansion
 from sweeps.folders import Root
-from sweeps.outcome import Outcome
+from sweeps.runs.expansion import Expansion
+from sweeps.work import lease
+from sweeps.work.outcome import Outcome
 from tests.commands import start
 from training.checkpoints.done import read_done
 from training.telemetry.metrics import metrics_path, read_moments

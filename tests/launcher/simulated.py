@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from launcher.machines.queue import Ended, Job
-from sweeps.items import WorkItem
-from sweeps.lease import Holder
-from sweeps.outcome import Outcome
+from sweeps.work.items import WorkItem
+from sweeps.work.lease import Holder
+from sweeps.work.outcome import Outcome
 
 MIN_JOB_AGE_S = 80.0
 """So long the controller remembers a job that has ended."""

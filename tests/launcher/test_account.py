@@ -12,11 +12,11 @@ from launcher.reconcile.account import Account, Costs, account_of
 from launcher.reconcile.actions import Submit
 from launcher.reconcile.observe import SegmentEvidence
 from launcher.records.ledger import Act
-from sweeps.cost import NO_HOURS, Hours
-from sweeps.expansion import Expansion
-from sweeps.lease import Lease
-from sweeps.outcome import Outcome
-from sweeps.rates import Rate, Rates, Setting
+from sweeps.costs.cost import NO_HOURS, Hours
+from sweeps.costs.rates import Rate, Rates, Setting
+from sweeps.runs.expansion import Expansion
+from sweeps.work.lease import Lease
+from sweeps.work.outcome import Outcome
 from tests.configs import expansion_of, run_config
 from tests.launcher.worlds import (
     DONE,

@@ -7,10 +7,11 @@ import pytest
 
 from launcher.reconcile.asked import Asked, asked_by, keep
 from launcher.reconcile.reuse import is_cut_as_standing
-from sweeps import frozen
-from sweeps.basis import basis_of
+from sweeps.composing.basis import basis_of
 from sweeps.folders import Root, make_folders
+from sweeps.runs import frozen
 from tests.commands import OWN_CONF
+from tests.launcher.checkouts import copy_of_this, printed
 
 SWEEP = """
 name: mine
@@ -92,6 +93,15 @@ def test_another_launch_of_the_sweep_is_not_mistaken_for_this_one(words: list[st
     again = asked_by(words)
     assert not again.is_remembered
     assert again.sweep.launch.policy.poll_s == 60
+
+
+def test_edited_code_is_another_basis(tmp_path: Path) -> None:
+    folder = copy_of_this(tmp_path / "checkout")
+    asked = "from sweeps.composing.basis import basis_of; print(basis_of(['sweep=quickstart']))"
+    before = printed(folder, asked)
+    with (folder / "sweeps/runs/stages.py").open("a") as code:
+        code.write("# edited\n")
+    assert len({before, printed(folder, asked), "None"}) == 3
 
 
 def test_a_selection_is_composed(words: list[str]) -> None:

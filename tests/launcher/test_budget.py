@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from launcher.records.budget import fruitless_attempts, why_held
-from sweeps.lease import Lease
-from sweeps.outcome import TREATMENTS, Outcome, Remedy
+from sweeps.work.lease import Lease
+from sweeps.work.outcome import TREATMENTS, Outcome, Remedy
 from tests.launcher.worlds import lease
 
 MOST = 3

@@ -7,8 +7,8 @@ import pytest
 
 from launcher import commands
 from launcher.records.ledger import read_history
-from sweeps import frozen
 from sweeps.folders import Root
+from sweeps.runs import frozen
 from tests.commands import OWN_CONF
 from tests.configs import launched as a_launched_sweep
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from launcher.records import submission
-from sweeps import lease
 from sweeps.folders import Root
+from sweeps.work import lease
 from tests.commands import HERE, TINY, run, start, wait_for
 from tests.launcher.checkouts import copy_of_this
 from tests.launcher.processes import RANK, processes, scores_of

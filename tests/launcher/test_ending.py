@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from launcher.jobs.ending import LOG_TAIL_BYTES, LOG_TAIL_LINES, Traces, ending_of, read_tail
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 from training.exits import RankExit, Verdict
 
 NODE = "srun: error: Node failure on n2\n"

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from launcher.records.ledger import read_history
-from sweeps import lease
-from sweeps.cost import NO_HOURS, Hours
+from sweeps.costs.cost import NO_HOURS, Hours
 from sweeps.folders import Root
-from sweeps.lease import Lease, charged_by
-from sweeps.outcome import Outcome
+from sweeps.work import lease
+from sweeps.work.lease import Lease, charged_by
+from sweeps.work.outcome import Outcome
 from tests.launcher.worlds import lease as lease_of
 from training.checkpoints.done import read_done
 

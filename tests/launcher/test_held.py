@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import lease
 from sweeps.folders import Root
-from sweeps.outcome import Outcome
+from sweeps.work import lease
+from sweeps.work.outcome import Outcome
 from tests.commands import HERE, run
 
 ONE = (*HERE, "samples_seen=1280", "resources.num_ranks=1")

@@ -22,8 +22,8 @@ from launcher.reconcile.observe import SegmentEvidence
 from launcher.reconcile.state import RunStatus, State
 from launcher.records.ledger import Ledger
 from sweeps.errors import UsageError
-from sweeps.events import Event
 from sweeps.folders import Root
+from sweeps.work.events import Event
 from tests.configs import EVAL, expansion_of, run_config
 
 TOLD: list[tuple[str, dict[str, Any]]] = []

@@ -10,11 +10,11 @@ import pytest
 
 from conf.schema import ClusterKind, PolicyConfig
 from launcher.jobs.acquire import HolderState, acquire, holder_state
-from sweeps import lease
 from sweeps.errors import Superseded
 from sweeps.host import own_start, this_host
-from sweeps.lease import Holder, Lease
-from sweeps.outcome import Outcome
+from sweeps.work import lease
+from sweeps.work.lease import Holder, Lease
+from sweeps.work.outcome import Outcome
 from tests.launcher.worlds import HOLDER
 
 

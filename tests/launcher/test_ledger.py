@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from launcher.records.ledger import Act, Ledger, Line, SubmissionState, read_history
-from sweeps.cost import NO_HOURS, Hours
-from sweeps.rates import Rate, Setting
+from sweeps.costs.cost import NO_HOURS, Hours
+from sweeps.costs.rates import Rate, Setting
 
 
 def append(folder: Path, *lines: Line) -> None:

@@ -12,10 +12,10 @@ from benchmarks.grids import expansion_of, finish, write_grid
 from launcher.reconcile.standing import current_standing
 from launcher.reconcile.sweep import sweep_of
 from launcher.show.status import make_report, status_json
-from sweeps import frozen
-from sweeps.compose import compose_launch, compose_request
+from sweeps.composing.compose import compose_launch, compose_request
 from sweeps.folders import Root
-from sweeps.frozen import FrozenSweep
+from sweeps.runs import frozen
+from sweeps.runs.frozen import FrozenSweep
 from tests.commands import CHECKOUT
 
 HEAVY = (

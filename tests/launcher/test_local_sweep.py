@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from evaluation import results
-from sweeps import frozen
 from sweeps.folders import CHECKOUT, Root
-from sweeps.outcome import Outcome
+from sweeps.runs import frozen
+from sweeps.work.outcome import Outcome
 from tests.commands import HERE as SWEEP
 from tests.commands import OWN_CONF, PATIENCE_S, environment, gated_by, run, start, wait_for
 from tests.launcher.processes import (

@@ -14,7 +14,7 @@ from launcher.records.submission import Submission
 from sweeps import durable
 from sweeps.errors import DamagedFile
 from sweeps.folders import Root
-from sweeps.items import CheckpointEvals, ScoreItem
+from sweeps.work.items import CheckpointEvals, ScoreItem
 
 CANCELLED = "f"
 EVAL = EvalSpec(_target_="a.b.C", name="zeroshot", dataset="cars")

@@ -9,10 +9,10 @@ from conf.schema import ResourceConfig, ScheduleConfig, ScheduleName
 from launcher.reconcile.actions import NoteEnded, Submit
 from launcher.reconcile.observe import SegmentEvidence
 from launcher.records.ledger import Act
-from sweeps.cost import NO_HOURS
-from sweeps.items import TrainItem
-from sweeps.lease import Lease
-from sweeps.outcome import Outcome
+from sweeps.costs.cost import NO_HOURS
+from sweeps.work.items import TrainItem
+from sweeps.work.lease import Lease
+from sweeps.work.outcome import Outcome
 from tests.configs import expansion_of, run_config
 from tests.launcher.worlds import (
     DONE,

@@ -9,8 +9,8 @@ import pytest
 from evaluation.results import inbox
 from launcher.reconcile.protocols import refuse_mixed_protocols
 from sweeps.errors import UsageError
-from sweeps.expansion import Run
 from sweeps.folders import Root
+from sweeps.runs.expansion import Run
 from tests.configs import EVAL, expansion_of, launched, run_config
 from tests.evaluation.results.rows import row
 

@@ -12,7 +12,7 @@ from launcher.reconcile.actions import (
     Submit,
 )
 from launcher.records.ledger import Act
-from sweeps.items import ScoreItem, eval_id
+from sweeps.work.items import ScoreItem, eval_id
 from tests.configs import EVAL
 from tests.launcher.worlds import (
     DONE,

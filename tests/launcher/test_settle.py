@@ -12,7 +12,7 @@ from launcher.reconcile.actions import (
     Submit,
 )
 from launcher.records.ledger import Act
-from sweeps.cost import Hours
+from sweeps.costs.cost import Hours
 from tests.launcher.worlds import (
     DONE,
     POLICY,

@@ -14,10 +14,10 @@ from launcher.machines.queue import Ended, Job
 from launcher.machines.sbatch import script
 from launcher.machines.slurm_client import clean_environment, client, parse_indices, parse_queue
 from launcher.records.submission import Submission
-from sweeps.compose import compose_request
+from sweeps.composing.compose import compose_request
 from sweeps.errors import QueueUnknown, UsageError
 from sweeps.folders import CONF
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 from tests.launcher.worlds import runs, work
 
 GOLDEN = Path(__file__).parent / "golden"

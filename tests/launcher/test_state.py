@@ -9,11 +9,11 @@ from conf.schema import ScheduleConfig, ScheduleName
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.state import RunStatus, State, run_statuses
 from launcher.records.ledger import Act
-from sweeps.cost import NO_HOURS
-from sweeps.expansion import Expansion
-from sweeps.items import CheckpointEvals, eval_id
-from sweeps.lease import Lease
-from sweeps.outcome import Outcome
+from sweeps.costs.cost import NO_HOURS
+from sweeps.runs.expansion import Expansion
+from sweeps.work.items import CheckpointEvals, eval_id
+from sweeps.work.lease import Lease
+from sweeps.work.outcome import Outcome
 from tests.configs import EVAL, expansion_of, run_config
 from tests.launcher.worlds import (
     DONE,

@@ -9,10 +9,10 @@ from conf.schema import ClusterConfig, ClusterKind, PolicyConfig
 from launcher.jobs.tenure import Tenure
 from launcher.records.ledger import Act, Ledger, Line
 from launcher.records.submission import Submission
-from sweeps import lease
 from sweeps.folders import Root
 from sweeps.host import this_host
-from sweeps.outcome import Outcome
+from sweeps.work import lease
+from sweeps.work.outcome import Outcome
 from tests.launcher.worlds import HOLDER, TWO, A, work
 
 GONE = replace(HOLDER, where="local@x", host=this_host(), pid=2**22)

@@ -13,7 +13,7 @@ from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.state import State, segment_states
 from launcher.reconcile.told import Told
 from launcher.records.ledger import Act, History
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 from tests.launcher.worlds import (
     DONE,
     POLICY,

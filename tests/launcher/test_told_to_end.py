@@ -7,7 +7,7 @@ import pytest
 
 from launcher.machines.slurm_client import why_told_to_end
 from sweeps.errors import QueueUnknown
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 
 SHOWN = "JobId=7 JobState=RUNNING Reason={reason} Restarts={restarts} PreemptTime={preempted} X=1"
 

@@ -10,12 +10,12 @@ from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.plan import Work, plan
 from launcher.reconcile.scores import Scoring
 from launcher.records.ledger import Act, History, Line
-from sweeps.expansion import Expansion
-from sweeps.items import CheckpointEvals, TrainItem
-from sweeps.layout import items_per_job
-from sweeps.lease import Attempt, Holder, Lease
-from sweeps.outcome import Outcome
-from sweeps.sources import SourceFiles
+from sweeps.costs.layout import items_per_job
+from sweeps.runs.expansion import Expansion
+from sweeps.runs.sources import SourceFiles
+from sweeps.work.items import CheckpointEvals, TrainItem
+from sweeps.work.lease import Attempt, Holder, Lease
+from sweeps.work.outcome import Outcome
 from tests.configs import EVAL, expansion_of, run_config
 
 SHARED = ClusterConfig(name="shared", kind=ClusterKind.slurm)

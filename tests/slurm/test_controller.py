@@ -9,7 +9,7 @@ import pytest
 
 from launcher.records.ledger import SubmissionRecord, SubmissionState, read_history
 from sweeps.folders import Root
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 from tests.commands import OWN_CONF, PATIENCE_S, gated_by, run, start, wait_for
 from tests.launcher.evidence import census, outcomes, refute_doubles, trainings
 from tests.launcher.processes import SUPERVISOR, processes

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import lease
+from sweeps.work import lease
 from tests.commands import TINY, run, wait_for
 from tests.launcher.processes import refute_difference
 from tests.slurm.cluster import SlurmCluster

@@ -8,7 +8,7 @@ import pytest
 
 from launcher.records.ledger import read_history
 from sweeps.folders import Root
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 from tests.commands import OWN_CONF, TINY, run
 from tests.launcher.processes import outcomes_of
 from tests.slurm.cluster import INSTALL, SlurmCluster, missing_daemons, running_cluster

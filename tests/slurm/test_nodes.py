@@ -10,7 +10,7 @@ import pytest
 
 from launcher.records import quarantine
 from sweeps.folders import Root
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 from tests.commands import TINY, run, wait_for
 from tests.launcher.evidence import census
 from tests.launcher.processes import (

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from launcher.records.ledger import read_history
-from sweeps import lease
 from sweeps.folders import Root
-from sweeps.lease import Lease
-from sweeps.outcome import Outcome
+from sweeps.work import lease
+from sweeps.work.lease import Lease
+from sweeps.work.outcome import Outcome
 from tests.commands import OWN_CONF, run, wait_for
 from tests.launcher.processes import RANK, expected_scores, processes, scores_of
 from tests.slurm.cluster import SlurmCluster

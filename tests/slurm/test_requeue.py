@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from launcher.machines.slurm_client import requeue
-from sweeps import lease
 from sweeps.errors import RequeueRefused
-from sweeps.outcome import Outcome
+from sweeps.work import lease
+from sweeps.work.outcome import Outcome
 from tests.commands import OWN_CONF, run, wait_for
 from tests.launcher.processes import outcomes_of, refute_repetition
 from tests.slurm.cluster import SlurmCluster

@@ -7,7 +7,7 @@ import pytest
 
 from launcher.machines.accounting import ask_ends
 from launcher.machines.slurm_client import ask_queue
-from sweeps.outcome import Outcome
+from sweeps.work.outcome import Outcome
 from tests.commands import TINY, run, wait_for
 from tests.slurm.cluster import SlurmCluster
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from launcher.records.ledger import read_history
-from sweeps import lease
 from sweeps.folders import Root
-from sweeps.outcome import Outcome
+from sweeps.work import lease
+from sweeps.work.outcome import Outcome
 from tests.commands import PATIENCE_S, TINY, gated_by, run, start, wait_for
 from tests.launcher.processes import (
     RANK,

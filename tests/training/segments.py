@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from conf.schema import ResourceConfig
-from sweeps.compose import compose_request
-from sweeps.expansion import Expansion, Segment, expand
-from sweeps.items import TrainItem
-from sweeps.sources import SourceFiles
+from sweeps.composing.compose import compose_request
+from sweeps.runs.expansion import Expansion, Segment, expand
+from sweeps.runs.sources import SourceFiles
+from sweeps.work.items import TrainItem
 from tests.commands import OWN_CONF
 from training.checkpoints.done import DoneMarker, read_done
 from training.distributed import World

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from conf.schema import ResourceConfig, TrainConfig
-from sweeps.sources import SourceFiles
+from sweeps.runs.sources import SourceFiles
 from tests.training.segments import expansion_of
 from training.data.loader import Batch, StepDataset
 from training.data.normalize import Normalizer

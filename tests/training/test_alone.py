@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import lease
 from sweeps.folders import CHECKOUT, Root
-from sweeps.outcome import Outcome
+from sweeps.work import lease
+from sweeps.work.outcome import Outcome
 from tests.commands import OWN_CONF, PATIENCE_S, TINY, environment, gated_by, run, wait_for
 from tests.training.segments import expansion_of, order_for, train
 from training.checkpoints.done import read_done

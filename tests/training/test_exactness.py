@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.schema import ProcedureConfig, ResourceConfig, Sharding
-from sweeps.expansion import Segment
+from sweeps.runs.expansion import Segment
 from tests.commands import wait_for
 from tests.training.exact import finished, killed_at_random
 from tests.training.ranks import start_ranks

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from conf.schema import ModelConfig
-from sweeps.compose import compose_request
+from sweeps.composing.compose import compose_request
 from sweeps.errors import UsageError
 from sweeps.folders import CHECKOUT
 from training.flops import gflops_per_sample

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from evaluation import results
-from sweeps.expansion import Run, Segment
 from sweeps.folders import Root, make_folders
+from sweeps.runs.expansion import Run, Segment
 from tests.evaluation.scored import score
 from tests.training.segments import expansion_of, order_for, train
 from training.checkpoints import checkpoint

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from evaluation import results
-from sweeps.expansion import Expansion
 from sweeps.folders import Root, make_folders
+from sweeps.runs.expansion import Expansion
 from tests.commands import OWN_CONF, run
 from tests.evaluation.scored import score
 from tests.training.segments import expansion_of, order_for, train

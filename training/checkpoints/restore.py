@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from sweeps.errors import CorruptCheckpoint, DataError
-from sweeps.expansion import Segment
+from sweeps.runs.expansion import Segment
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Layout, Position
 from training.checkpoints.saved import saved_samples

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conf.schema import DataConfig
-from sweeps.compose import compose_data
+from sweeps.composing.compose import compose_data
+from sweeps.composing.words import refuse_expanded
 from sweeps.errors import UsageError, choices
 from sweeps.folders import root_of
-from sweeps.sources import SourceFiles, refuse_unset, source_files
-from sweeps.words import refuse_expanded
+from sweeps.runs.sources import SourceFiles, refuse_unset, source_files
 from training.data.index import ShardIndex
 from training.data.indexing import make_index
 from training.data.shown import Bar

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from conf.schema import TrainConfig
 from sweeps.errors import DataError
-from sweeps.sources import sources_of
+from sweeps.runs.sources import sources_of
 from training.data.contents import BrokenSample
 from training.data.index import ShardIndex
 from training.data.order import SampleOrder

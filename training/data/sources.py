@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sweeps.errors import DataError
 from sweeps.folders import CHECKOUT
-from sweeps.sources import SourceFiles
+from sweeps.runs.sources import SourceFiles
 from training.data.index import ShardIndex, open_index
 from training.data.indexing import Origin, make_index, up_to_date
 from training.data.patterns import expand_shards

@@ -3,7 +3,7 @@
 import torch
 
 from conf.schema import ModelConfig
-from sweeps.parameters import sized
+from sweeps.costs.parameters import sized
 from training.procedures.captioner import ContrastiveCaptioner
 from training.procedures.captions import token_losses
 from training.procedures.mammut_model import MammutModel

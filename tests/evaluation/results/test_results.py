@@ -17,10 +17,10 @@ from evaluation.results import arrow, compaction, inbox
 from evaluation.results.filters import filter_of
 from evaluation.results.frames import frame_of_rows
 from evaluation.results.select import filtered
-from sweeps import frozen
 from sweeps.errors import UsageError
 from sweeps.folders import CHECKOUT, Root, make_folders
-from sweeps.frozen import FrozenSweep
+from sweeps.runs import frozen
+from sweeps.runs.frozen import FrozenSweep
 from tests.commands import run
 from tests.configs import expansion_of, run_config
 from tests.evaluation.results.rows import row

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conf.schema import SubsetConfig
-from sweeps.compose import compose_data
+from sweeps.composing.compose import compose_data
 from sweeps.errors import DataError, UsageError
 from tests.commands import OWN_CONF, run
 from tests.training.data.shards import write_shard

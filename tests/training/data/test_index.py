@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sweeps.errors import DataError
-from sweeps.sources import SourceFiles
+from sweeps.runs.sources import SourceFiles
 from tests.commands import CHECKOUT, wait_for
 from tests.training.data.shards import write_shard
 from training.data.index import HEAD_BYTES, RECORD, SAMPLE_BYTES, open_index

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.schema import DataConfig, OrderConfig, SourceConfig, SubsetConfig
-from sweeps.checks import refuse_contradictions
 from sweeps.errors import UsageError
-from sweeps.identity import Keys
+from sweeps.runs.checks import refuse_contradictions
+from sweeps.runs.identity import Keys
 from tests.configs import run_config, train_config
 from training.data.mixture import Mixture
 from training.data.order import SampleOrder

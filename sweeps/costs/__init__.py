@@ -1,0 +1,1 @@
+"""What training takes: nodes, hours, files and bytes."""

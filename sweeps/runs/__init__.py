@@ -1,0 +1,1 @@
+"""What is trained: runs and their segments, by what they are named, and as they were launched."""

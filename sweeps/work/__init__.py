@@ -1,0 +1,1 @@
+"""Work items, who executes them, and how that ended."""
