@@ -8,6 +8,7 @@ changes nothing that is queued.
 import hashlib
 import logging
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from launcher.provenance import git
 from launcher.provenance.imports import own_modules
-from launcher.provenance.sources import package_files
+from launcher.provenance.sources import PACKAGES, package_files
 from sweeps import durable
 from sweeps.folders import CHECKOUT, SNAPSHOT_FILE, Root
 
@@ -65,6 +66,18 @@ def take(root: Root, targets: Iterable[str] = (), checkout: Path = CHECKOUT) -> 
         durable.publish_folder(folder, {**files, **_provenance(checkout, commit)})
         log.info("the code that jobs run is in %s", folder)
     return Snapshot(folder=folder, checkout=checkout, commit=commit)
+
+
+def import_from(snapshot: Snapshot) -> None:
+    """Have this process import what it has not imported yet from a snapshot.
+
+    A launcher may watch for days, and imports some modules late: pulling into the checkout, or editing
+    it, must not mix two versions of the code.
+    """
+    for name, module in [*sys.modules.items()]:
+        if name.partition(".")[0] in PACKAGES and hasattr(module, "__path__"):
+            module.__path__ = [str(snapshot.folder / name.replace(".", "/"))]
+    sys.path.insert(0, str(snapshot.folder))
 
 
 def older(root: Root) -> list[Path]:

@@ -4,12 +4,13 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 
 from conf.schema import ClusterKind, ResourceConfig
 from evaluation.results import compaction
 from launcher.machines.executor import Executor
 from launcher.machines.queue import Job
+from launcher.provenance.snapshot import Snapshot, import_from
 from launcher.reconcile import prepare
 from launcher.reconcile.account import Costs
 from launcher.reconcile.apply import Site, apply
@@ -78,7 +79,7 @@ class Reconciler:
             executor=executor,
             ledger=ledger,
             lock=lock,
-            code=cache(partial(code_of, sweep, ledger.history)),
+            code=cache(self._code),
         )
 
     def make_pass(self) -> Standing:
@@ -182,6 +183,12 @@ class Reconciler:
 
     def _has_output(self, submission: str, task: int) -> bool:
         return output_path(self._sweep.root.submission(submission), task).exists()
+
+    def _code(self) -> Snapshot:
+        """Return the code of all passes; what this process has yet to import is taken from it, too."""
+        taken = code_of(self._sweep, self._ledger.history)
+        import_from(taken)
+        return taken
 
     def _wait(self) -> None:
         """Wait until another pass is worth while: locally, as soon as some process has ended."""

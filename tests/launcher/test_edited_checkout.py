@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.provenance.sources import PACKAGES
 from launcher.records import submission
 from sweeps.folders import Root
 from sweeps.work import lease
@@ -59,14 +60,21 @@ def test_a_job_that_waits_runs_what_was_submitted(
         assert "hidden" not in kept
 
 
-def test_what_starts_again_on_this_machine_runs_what_was_submitted(root: Path, tmp_path: Path) -> None:
+def break_all(checkout: Path) -> None:
+    for package in PACKAGES:
+        for path in (checkout / package).rglob("*.py"):
+            path.write_text(BROKEN)
+
+
+def test_a_launcher_goes_on_with_the_code_that_it_began_with(root: Path, tmp_path: Path) -> None:
     checkout = copy_of_this(tmp_path / "checkout")
     words = (*HERE, "samples_seen=3840", "resources.num_ranks=1")
     launcher = start("launcher", *words, root=root, checkout=checkout)
     wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step", timeout_s=120)
-    break_what_jobs_run(checkout)
+    break_all(checkout)
     processes(root, RANK)[0].kill()
     assert launcher.wait(240) == 0
     known = lease.newest(only_segment(root))
     assert known is not None
     assert len(known.attempts) == 2
+    assert [*root.glob("reports/*/law.html")]
