@@ -9,6 +9,7 @@ from scipy.special import bdtr
 from analysis.contest import Contest, contest
 from analysis.laws import Answer
 from sweeps.errors import UsageError
+from sweeps.text import plural
 
 MOST_BY_CHANCE = 0.05
 """Of a two-sided sign test over tasks."""
@@ -34,7 +35,8 @@ class Verdict:
         open_ones = len(self.contests) - first[1] - second[1]
         score = (
             f"{first[0]} is better in {first[1]} and {second[0]} in {second[1]} of "
-            f"{len(self.contests)} comparisons at the largest compute of both, {open_ones} not decided"
+            f"{plural(len(self.contests), 'comparison')} at the largest compute of both, "
+            f"{open_ones} not decided"
         )
         if self.winner is None:
             chance = ": by a sign test that may be chance" if len(self.contests) > 1 else ""

@@ -9,6 +9,7 @@ from analysis.contest import MATCH_REACH, Contest, Estimate
 from analysis.laws import Answer, quantity_name
 from analysis.optimal import NoOptimal, Optimal
 from analysis.predict import Prediction
+from sweeps.text import plural
 
 UNITS = {
     "gflops_total": "GFLOPs",
@@ -137,7 +138,7 @@ def _lines(answer: Answer, predictions: Sequence[Prediction]) -> Iterator[str]:
         yield f"form chosen by held-out RMSE: {', '.join(errors)}"
     for one in (*([answer.heldout] if answer.heldout else []), *answer.rolling):
         where = f"{one.above:.4g}{unit(answer.question.x[0]) if len(answer.question.x) == 1 else ''}"
-        yield f"held out above {where}: {len(one.y)} points, RMSE {_number(one.rmse)}"
+        yield f"held out above {where}: {plural(len(one.y), 'point')}, RMSE {_number(one.rmse)}"
     for prediction in predictions:
         yield _prediction(answer, prediction)
 

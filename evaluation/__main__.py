@@ -22,6 +22,7 @@ from sweeps.composing.compose import compose_part
 from sweeps.errors import ScoringFailed, UsageError
 from sweeps.folders import make_folders, root_of
 from sweeps.logs import configure_logging
+from sweeps.text import plural
 from training.collector import collector_at_rest
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ def export(words: Sequence[str]) -> int:
     arguments = read_arguments(words, ExportArguments)
     if arguments.out is None:
         raise UsageError("say where the files go: out=DIR")
-    print(f"{exports.write_results(_loaded(arguments), Path(arguments.out))} files in {arguments.out}")
+    num_files = exports.write_results(_loaded(arguments), Path(arguments.out))
+    print(f"{plural(num_files, 'file')} in {arguments.out}")
     return 0
 
 
@@ -163,8 +165,8 @@ def add(words: Sequence[str]) -> int:
         raise UsageError("name the files to import")
     root, rows = root_of(arguments.root), imports.rows_in(files)
     make_folders(root)
-    num_models = len({row.checkpoint for row in rows})
-    print(f"{len(rows)} rows of {num_models} models, {imports.add(root.results, rows)} of them new")
+    models = plural(len({row.checkpoint for row in rows}), "model")
+    print(f"{plural(len(rows), 'row')} of {models}, {imports.add(root.results, rows):,} of them new")
     return 0
 
 
@@ -193,7 +195,7 @@ def decoded(words: Sequence[str]) -> int:
         unused.delete(files)
     sys.stdout.buffer.write(encoded(frame, arguments.format))
     done = "deleted" if arguments.delete else "found"
-    log.info("%s %d files of %.0f MiB", done, len(files), frame["size_mib"].sum())
+    log.info("%s %s of %.0f MiB", done, plural(len(files), "file"), frame["size_mib"].sum())
     return 0
 
 

@@ -24,6 +24,7 @@ from evaluation.results.rows import Row
 from evaluation.scorer import Scorer
 from sweeps.errors import ScoringFailed, StopAsked
 from sweeps.folders import Root
+from sweeps.text import plural
 from sweeps.work.items import CheckpointEvals, eval_id
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def score_all(order: ScoreOrder) -> bool:
     except StopAsked:
         return False
     if failures:
-        raise ScoringFailed(f"{len(failures)} checkpoints not scored; {'; '.join(failures)}")
+        raise ScoringFailed(f"{plural(len(failures), 'checkpoint')} not scored; {'; '.join(failures)}")
     return True
 
 
@@ -152,7 +153,7 @@ class _Work:
         name = f"{claim.name}.{scorer.submission}-{scorer.index}-{scorer.attempt}"
         named = [replace(row, checkpoint=task.checkpoint, commit=commit) for row in rows]
         inbox.append(self._results, name, named)
-        log.info("scored %s on %d evals", task.checkpoint, len(rows))
+        log.info("scored %s on %s", task.checkpoint, plural(len(rows), "eval"))
 
 
 def _claim(order: ScoreOrder, part: _Part, before: Claim | None) -> Claim:

@@ -1,4 +1,4 @@
-"""How things read in a terminal: counted nouns, quantities, aligned columns, colours."""
+"""How things read in a terminal: quantities, aligned columns, colours."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -17,11 +17,6 @@ class Colour(Enum):
     blue = 34
     magenta = 35
     cyan = 36
-
-
-def plural(number: int, noun: str) -> str:
-    """Return `1 run`, `2 runs`, `1,058 runs`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def number(value: float) -> str:

@@ -26,6 +26,7 @@ from evaluation.evaluators.classification import (
 )
 from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError, StopAsked
+from sweeps.text import plural
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Layout, Position
 from training.checkpoints.state import load_state, own_state
@@ -204,5 +205,5 @@ def _restored(model: torch.nn.Module, optimizer: torch.optim.Optimizer, path: Pa
     except FileNotFoundError:
         return 0
     load_state(model, optimizer, tensors)
-    log.info("fine-tuning goes on after %d steps", position.steps)
+    log.info("fine-tuning goes on after %s", plural(position.steps, "step"))
     return position.steps

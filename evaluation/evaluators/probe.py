@@ -13,6 +13,7 @@ from evaluation.encoding.encoder import Encoder, Features
 from evaluation.evaluators.classification import Labels, Scores, accuracy, mean_per_class_recall
 from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
+from sweeps.text import plural
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ def split(labels: Labels, shots: int | None, seed: int) -> tuple[Labels, Labels]
         kept = min(shots, MOST_HELD_OUT_SHOTS) if shots else max(1, len(own) // 10)
         taken = shots or len(own) - kept
         if taken < 1 or len(own) < taken + kept:
-            raise DataError(f"class {label} has {len(own)} images to learn from: too few")
+            raise DataError(f"class {label} has {plural(len(own), 'image')} to learn from: too few")
         shown.append(own[:taken])
         held_out.append(own[taken : taken + kept])
     return np.sort(np.concatenate(shown)), np.sort(np.concatenate(held_out))

@@ -31,6 +31,7 @@ from evaluation.sets.decoding import CAPTIONS, LABEL, MASK, NUMBERS, Facts, Tars
 from evaluation.sets.layout import shard_paths
 from sweeps import durable
 from sweeps.errors import DataError
+from sweeps.text import plural
 from training.data import parts
 from training.data.decode import Pixels
 from training.data.index import HEAD_BYTES, Stamp
@@ -157,7 +158,7 @@ class DecodedSets:
                 return
             tars = Tars(source.folder, source.split)
             mib = len(tars) * source.side**2 * 3 / MIB
-            log.info("%s: %s images will take %.0f MiB", file, f"{len(tars):,}", mib)
+            log.info("%s: %s will take %.0f MiB", file, plural(len(tars), "image"), mib)
             with part.open("r+b") as content:
                 _write(content, source, tars, tell)
                 content.flush()

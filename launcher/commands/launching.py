@@ -15,8 +15,8 @@ from launcher.show.account import num_held_up
 from launcher.show.plan_text import plan_text
 from launcher.show.preview import make_preview, plan_json
 from launcher.show.status import make_report, status_json, status_text
-from launcher.text import plural
 from sweeps.composing.compose import compose_request
+from sweeps.text import plural
 
 
 def launch(arguments: Sequence[str], *, watch: bool = False) -> int:

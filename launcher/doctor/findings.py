@@ -6,8 +6,9 @@ from enum import Enum
 from typing import Any
 
 from conf.schema import ClusterConfig, RunConfig
-from launcher.text import Colour, coloured, plural
+from launcher.text import Colour, coloured
 from sweeps.folders import Root
+from sweeps.text import plural
 
 
 class Verdict(Enum):

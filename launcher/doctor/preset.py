@@ -7,9 +7,9 @@ from launcher.doctor.findings import Finding, ok, problem, warning
 from launcher.doctor.site import NodeGroup, Site
 from launcher.machines.limits import Partition, max_array_size
 from launcher.machines.queue import Queue
-from launcher.text import plural
 from sweeps.costs.layout import num_nodes, ranks_per_node
 from sweeps.errors import choices
+from sweeps.text import plural
 
 SHORT_SIGNAL_S = 60
 """Slurm looks every half minute for jobs to signal, and a large state takes a while to write."""

@@ -18,11 +18,11 @@ from launcher.doctor.folder import probe_folder
 from launcher.machines.batch import code_lines, environment_lines, named_options
 from launcher.machines.slurm_client import client
 from launcher.provenance import snapshot
-from launcher.text import plural
 from sweeps import durable
 from sweeps.costs.layout import cores_per_rank, gpus_per_node, num_nodes, ranks_per_node
 from sweeps.errors import QueueUnknown
 from sweeps.folders import Root
+from sweeps.text import plural
 
 SUBJECT, FINDINGS, SCRIPT, LOG = "subject.json", "findings.json", "job.sh", "job.log"
 TIME_MIN = 5

@@ -29,11 +29,11 @@ from launcher.reconcile.unwanted import Unwanted
 from launcher.records import submission
 from launcher.records.ledger import Act, Ledger, Line
 from launcher.records.submission import Submission
-from launcher.text import plural
 from sweeps.costs.layout import items_per_job
 from sweeps.errors import QueueUnknown, SubmissionDeferred, SubmissionRefused
 from sweeps.folders import Root
 from sweeps.runs.frozen import freeze_segment
+from sweeps.text import plural
 from sweeps.work.items import ScoreItem, TrainItem
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from launcher.reconcile.hooks import Hook
 from launcher.reconcile.observe import SegmentEvidence
 from launcher.reconcile.state import RunStatus, State
 from launcher.records.ledger import Act, History, Ledger, Line
-from launcher.text import plural
 from sweeps import durable
 from sweeps.folders import Root
 from sweeps.runs.expansion import Expansion, suites_of
+from sweeps.text import plural
 from sweeps.work.events import Event
 from sweeps.work.items import checkpoint_id, eval_id
 from training.checkpoints.saved import weights_path

@@ -15,6 +15,7 @@ from launcher.reconcile.told import Told
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from launcher.records.submission import output_path
 from sweeps.folders import Root
+from sweeps.text import plural
 from sweeps.work.lease import Lease, as_told
 from sweeps.work.outcome import Outcome
 
@@ -88,7 +89,7 @@ def why_never_begun(
             in_vain.append(job)
     if len(in_vain) < most:
         return None
-    last, many = in_vain[-1], f"{len(in_vain)} jobs in a row ended before training began"
+    last, many = in_vain[-1], f"{plural(len(in_vain), 'job')} in a row ended before training began"
     said = f": {last.reason}" if last.reason else ""
     return f"{many}{said}; what the last one printed: {last.log}"
 

@@ -35,12 +35,12 @@ from launcher.reconcile.waits import waits_of
 from launcher.records import quarantine
 from launcher.records.ledger import Ledger, SubmissionState
 from launcher.records.submission import output_path
-from launcher.text import plural
 from sweeps.costs.cost import estimate
 from sweeps.costs.layout import items_per_job
 from sweeps.costs.rates import Rates, published_rates
 from sweeps.runs.expansion import owners_of
 from sweeps.runs.sources import source_files
+from sweeps.text import plural
 from sweeps.work.items import CheckpointEvals, TrainItem
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ class Reconciler:
     def _stop_all(self) -> None:
         """Have everything of this root that runs on this machine save a checkpoint and leave."""
         ours = self._our_jobs()
-        log.info("stopping %d work items at their next step", len(ours))
+        log.info("stopping %s at the next step", plural(len(ours), "work item"))
         for job in ours:
             self._executor.stop(job.job_id)
         deadline = time.monotonic() + STOP_PATIENCE_S

@@ -5,8 +5,9 @@ from typing import Any
 
 from launcher.reconcile.account import Account
 from launcher.reconcile.state import RunStatus
-from launcher.text import number, plural
+from launcher.text import number
 from sweeps.costs.cost import Hours
+from sweeps.text import plural
 
 
 def account_json(account: Account, statuses: Iterable[RunStatus]) -> dict[str, Any]:

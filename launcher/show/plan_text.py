@@ -6,8 +6,9 @@ from launcher.reconcile.state import RunStatus, State
 from launcher.show.account import budget_lines, hours_text
 from launcher.show.preview import Preview
 from launcher.show.status import axes_of, state_colour
-from launcher.text import duration, number, plural, size, table
+from launcher.text import duration, number, size, table
 from sweeps.costs.cost import NO_HOURS, Hours, Span, total
+from sweeps.text import plural
 
 UNKNOWN = "unknown"
 NAME_WIDTH = 12

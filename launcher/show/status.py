@@ -14,10 +14,11 @@ from launcher.reconcile.waits import Wait, waits_of
 from launcher.records import quarantine
 from launcher.records.quarantine import Entry
 from launcher.show.account import account_json, budget_lines, hours_text
-from launcher.text import Colour, coloured, duration, plural, table
+from launcher.text import Colour, coloured, duration, table
 from sweeps.costs.cost import Estimate, Hours, total
 from sweeps.folders import Root
 from sweeps.runs.expansion import Run
+from sweeps.text import plural
 from sweeps.work.lease import Lease
 from sweeps.work.outcome import ON_REQUEST
 

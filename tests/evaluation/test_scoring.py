@@ -233,7 +233,7 @@ def test_what_is_corrupt_is_named_after_the_others_are_scored(
     root, expansion = trained
     folder = Root(root).segment(expansion.runs[0].run_id)
     weights_path(folder, 1).write_bytes(b"torn")
-    with pytest.raises(ScoringFailed, match=r"1 checkpoints not scored; .*@1: .*weights-1"):
+    with pytest.raises(ScoringFailed, match=r"1 checkpoint not scored; .*@1: .*weights-1"):
         score_all(order_of(trained, tmp_path, 1, 640))
     assert len(results.load(root, checkpoint=f"{folder.name}@640")) == 2
     (failed,) = claims.newest(Root(root).results).values()

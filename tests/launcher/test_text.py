@@ -1,8 +1,6 @@
-"""Aligned columns and counted nouns."""
+"""Aligned columns."""
 
-import pytest
-
-from launcher.text import Colour, plural, table
+from launcher.text import Colour, table
 
 
 def test_columns_are_as_wide_as_they_must_be_and_the_last_ones_end_together() -> None:
@@ -16,8 +14,3 @@ def test_colours_change_no_width() -> None:
     assert shown.replace("\x1b[31m", "").replace("\x1b[1m", "").replace("\x1b[0m", "") == (
         "\n".join(line.ljust(5) for line in plain.splitlines())
     )
-
-
-@pytest.mark.parametrize(("number", "words"), [(0, "0 runs"), (1, "1 run"), (1058, "1,058 runs")])
-def test_nouns_are_counted(number: int, words: str) -> None:
-    assert plural(number, "run") == words

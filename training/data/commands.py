@@ -21,6 +21,7 @@ from sweeps.composing.words import refuse_expanded
 from sweeps.errors import UsageError, choices
 from sweeps.folders import root_of
 from sweeps.runs.sources import SourceFiles, refuse_unset, source_files
+from sweeps.text import plural
 from training.data.index import ShardIndex
 from training.data.indexing import make_index
 from training.data.shown import Bar
@@ -128,5 +129,5 @@ def _indexed(source: SourceFiles, request: Request) -> ShardIndex:
 
 
 def _say_index(found: ShardIndex, file: Path, say: Say) -> None:
-    mib = found.nbytes / 2**20
-    say(f"{file}: {found.num_samples:,} samples, {found.num_shards:,} shards, {mib:.1f} MiB")
+    holds = f"{plural(found.num_samples, 'sample')}, {plural(found.num_shards, 'shard')}"
+    say(f"{file}: {holds}, {found.nbytes / 2**20:.1f} MiB")

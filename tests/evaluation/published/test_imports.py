@@ -68,9 +68,9 @@ def test_results_of_clip_benchmark_stand_in_the_table_once(
 ) -> None:
     inbox.append(root / "results", "own", [row()])
     one, table = written(tmp_path / "a.json", RETRIEVAL), built(tmp_path / "b.csv", GERMAN)
-    assert imported(capsys, root, one, table) == "2 rows of 1 models, 2 of them new\n"
+    assert imported(capsys, root, one, table) == "2 rows of 1 model, 2 of them new\n"
     compaction.compact(root / "results")
-    assert imported(capsys, root, one, table) == "2 rows of 1 models, 0 of them new\n"
+    assert imported(capsys, root, one, table) == "2 rows of 1 model, 0 of them new\n"
     frame = results.load(root, source="clip_benchmark")
     assert frame["eval"].tolist() == ["retrieval", "zeroshot_classification"]
     assert frame["downstream_dataset"].tolist() == ["flickr30k", "imagenet1k:de"]
@@ -100,7 +100,7 @@ def test_a_result_that_was_corrected_takes_the_place_of_the_old_one(
     imported(capsys, root, written(tmp_path / "a.json", GERMAN))
     corrected = {**GERMAN, "metrics": {"acc1": 0.3, "acc5": 0.5}}
     said = imported(capsys, root, written(tmp_path / "a.json", corrected))
-    assert said == "1 rows of 1 models, 1 of them new\n"
+    assert said == "1 row of 1 model, 1 of them new\n"
     assert results.load(root)["acc1"].tolist() == [0.3]
 
 
@@ -192,7 +192,7 @@ if LAION.is_dir():
     ) -> None:
         names = ("zeroshot_results", "trained_models_info", "arch_info")
         files = [str(LAION / f"{name}.csv") for name in names]
-        assert imported(capsys, root, *files) == "1312 rows of 32 models, 1312 of them new\n"
+        assert imported(capsys, root, *files) == "1,312 rows of 32 models, 1,312 of them new\n"
         frame = results.load(root, downstream_dataset="imagenet1k", pretrain_dataset="LAION-2B")
         (huge,) = frame[frame["model"] == "ViT-H-14"].to_dict(orient="records")
         assert huge["gflops_per_sample"] == 2 * 190.97
