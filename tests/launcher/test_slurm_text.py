@@ -18,6 +18,7 @@ from sweeps.composing.compose import compose_request
 from sweeps.errors import QueueUnknown, UsageError
 from sweeps.folders import CONF
 from sweeps.work.outcome import Outcome
+from tests.commands import PATIENCE_S
 from tests.launcher.worlds import runs, work
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -142,18 +143,18 @@ def test_an_enclosing_job_does_not_leak_but_the_cluster_stays(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("command", "error", "message"),
+    ("command", "timeout_s", "error", "message"),
     [
-        (["false"], QueueUnknown, "false failed: no message"),
-        (["sleep", "5"], QueueUnknown, "sleep did not answer in 0.2 s"),
-        (["no-such-client"], UsageError, "no-such-client is not on this machine"),
+        (["false"], PATIENCE_S, QueueUnknown, "false failed: no message"),
+        (["sleep", "3600"], 0.2, QueueUnknown, "sleep did not answer in 0.2 s"),
+        (["no-such-client"], PATIENCE_S, UsageError, "no-such-client is not on this machine"),
     ],
 )
 def test_a_client_that_fails_is_unknown(
-    command: list[str], error: type[Exception], message: str
+    command: list[str], timeout_s: float, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        client(command, 0.2)
+        client(command, timeout_s)
 
 
 def submission(cluster: ClusterConfig, resources: ResourceConfig, num_items: int) -> Submission:
