@@ -15,6 +15,7 @@ from sweeps.host import own_start, this_host
 from sweeps.work import lease
 from sweeps.work.lease import Holder, Lease
 from sweeps.work.outcome import Outcome
+from tests.commands import PATIENCE_S
 from tests.launcher.worlds import HOLDER
 
 
@@ -84,22 +85,22 @@ def test_an_item_whose_last_attempt_ended_is_free(tmp_path: Path) -> None:
     assert found.attempt.number == 2
 
 
-def _beats(folder: Path, mine: Lease, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        lease.renew(folder, replace(mine, attempt=replace(mine.attempt, beat_at=time.time())))
-        time.sleep(0.1)
+def test_a_silent_holder_must_stay_silent_before_it_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("launcher.jobs.acquire.POLL_S", 0.1)
+    mine, beats = taken(tmp_path), [0.0]
 
+    def beating(_: Holder) -> HolderState:
+        if len(beats) < 4:
+            lease.renew(tmp_path, replace(mine, attempt=replace(mine.attempt, samples=len(beats))))
+            beats.append(time.monotonic())
+        return HolderState.silent
 
-def test_a_silent_holder_must_stay_silent_before_it_is_followed(tmp_path: Path) -> None:
-    mine = taken(tmp_path)
-    holder = multiprocessing.Process(target=_beats, args=(tmp_path, mine, 2.0))
-    holder.start()
-    started = time.monotonic()
-    found = acquire(tmp_path, next_lease, lambda _: HolderState.silent, stale_s=1.5)
-    holder.join()
+    found = acquire(tmp_path, next_lease, beating, stale_s=0.5)
     assert found is not None
-    assert time.monotonic() - started >= 2.5
+    assert found.history[0].samples == 3
+    assert time.monotonic() - beats[-1] >= 0.5
 
 
 def _rival(folder: Path, results: Path, number: int) -> None:
@@ -122,7 +123,7 @@ def test_of_rivals_for_a_stale_lease_one_wins_and_the_others_leave(tmp_path: Pat
     for rival in rivals:
         rival.start()
     for rival in rivals:
-        rival.join(30)
+        rival.join(PATIENCE_S)
     won = [name.endswith("True") for name in os.listdir(tmp_path / "results")]
     assert sorted(won) == [False] * 5 + [True]
 
