@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweeps import durable
+from tests.commands import PATIENCE_S, wait_for
 
 
 def test_publish_never_overwrites(tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_of_rivals_exactly_one_publishes_each_generation(tmp_path: Path) -> None
         rival.start()
     won, ended = [], 0
     while ended < len(rivals):
-        found = wins.get(timeout=30)
+        found = wins.get(timeout=PATIENCE_S)
         ended += found == -1
         won += [found] if found >= 0 else []
     for rival in rivals:
@@ -55,6 +56,7 @@ def test_a_writer_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:
     for _ in range(5):
         writer = multiprocessing.Process(target=_rewrite, args=(path,))
         writer.start()
+        wait_for(path.exists, "a file")
         time.sleep(0.1)
         assert writer.pid is not None
         os.kill(writer.pid, signal.SIGKILL)
