@@ -4,6 +4,7 @@ results/parts/<uuid>.parquet     the rows, in the order of their keys, so that n
 results/parts/<uuid>.keys.json   `evaluation.results.keys`
 """
 
+import contextlib
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -56,8 +57,9 @@ def collect_garbage(results: Path, named: Iterable[str]) -> None:
     """Delete what compactors that were killed left behind; `named`: parts that are none of it."""
     oldest, kept = time.time() - GARBAGE_AGE_S, set(named)
     for file in (results / "parts").iterdir():
-        if file.name.lstrip(".").partition(".")[0] not in kept and file.stat().st_mtime < oldest:
-            file.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # a rival renamed or deleted it meanwhile
+            if file.name.lstrip(".").partition(".")[0] not in kept and file.stat().st_mtime < oldest:
+                file.unlink()
 
 
 def path(results: Path, name: str) -> Path:

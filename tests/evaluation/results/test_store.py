@@ -163,6 +163,15 @@ def test_old_manifests_and_garbage_are_cleared(results: Path) -> None:
     assert len(checkpoints(results)) == manifest.KEPT + 6
 
 
+def test_a_file_that_a_rival_takes_away_while_garbage_is_sought_stops_nobody(results: Path) -> None:
+    inbox.append(results, "a", [row(checkpoint="a")])
+    compaction.compact(results)
+    (results / "parts" / ".b.parquet.0123").symlink_to("gone")  # is listed, and then is not there
+    inbox.append(results, "b", [row(checkpoint="b")])
+    assert compaction.compact(results) == 1
+    assert checkpoints(results) == ["a", "b"]
+
+
 @settings(max_examples=30)
 @given(acts=st.lists(st.sampled_from(["append", "compact", "again"]), max_size=25))
 def test_any_order_of_acts_keeps_every_row_once(acts: list[str]) -> None:
