@@ -16,6 +16,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -30,8 +31,8 @@ EVALS = ("classification", "retrieval", "loss")
 DOUBLED = 0.05
 WRITER_PAUSE_S, COMPACTOR_PAUSE_S, READER_PAUSE_S, KILL_PAUSE_S = 0.2, 0.2, 0.5, 0.1
 
-ENOUGH = 5
-"""Reads, and manifests, without which nothing is shown."""
+ENOUGH, LARGE = 5, compaction.FAN**2
+"""So many reads, manifests and double reports, and rows in a part, without which nothing is shown."""
 
 Report = tuple[str, int]
 """A checkpoint, and which attempt reports it."""
@@ -50,22 +51,20 @@ class Said:
 
 def main() -> None:
     """Play for a while; look once more, and again when all is compacted; print what happened."""
+    import_module("evaluation.results.scan")  # so that no child reads code, which may change meanwhile
     folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
     for name in ("said", "wrong"):
         (folder / name).mkdir(parents=True)
     (folder / "reads").touch()
     kills = _play(folder, time.monotonic() + seconds)
     for act in (_look, _compact_once, _look):
-        _started(act, folder, 0).join()
-    said, table = _said(folder), folder / "results"
+        process = _started(act, folder, 0)
+        process.join()
+        assert process.exitcode == 0
     found = {
-        "reports": said.done.total(),
-        "doubled": sum(count > 1 for count in Counter(c for c, _ in said.done.elements()).values()),
+        **_shown(folder),
         "kills": kills,
-        "reads": _num_reads(folder),
-        "manifests": _num_manifests(folder),
-        "largest_part": max(part.num_rows for part in manifest.newest(table).parts),
-        "inbox": len(inbox.names(table)),
+        "inbox": len(inbox.names(folder / "results")),
         "wrong": [path.read_text() for path in (folder / "wrong").iterdir()],
     }
     print(json.dumps(found))
@@ -90,15 +89,25 @@ def _play(folder: Path, deadline: float) -> int:
 def _is_over(folder: Path, deadline: float) -> bool:
     """Return whether the time is up, and the machine was not too busy for anything to happen in it."""
     late = time.monotonic() - deadline
-    return late > PATIENCE_S or (late > 0 and _num_manifests(folder) >= ENOUGH <= _num_reads(folder))
+    return late > PATIENCE_S or (late > 0 and _is_enough(_shown(folder)))
 
 
-def _num_manifests(folder: Path) -> int:
-    return max((int(path.stem) for path in (folder / "results/manifests").glob("*.json")), default=0)
+def _is_enough(shown: Mapping[str, int]) -> bool:
+    few = min(shown[what] for what in ("doubled", "reads", "manifests"))
+    return few >= ENOUGH and shown["largest_part"] >= LARGE
 
 
-def _num_reads(folder: Path) -> int:
-    return (folder / "reads").stat().st_size
+def _shown(folder: Path) -> dict[str, int]:
+    """Return how much of what is to be shown has happened so far."""
+    done, parts = _said(folder).done, manifest.newest(folder / "results").parts
+    numbers = (int(path.stem) for path in (folder / "results/manifests").glob("*.json"))
+    return {
+        "reports": done.total(),
+        "doubled": sum(count > 1 for count in Counter(c for c, _ in done.elements()).values()),
+        "reads": (folder / "reads").stat().st_size,
+        "manifests": max(numbers, default=0),
+        "largest_part": max((part.num_rows for part in parts), default=0),
+    }
 
 
 def _started(act: Callable[[Path, int], None], folder: Path, number: int) -> BaseProcess:
@@ -110,7 +119,7 @@ def _started(act: Callable[[Path, int], None], folder: Path, number: int) -> Bas
 
 
 def _end(process: BaseProcess) -> None:
-    assert process.exitcode is None, "it ended by itself"
+    assert process.exitcode is None, f"it ended by itself: {process.exitcode}"
     process.kill()
     process.join()
 
