@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from conf.schema import WandbConfig, WandbMode
-from tests.commands import gated_by, wait_for
+from tests.commands import PATIENCE_S, gated_by, wait_for
 from tests.training.ranks import start_ranks
 from tests.training.segments import expansion_of, order_for, train
 from tests.training.telemetry.test_metrics import moment
@@ -39,6 +39,12 @@ def fed(folder: Path, *, num_moments: int = 1) -> None:
     for number in range(num_moments):
         one.write(moment(64 * number))
     one.close()
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """wandb, which steps back behind all others, may take as long to begin and end as it likes."""
+    monkeypatch.setattr(dashboard, "FINISH_S", PATIENCE_S)
 
 
 @pytest.fixture
