@@ -2,12 +2,11 @@
 
 import io
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -20,21 +19,16 @@ from tests.commands import wait_for
 from tests.evaluation.sets.test_testset import IMAGE, made
 from training.data.index import HEAD_BYTES, Head
 
-OPEN = """
-import sys
+STOP_AT_THE_TAR = """
+import os, signal, sys
 from pathlib import Path
-from evaluation.__main__ import decoded
 from evaluation.sets.decoded import DecodedSets, Source
+def hook(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("0.tar"):
+        os.kill(os.getpid(), signal.SIGSTOP)
+sys.addaudithook(hook)
 DecodedSets(Path(sys.argv[1])).open(Source(folder=Path(sys.argv[2]), side=8))
 """
-
-
-def large_image() -> bytes:
-    """Return an image that takes some time to decode."""
-    file = io.BytesIO()
-    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    Image.fromarray(noise).resize((2000, 2000)).save(file, "jpeg")
-    return file.getvalue()
 
 
 def maker(file: Path) -> int:
@@ -45,20 +39,19 @@ def maker(file: Path) -> int:
 
 
 def test_who_is_killed_while_it_decodes_is_followed_and_until_then_waited_for(tmp_path: Path) -> None:
-    image, kept = large_image(), tmp_path / "decoded"
-    (tmp_path / "photos").mkdir()
-    photos = made(tmp_path / "photos", {f"{n}.jpg": image for n in range(200)})
-    (tmp_path / "small").mkdir()
-    small = made(tmp_path / "small", {"0.png": IMAGE})
-    sources = [Source(folder=photos, side=8), Source(folder=small, side=8)]
-    words = [sys.executable, "-c", OPEN, str(kept), str(photos)]
-    with subprocess.Popen(words, cwd=CHECKOUT, stderr=subprocess.DEVNULL) as other:
-        wait_for(lambda: list(kept.glob("photos*.part.1")), "another process to begin")
-        other.send_signal(signal.SIGSTOP)
+    kept = tmp_path / "decoded"
+    for name in ("photos", "others"):
+        (tmp_path / name).mkdir()
+        made(tmp_path / name, {"0.png": IMAGE})
+    sources = [Source(folder=tmp_path / name, side=8) for name in ("photos", "others")]
+    words = [sys.executable, "-c", STOP_AT_THE_TAR, str(kept), str(sources[0].folder)]
+    with subprocess.Popen(words, cwd=CHECKOUT) as other:
+        started = psutil.Process(other.pid)
+        wait_for(lambda: started.status() == psutil.STATUS_STOPPED, "another process to begin")
         sets = DecodedSets(kept)
         assert [sets.is_being_made(source) for source in sources] == [True, False]
         other.kill()
-    assert len(sets.open(sources[0]).images) == 200
+    assert len(sets.open(sources[0]).images) == 1
     assert not sets.is_being_made(sources[0])
     assert maker(kept / sources[0].name) == os.getpid()
     assert len(list(kept.iterdir())) == 1, "nothing else is left"
