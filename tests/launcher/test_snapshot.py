@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -16,7 +17,6 @@ from launcher.provenance import snapshot
 from launcher.provenance.environment import distributions, without_secrets
 from launcher.provenance.sources import PACKAGES
 from sweeps.folders import CHECKOUT, Root
-from tests.commands import wait_for
 from tests.launcher.checkouts import git, printed, small_checkout
 
 
@@ -30,6 +30,19 @@ def place(tmp_path: Path) -> Root:
     """A root that exists."""
     (tmp_path / "root").mkdir()
     return Root(tmp_path / "root")
+
+
+KILLED_BEFORE_IT_IS_WHOLE = """
+import os, signal, sys
+from pathlib import Path
+from launcher.provenance.snapshot import take
+from sweeps.folders import Root
+def hook(event, arguments):
+    if event == "os.rename":
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(hook)
+take(Root(Path(sys.argv[1])), checkout=Path(sys.argv[2]))
+"""
 
 
 def names(folder: Path) -> set[str]:
@@ -95,28 +108,13 @@ def test_a_diff_of_any_size_is_cut(checkout: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_a_killed_launcher_left_is_not_used(checkout: Path, place: Root) -> None:
-    (checkout / "conf" / "model" / "large").write_bytes(b"x" * 2**25)
-    code = (
-        "import sys; from pathlib import Path; from sweeps.folders import Root;"
-        "from launcher.provenance.snapshot import take;"
-        "take(Root(Path(sys.argv[1])), checkout=Path(sys.argv[2]))"
-    )
-    command = [sys.executable, "-c", code, str(place.path), str(checkout)]
-
-    def half_made() -> list[Path]:
-        return list(place.code.glob(".*"))
-
-    for _ in range(20):  # the copy may be complete before it is seen
-        with subprocess.Popen(command, cwd=CHECKOUT) as launcher:
-            wait_for(lambda: half_made() or launcher.poll() is not None, "the copy to begin")
-            launcher.kill()
-        if half_made():
-            break
-        shutil.rmtree(place.code)
+    command = [sys.executable, "-c", KILLED_BEFORE_IT_IS_WHOLE, str(place.path), str(checkout)]
+    killed = subprocess.run(command, cwd=CHECKOUT, check=False)
+    assert killed.returncode == -signal.SIGKILL
     (left,) = place.code.iterdir()
     assert left.name.startswith(".")
     taken = snapshot.take(place, checkout=checkout)
-    assert (taken.folder / "conf" / "model" / "large").read_bytes() == b"x" * 2**25
+    assert names(taken.folder) == names(left)
 
 
 def test_launchers_at_once_make_one(checkout: Path, place: Root) -> None:
