@@ -18,17 +18,21 @@ import torch
 from conf.schema import DataConfig, LaunchConfig, RunConfig
 from sweeps.composing.compose import compose_run
 from sweeps.composing.grid import Cell
+from sweeps.errors import UsageError
 from sweeps.folders import Root, make_folders, refuse_unusable, root_of
 from sweeps.runs.expansion import Expansion, Segment, expand
 from sweeps.runs.frozen import freeze_segment, standing_cuts
-from sweeps.runs.sources import refuse_unset, source_files
+from sweeps.runs.sources import source_files
 from sweeps.work.items import TrainItem
 from training.checkpoints.done import read_done
 from training.data.generate import Generation, generate, made_with
-from training.data.patterns import existing_shards, expand_shards
+from training.data.patterns import expand_shards
 from training.distributed import World, first_decides, join_world, leave_world
+from training.flops import NOWHERE
 from training.loop import train_segment
 from training.orders import TrainOrder
+from training.procedure import make_procedure
+from training.refuse import refuse_untrainable
 from training.tenure import Tenure
 
 log = logging.getLogger(__name__)
@@ -47,6 +51,11 @@ def train_alone(arguments: Sequence[str]) -> int:
     Raises:
         IsogridError: the run is impossible, in other hands, or fails.
     """
+    if named := [word for word in arguments if word.startswith("sweep=")]:
+        raise UsageError(
+            f"this trains one run without a sweep: leave out {named[0]}, or type "
+            f"python -m launcher {named[0]}"
+        )
     config, launch = compose_run(arguments)
     world = join_world()
     resources = replace(config.resources, num_ranks=world.size)
@@ -63,14 +72,15 @@ class _Alone:
     def __init__(self, config: RunConfig, launch: LaunchConfig, world: World) -> None:
         self._config, self._launch, self._world = config, launch, world
         self._root = root_of(launch.root)
-        self._stop = _StopRequest()
 
     def run(self) -> bool:
         """Train what is missing; return False if stopped before the end."""
         torch.set_num_threads(self._config.resources.threads_per_rank)
         expansion = self._expansion()
         if self._world.is_first:
-            refuse_unusable(self._root)
+            _refuse_impossible(self._root, expansion)
+        self._stop = _StopRequest()
+        if self._world.is_first:
             make_folders(self._root)
             _provide(self._config.data, self._root)
         for segment in expansion.segments.values():
@@ -151,17 +161,25 @@ class _StopRequest:
             self._file.touch()
 
 
-def _provide(data: DataConfig, root: Root) -> None:
-    """Write the shards of a data set that is made on the spot, if they are not there.
+def _refuse_impossible(root: Root, expansion: Expansion) -> None:
+    """Look at what is asked for, and build it where it takes no memory, before anything is written.
 
     Raises:
-        UsageError: it is not said where its shards lie.
-        DataError: some are missing.
+        UsageError: it cannot be trained.
     """
-    refuse_unset(data, data.name)
+    refuse_unusable(root)
+    refuse_untrainable(root, expansion.runs)
+    segments = expansion.segments.values()
+    for train in {segment.train.model.label: segment.train for segment in segments}.values():
+        procedure = make_procedure(train.procedure, train.model)
+        procedure.tokenizer()
+        with NOWHERE:
+            procedure.build(train.seed)
+
+
+def _provide(data: DataConfig, root: Root) -> None:
+    """Write the shards of a data set that is made on the spot, if they are not there."""
     if data.generator is None:
-        for source in source_files(data, root):
-            existing_shards(source.shards)
         return
     folder = Path(expand_shards(root.absolute(data.shards))[0]).parent
     if made_with(folder) is None:

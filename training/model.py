@@ -15,6 +15,9 @@ from sweeps.errors import UsageError, choices
 from sweeps.folders import CONF
 from training.openclip import import_timm, open_clip
 
+MALFORMED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What open_clip raises where a model's config is not as it must be."""
+
 
 class Tokenizer(Protocol):
     """What open_clip's tokenizers have in common."""
@@ -31,11 +34,25 @@ def build_model(config: ModelConfig, *, seed: int, **given: float) -> torch.nn.M
         config: which one of open_clip's.
         seed: of the weights.
         given: what open_clip's class of the model takes besides its config.
+
+    Raises:
+        UsageError: open_clip has no such model, or cannot make one of what is spelled out.
     """
+    torch.manual_seed(seed)
+    try:
+        model = _created(config, **given)
+    except MALFORMED as error:
+        if config.config is None:
+            raise
+        raise UsageError(f"model.config of {config.name} describes no model: {error!r}") from error
+    assert isinstance(model, torch.nn.Module)
+    return model
+
+
+def _created(config: ModelConfig, **given: float) -> Any:
     if "timm_model_name" in model_config(config)["vision_cfg"]:
         import_timm()
-    torch.manual_seed(seed)
-    model = open_clip.create_model(
+    return open_clip.create_model(
         config.name,
         pretrained_text=False,
         load_weights=False,
@@ -45,8 +62,6 @@ def build_model(config: ModelConfig, *, seed: int, **given: float) -> torch.nn.M
         device=torch.get_default_device(),
         **given,
     )
-    assert isinstance(model, torch.nn.Module)
-    return model
 
 
 def fitted(weights: Mapping[str, torch.Tensor], model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -94,7 +109,10 @@ def _register(config: ModelConfig) -> None:
     spelled_out = copy.deepcopy(config.config)
     tokenizer = spelled_out.get("text_cfg", {}).get("tokenizer_kwargs", {})
     if "bpe_path" in tokenizer:
-        tokenizer["bpe_path"] = str(CONF / "model" / tokenizer["bpe_path"])
+        vocabulary = CONF / "model" / tokenizer["bpe_path"]
+        if not vocabulary.is_file():
+            raise UsageError(f"model.config of {config.name}: there is no vocabulary {vocabulary}")
+        tokenizer["bpe_path"] = str(vocabulary)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{config.name}.json"
         path.write_text(json.dumps(spelled_out))

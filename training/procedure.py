@@ -4,12 +4,14 @@ A procedure is one small class, named by `_target_` in `conf/procedure/`; a user
 Python can import it. Those that come with isogrid lie in `training.procedures`.
 """
 
+from inspect import signature
 from pkgutil import resolve_name
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 
 from conf.schema import ModelConfig, ProcedureConfig
+from sweeps.errors import UsageError
 from training.distributed import World
 from training.model import Tokenizer
 from training.samples import Chunk, Samples
@@ -56,7 +58,15 @@ class Captioner(Protocol):
 
 
 def make_procedure(config: ProcedureConfig, model: ModelConfig) -> Procedure:
-    """Return the procedure that a config names."""
+    """Return the procedure that a config names.
+
+    Raises:
+        UsageError: it does not take these options.
+    """
     kind: Any = resolve_name(config._target_)
+    try:
+        signature(kind).bind(model, **config.options)
+    except TypeError as error:
+        raise UsageError(f"procedure.options of {config._target_}: {error}") from error
     procedure: Procedure = kind(model, **config.options)
     return procedure

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from conf.schema import ClusterConfig, ClusterKind
 from sweeps.errors import UsageError
 from sweeps.folders import Root
+from training.refuse import refuse_unsafe
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MODULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+/@:=,%-]*")
 """Some versions of `module` hand their arguments to the shell once more."""
@@ -21,16 +21,6 @@ OURS = {
     "wait", "wrap",
 }  # fmt: skip
 """Options of sbatch by which a job is known, or which make sbatch answer otherwise or elsewhere."""
-
-
-def refuse_unsafe(name: str, what: str) -> None:
-    """Check a name that ends in paths and job names.
-
-    Raises:
-        UsageError: it holds other characters than letters, digits, dot, dash and underscore.
-    """
-    if not NAME.fullmatch(name):
-        raise UsageError(f"{what} {name!r} becomes part of paths: use letters, digits, . _ and - only")
 
 
 def refuse_unsafe_root(root: Root, kind: ClusterKind) -> None:

@@ -32,6 +32,7 @@ EVAL = "eval.evals=[{{_target_: {}, name: a, dataset: {}}}]"
             "the data set 'nope'. Choose from: shapes",
         ),
         ("model.name=a/b", "model.name 'a/b' becomes part of paths"),
+        ("procedure=coca", "procedure=coca: ViT-w32 has no part that writes captions"),
         ("cluster.sbatch.x=3", "To add it, write +cluster.sbatch.x=3"),
         ("hooks=[{on: run, argv: [a], timeout_s: abc}]", "beside it stand on and timeout_s, a number"),
         ("hooks=[{on: run, _target_: no.such}]", "hook _target_='no.such' cannot be imported"),
@@ -52,6 +53,14 @@ def test_a_model_that_open_clip_does_not_know(root: Path, capsys: pytest.Capture
     words = [*TINY, f"root={root}", "model.config=null", "model.name=ViT-B-31"]
     assert commands.run(words) == 2
     assert "open_clip has no model 'ViT-B-31'. did you mean ViT-B-32" in capsys.readouterr().err
+
+
+def test_a_published_mammut_goes_by_its_name(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["plan", *TINY, f"root={root}", "procedure=mammut", "model.config=null"]
+    assert commands.run([*words, "model.name=mammut_ViT-S-32"]) == 0
+    assert "refused" not in capsys.readouterr().out
+    assert commands.run([*words, "model.name=mammut_ViT-X-32"]) == 0
+    assert "refused: no such size of MaMMUT: 'mammut_ViT-X-32'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

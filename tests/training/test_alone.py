@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.errors import UsageError
 from sweeps.folders import CHECKOUT, Root
 from sweeps.work import lease
 from sweeps.work.outcome import Outcome
 from tests.commands import OWN_CONF, PATIENCE_S, TINY, environment, gated_by, run, wait_for
 from tests.training.segments import expansion_of, order_for, train
+from training.alone import train_alone
 from training.checkpoints.done import read_done
 from training.checkpoints.saved import saved_samples
 from training.telemetry.metrics import metrics_path
@@ -88,15 +90,36 @@ def test_ranks_of_torchrun_train_one_run(root: Path) -> None:
     assert (held.attempt.number, held.attempt.num_cores) == (1, 2)
 
 
+def test_what_is_impossible_is_named_in_one_line(root: Path) -> None:
+    done = run("training", "model=ViT-B-33", root=root)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "there is no model 'ViT-B-33'. did you mean ViT-B-32" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["model=ViT-B-33"], "there is no model 'ViT-B-33'. did you mean ViT-B-32"),
-        (["model=ViT-w32"], "isogrid: this run: set samples_seen, or epochs"),
-        (["samples_seen=64", "data=LAION-2B"], "data.shards of LAION-2B is not set"),
+        (["samples_seen=null"], "this run: set samples_seen, or epochs"),
+        (["sweep=quickstart"], "leave out sweep=quickstart, or type python -m launcher sweep=quick"),
+        (["data=LAION-2B"], "data.shards of LAION-2B is not set"),
+        (["data.generator=null"], "tiny: 3 of 3 shards are missing"),
+        (["data.shards={3..0}.tar"], "write tar files"),
+        (["data.name=../x"], "data.name '../x' becomes part of paths"),
+        (["data.generator._target_=nope.x"], "generator: _target_='nope.x': there is no module"),
+        (["procedure._target_=nope.X"], "procedure: _target_='nope.X': there is no module 'nope'"),
+        (["+procedure.options.a=1"], "procedure.options of training.procedures.clip.Clip: got an"),
+        (["procedure=coca"], "procedure=coca: ViT-w32 has no part that writes captions"),
+        (["model=coca_ViT-B-32"], "coca_ViT-B-32 also writes captions: train it with procedure=coca"),
+        (["procedure=mammut"], "procedure=mammut: ViT-w32 is no MaMMUT"),
+        (["model.config=null", "model.name=ViT-B-31"], "open_clip has no model 'ViT-B-31'. did you"),
+        (["model.config.text_cfg.heads=7"], "model.config of ViT-w32 describes no model: Assertion"),
+        (["model.config.text_cfg.tokenizer_kwargs.bpe_path=x"], "ViT-w32: there is no vocabulary"),
     ],
 )
-def test_what_is_impossible_is_named_in_one_line(root: Path, words: list[str], message: str) -> None:
-    done = run("training", *words, root=root)
-    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
-    assert done.stderr.count("\n") == 1
+def test_nothing_is_written_for_a_run_that_cannot_be(
+    root: Path, words: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        train_alone([*RUN, "samples_seen=64", f"root={root}", *words])
+    assert message in str(refused.value)
+    assert not root.exists()
