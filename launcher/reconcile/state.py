@@ -24,6 +24,7 @@ from launcher.records.ledger import (
     SubmissionState,
     segment_of,
 )
+from launcher.records.orders import log_of_scorer
 from sweeps.runs.expansion import Run, Segment
 from sweeps.work.items import CheckpointEvals, pairs_of
 from sweeps.work.lease import Attempt
@@ -256,17 +257,18 @@ class _Known:
 
 
 def _why_not_scored(checkpoint: str, observed: Observed) -> str:
-    """Return what was said last by a process that tried to score a checkpoint."""
-    for claim in observed.claims.values():
-        if claim.checkpoint == checkpoint and claim.error:
-            return f"\n{claim.error}"
+    """Return what was said last by a process that tried to score a checkpoint, and where its log is."""
+    tried = [claim for claim in observed.claims.values() if claim.checkpoint == checkpoint]
+    claim = next((one for one in tried if one.error), tried[-1] if tried else None)
     said = [
-        reason
+        record.reasons.get(index, "")
         for record in observed.history.submissions.values()
-        for checkpoints, reason in zip(record.checkpoints, record.reasons, strict=False)
-        if checkpoint in checkpoints and reason
+        for index, checkpoints in enumerate(record.checkpoints)
+        if checkpoint in checkpoints
     ]
-    return f"\n{said[-1]}" if said else ""
+    words = claim.error if claim and claim.error else next(filter(None, reversed(said)), "")
+    log = f"what it printed: {log_of_scorer(claim.scorer)}" if claim else ""
+    return "".join(f"\n{line}" for line in (words, log) if line)
 
 
 def _worst(states: list[tuple[State, str]]) -> tuple[State, str]:

@@ -8,7 +8,7 @@ from evaluation.claims import Claim, Scorer
 from evaluation.orders import ScoreOrder
 from launcher.records.claims import followable
 from launcher.records.ledger import History, read_history
-from launcher.records.submission import Submission
+from launcher.records.submission import Submission, scoring_folder
 from sweeps import durable
 from sweeps.folders import Root
 from sweeps.work import lease
@@ -42,6 +42,12 @@ class OrderPaths:
             verdict=folder / f"verdict-{attempt}",
             metrics=metrics_path(folder, attempt),
         )
+
+
+def log_of_scorer(scorer: Scorer) -> Path:
+    """Return what a scoring process printed, relative to the root."""
+    folder = scoring_folder(Root(Path()).submission(scorer.submission), scorer.index)
+    return OrderPaths.of(folder, scorer.attempt).log
 
 
 def forget_old_attempts(folder: Path, attempt: int) -> None:

@@ -64,7 +64,7 @@ class Submission:
         item = self.items[index]
         if isinstance(item, TrainItem):
             return Root(self.root).segment(item.key)
-        return self.folder / f"{index}"
+        return scoring_folder(self.folder, index)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +72,11 @@ class _File(Submission):
     """A submission's file, in which its score items are packed; in older ones they are not."""
 
     packed: PackedScores = field(default_factory=PackedScores)
+
+
+def scoring_folder(folder: Path, index: int) -> Path:
+    """Return where lease, orders and logs of a scoring item lie in its submission's folder."""
+    return folder / f"{index}"
 
 
 def output_path(folder: Path, task: int) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from conf.schema import ScheduleConfig, ScheduleName
+from evaluation.claims import Claim, Scorer
 from launcher.reconcile.observe import Observed, SegmentEvidence
 from launcher.reconcile.state import RunStatus, State, run_statuses
 from launcher.records.ledger import Act
@@ -195,3 +196,19 @@ def test_progress_is_by_samples_over_all_segments() -> None:
     assert status(observed(chain, evidence={trunk: DONE}), expansion=chain).progress == 0.8
     both = {trunk: DONE, cooldown: DONE}
     assert status(observed(chain, evidence=both), expansion=chain).progress == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"), [("no .txt in it", "no .txt in it"), ("", "out_of_memory: killed")]
+)
+def test_why_scoring_failed_is_said_and_where_its_log_lies(error: str, shown: str) -> None:
+    scorer = Scorer(submission="t", index=1, attempt=2)
+    claim = Claim(checkpoint=f"{A}@640", number=3, tries=3, scorer=scorer, error=error)
+    handed = {**submitting("t", "score-x", "score-y"), "checkpoints": ((), (claim.checkpoint,))}
+    told = {"outcomes": ("done", "crashed"), "reasons": ("", "out_of_memory: killed")}
+    known = history(handed, submitted("t"), {"act": Act.ended, "submission": "t", **told})
+    world = observed(ONE, evidence={A: DONE}, known=known, claims={claim.name: claim})
+    found = status(world, *asked_of(A, 640))
+    log = "what it printed: submissions/t/1/log-2.txt"
+    assert found.state is State.held
+    assert found.reason.splitlines()[1:] == [shown, log]
