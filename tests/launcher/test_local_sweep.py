@@ -24,7 +24,7 @@ from tests.launcher.processes import (
     processes,
     refute_difference,
     scores_of,
-    weights_of,
+    weights_under,
 )
 from tests.training.segments import expansion_of
 from training.checkpoints.saved import saved_samples
@@ -34,10 +34,9 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_sweep_runs_to_its_report(undisturbed: Path) -> None:
-    expansion = expansion_of("sweep=tiny")
-    assert len(weights_of(undisturbed, expansion)) == 2
+    assert weights_under(undisturbed).keys() == {1280, 3840}
     scores = scores_of(undisturbed)
-    assert set(scores) == expected_scores(expansion)
+    assert set(scores) == expected_scores(expansion_of("sweep=tiny"))
     assert set(scores.values()) == {1}
     assert (undisturbed / "reports" / "tiny" / "law.html").exists()
 
@@ -89,13 +88,14 @@ def test_few_files_are_left(undisturbed: Path) -> None:
         assert len(names) <= 25, names
 
 
-def test_typed_again_it_does_nothing_and_says_so(undisturbed: Path) -> None:
-    before = sorted((undisturbed / "submissions").iterdir())
-    done = run("launcher", *SWEEP, root=undisturbed)
+def test_typed_again_it_does_nothing_and_says_so(undisturbed: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(undisturbed, tmp_path / "root", symlinks=True)
+    before = sorted((root / "submissions").iterdir())
+    done = run("launcher", *SWEEP, root=root)
     assert done.returncode == 0
     assert "nothing to do: every run is done" in done.stdout
     assert "report: " in done.stdout.splitlines()[-1]
-    assert sorted((undisturbed / "submissions").iterdir()) == before
+    assert sorted((root / "submissions").iterdir()) == before
 
 
 def test_its_status_in_json_and_in_words(undisturbed: Path) -> None:
@@ -145,12 +145,18 @@ def test_kills_at_random_moments_change_no_bit_and_no_score(undisturbed: Path, r
     refute_difference(root, undisturbed, expansion_of("sweep=tiny"))
 
 
-def test_an_interrupt_stops_everything_at_a_checkpoint(root: Path) -> None:
-    launcher = start("launcher", *SWEEP, "samples_seen=3840", root=root)
-    wait_for(lambda: processes(root, RANK), "a rank")
-    folder = wait_for(lambda: list((root / "segments").iterdir()), "a segment")[0]
-    wait_for((folder / "metrics-1.jsonl").exists, "metrics")
+def test_a_second_launcher_leaves_the_first_alone_whose_interrupt_stops_all_at_a_checkpoint(
+    root: Path, tmp_path: Path
+) -> None:
+    one = (*SWEEP, "samples_seen=3840", *gated_by(tmp_path / "gate"))
+    launcher = start("launcher", *one, root=root)
+    wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step")
+    (folder,) = Root(root).segments.iterdir()
+    second = run("launcher", *one, root=root)
+    assert (second.returncode, f"process {launcher.pid}" in second.stderr) == (1, True)
     launcher.send_signal(signal.SIGINT)
+    wait_for((folder / "stop-1").exists, "the request to stop")
+    (tmp_path / "gate").touch()
     assert launcher.wait(PATIENCE_S) == 130
     assert processes(root, RANK) == processes(root, SUPERVISOR) == []
     assert outcomes_of(folder) == [Outcome.stopped]
@@ -169,15 +175,6 @@ def test_ranks_die_with_their_supervisor(root: Path) -> None:
     wait_for(lambda: not processes(root, RANK), "the ranks to die")
 
 
-def test_a_second_launcher_leaves_the_first_alone(root: Path) -> None:
-    launcher = start("launcher", *SWEEP, root=root)
-    wait_for((root / "lock.1").exists, "the lock")
-    second = run("launcher", *SWEEP, root=root)
-    assert (second.returncode, f"process {launcher.pid}" in second.stderr) == (1, True)
-    launcher.send_signal(signal.SIGINT)
-    assert launcher.wait(PATIENCE_S) == 130
-
-
 def test_what_is_cancelled_is_saved_and_starts_again_after_resume_only(
     root: Path, tmp_path: Path
 ) -> None:
@@ -187,6 +184,7 @@ def test_what_is_cancelled_is_saved_and_starts_again_after_resume_only(
     wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step")
     (folder,) = Root(root).segments.iterdir()
     assert run("launcher", "cancel", *one, root=root).stdout.startswith(f"cancelled {folder.name}, ")
+    wait_for((folder / "stop-1").exists, "the request to stop")
     gate.touch()
     assert launcher.wait(PATIENCE_S) == 0
     assert saved_samples(folder, "state") != []
