@@ -18,7 +18,6 @@ from tests.training.segments import expansion_of, order_for, train
 from training.alone import train_alone
 from training.checkpoints.done import read_done
 from training.checkpoints.saved import saved_samples
-from training.telemetry.metrics import metrics_path
 
 pytestmark = pytest.mark.slow
 
@@ -41,16 +40,20 @@ def begun(root: Path, *words: str) -> "tuple[subprocess.Popen[bytes], int]":
 def test_a_run_is_interrupted_goes_on_and_counts_in_a_sweep(
     root: Path, data: Path, tmp_path: Path
 ) -> None:
-    (segment,) = expansion_of("sweep=tiny", "samples_seen=3840").segments.values()
+    words = ("samples_seen=3840", *gated_by(tmp_path / "gate"))
+    (segment,) = expansion_of("sweep=tiny", *words).segments.values()
     folder = Root(root).segment(segment.key)
-    process, terminal = begun(root, "samples_seen=3840")
-    wait_for(metrics_path(folder, 1).exists, "the first step")
-    wait_for(lambda: "samples/s" in os.read(terminal, 4096).decode(), "the line of progress")
+    process, terminal = begun(root, *words)
+    shown = b""
+    while b"samples/s" not in shown:
+        shown += os.read(terminal, 4096)
     process.send_signal(signal.SIGINT)
+    wait_for((folder / "stop-1").exists, "the request to stop")
+    (tmp_path / "gate").touch()
     assert process.wait(PATIENCE_S) == INTERRUPTED
     os.close(terminal)
     assert 0 < saved_samples(folder, "state")[-1] < segment.end
-    done = run("training", *RUN, "samples_seen=3840", root=root)
+    done = run("training", *RUN, *words, root=root)
     assert (done.returncode, "samples/s" in done.stderr) == (0, False), done.stderr
     held, marker = lease.newest(folder), read_done(folder)
     assert held is not None
@@ -59,8 +62,8 @@ def test_a_run_is_interrupted_goes_on_and_counts_in_a_sweep(
     assert (
         marker.weights_sha256 == train(order_for(segment, tmp_path / "straight", data)).weights_sha256
     )
-    status = run("launcher", "status", *TINY, "samples_seen=3840", root=root)
-    assert "tiny: 1 run: 1 trained" in status.stdout
+    status = run("launcher", "status", *TINY, *words, root=root)
+    assert ": 1 run: 1 trained" in status.stdout
 
 
 def test_a_run_is_not_trained_twice_at_once(root: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conf.schema import ProcedureConfig, ResourceConfig, Sharding
 from sweeps.runs.expansion import Segment
-from tests.commands import wait_for
+from tests.commands import gated_by, wait_for
 from tests.training.exact import finished, killed_at_random
 from tests.training.ranks import start_ranks
 from tests.training.segments import expansion_of, order_for, train
@@ -96,12 +96,14 @@ def test_wherever_a_run_is_killed_it_ends_in_the_same_bits(
 
 @pytest.mark.slow
 def test_ranks_that_are_asked_to_stop_save_and_go_on_exactly(tmp_path: Path, data: Path) -> None:
-    (segment,) = expansion_of("sweep=tiny", "samples_seen=3840").segments.values()
+    words = ("sweep=tiny", "samples_seen=3840", *gated_by(tmp_path / "gate"))
+    (segment,) = expansion_of(*words).segments.values()
     resources = ResourceConfig(num_ranks=2)
     stopped = order_for(segment, tmp_path / "stopped", data, resources=resources)
     ranks = start_ranks(stopped)
     wait_for(lambda: last_moment(metrics_path(stopped.folder, 1)), "the first step")
     stopped.stop_file.touch()
+    (tmp_path / "gate").touch()
     assert [rank.wait() for rank in ranks] == [RankExit.stopped] * 2
     (saved,) = saved_samples(stopped.folder, "state")
     assert 0 < saved < segment.end
