@@ -1,6 +1,7 @@
 """Editing a checkout after a launch changes nothing that was handed over."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from launcher.provenance.sources import PACKAGES
 from launcher.records import submission
 from sweeps.folders import Root
 from sweeps.work import lease
-from tests.commands import HERE, TINY, run, start, wait_for
+from tests.commands import CHECKOUT, HERE, PATIENCE_S, TINY, gated_by, run, start, wait_for
 from tests.launcher.checkouts import copy_of_this
 from tests.launcher.processes import RANK, processes, scores_of
 from tests.slurm.cluster import SlurmCluster
@@ -48,7 +49,7 @@ def test_a_job_that_waits_runs_what_was_submitted(
     break_what_jobs_run(checkout)
     for job_id in jobs(cluster):
         cluster.client("scontrol", "update", f"jobid={job_id}", "starttime=now")
-    wait_for(lambda: not jobs(cluster), "all jobs to end", timeout_s=240)
+    wait_for(lambda: not jobs(cluster), "all jobs to end")
     assert done_path(only_segment(root)).exists()
     assert scores_of(root)
     given = [submission.read(folder) for folder in Root(root).submissions.iterdir()]
@@ -68,12 +69,16 @@ def break_all(checkout: Path) -> None:
 
 def test_a_launcher_goes_on_with_the_code_that_it_began_with(root: Path, tmp_path: Path) -> None:
     checkout = copy_of_this(tmp_path / "checkout")
-    words = (*HERE, "samples_seen=3840", "resources.num_ranks=1")
+    shutil.copy(CHECKOUT / "tests/launcher/gated.py", checkout)
+    target, gate = gated_by(tmp_path / "gate")
+    gated = (target.replace("tests.launcher.", ""), gate)
+    words = (*HERE, "samples_seen=3840", "resources.num_ranks=1", *gated)
     launcher = start("launcher", *words, root=root, checkout=checkout)
-    wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step", timeout_s=120)
+    wait_for(lambda: [*root.glob("segments/*/metrics-1.jsonl")], "the first step")
     break_all(checkout)
     processes(root, RANK)[0].kill()
-    assert launcher.wait(240) == 0
+    (tmp_path / "gate").touch()
+    assert launcher.wait(PATIENCE_S) == 0
     known = lease.newest(only_segment(root))
     assert known is not None
     assert len(known.attempts) == 2
