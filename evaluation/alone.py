@@ -23,10 +23,11 @@ from conf.schema import (
     Precision,
     ProcedureConfig,
 )
+from evaluation import unfinished
 from evaluation.encoding.encoder import Encoder, encoder_of
 from evaluation.encoding.kinds import Kinds
 from evaluation.formats import TableFormat
-from evaluation.measure import UNFINISHED, Failed, Subject, read_segment, trained_subject
+from evaluation.measure import Failed, Subject, read_segment, trained_subject
 from evaluation.results import inbox, store
 from evaluation.results.rows import Key, Row
 from evaluation.sets.decoded import DecodedSets
@@ -228,7 +229,7 @@ def _foreign(given: ScoreArguments, weights: Path) -> Subject:
         model=model,
         image_size=procedure.image_size,
         row=row,
-        unfinished=root_of(given.root).results / UNFINISHED if given.append else None,
+        unfinished=unfinished.folder(root_of(given.root)) if given.append else None,
     )
 
 

@@ -1,6 +1,5 @@
 """Run an eval on a checkpoint, and say in a row what it found and of what."""
 
-import hashlib
 import logging
 import math
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 
 from conf.schema import EvalSpec
+from evaluation import unfinished
 from evaluation.encoding.encoder import Encoder
 from evaluation.encoding.kinds import Kinds
 from evaluation.evaluator import Resumable, make_evaluator
@@ -27,9 +27,6 @@ from training.checkpoints.state import Tensors
 from training.procedure import make_procedure
 
 log = logging.getLogger(__name__)
-
-UNFINISHED = "unfinished"
-"""Folder beside the results table of evals that are not at their end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +100,7 @@ class Subject:
     def _state_of(self, spec: EvalSpec) -> Path | None:
         if self.unfinished is None:
             return None
-        name = hashlib.sha256(f"{self.checkpoint} {eval_id(spec)}".encode()).hexdigest()[:16]
-        return self.unfinished / f"{name}.safetensors"
+        return self.unfinished / unfinished.file_name(self.checkpoint, eval_id(spec))
 
 
 def trained_subject(
@@ -138,7 +134,7 @@ def trained_subject(
         model=model,
         image_size=make_procedure(train.procedure, train.model).image_size,
         row=row,
-        unfinished=root.results / UNFINISHED,
+        unfinished=unfinished.folder(root),
     )
 
 

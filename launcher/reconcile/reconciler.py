@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache, cached_property
 
 from conf.schema import ClusterKind, ResourceConfig
+from evaluation import unfinished
 from evaluation.results import compaction
 from launcher.machines.executor import Executor
 from launcher.machines.queue import Job
@@ -104,6 +105,7 @@ class Reconciler:
         deliver([*events, *completions], self._sweep.hooks, self._ledger)
         quarantine.forget_expired(self._sweep.root.quarantine, time.time())
         compaction.keep_tidy(self._sweep.root.results)
+        unfinished.delete_orphans(self._sweep.root)
         return standing
 
     def passes(self) -> Standing:

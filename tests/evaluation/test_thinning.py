@@ -1,13 +1,16 @@
-"""Milestones that have served are deleted, and no others."""
+"""Milestones that have served are deleted, and what evals left half done; no others."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conf.schema import HookMoment
+from evaluation import unfinished
 from evaluation.results import inbox
 from evaluation.thinning import thin
+from evaluation.unfinished import delete_orphans, file_name
 from sweeps.errors import UsageError
 from sweeps.folders import Root
 from sweeps.runs import frozen
@@ -83,3 +86,25 @@ def test_what_no_eval_is_wanted_of_stays(root: Path) -> None:
 def test_the_model_itself_is_not_deleted(root: Path) -> None:
     with pytest.raises(UsageError, match="keep=0: the last milestone is the model"):
         thin(complete(launched(root, *TINY)), keep=0)
+
+
+def test_what_an_eval_left_half_done_goes_when_it_is_old_and_no_sweep_wants_it(root: Path) -> None:
+    under = launched(root, *TINY)
+    segment = trained(under)
+    first, second = (checkpoint_id(segment.key, samples) for samples in segment.milestones[:2])
+    score(under, segment, segment.milestones[0])
+    wanted, version, scored, running, torn = (
+        file_name(second, "contrastive_loss/shapes/v1"),
+        file_name(second, "contrastive_loss/shapes/v2"),
+        file_name(first, "contrastive_loss/shapes/v1"),
+        file_name("by-hand", "fine_tuning/cars/v1"),
+        f".{file_name(second, 'x')}.0a1b",
+    )
+    unfinished.folder(under).mkdir()
+    for name in (wanted, version, scored, running, torn):
+        path = unfinished.folder(under) / name
+        path.touch()
+        if name != running:
+            os.utime(path, (0, 0))
+    assert delete_orphans(under) == 3
+    assert {path.name for path in unfinished.folder(under).iterdir()} == {wanted, running}
