@@ -10,7 +10,7 @@ import numpy as np
 from analysis.arrays import Floats
 from analysis.fit import Law
 from analysis.laws import Answer, Measure
-from analysis.uncertainty import Resampled
+from analysis.uncertainty import LEAST_DEGREES, Resampled, Tails
 
 NUM_PLACES = 7
 """Along compute, where differences are given."""
@@ -44,7 +44,8 @@ class Contest:
 
     `differences`: y of `one` less y of `other`, at each of `x`, the computes that both have. `ratio`:
     how many times the x of the better one the worse takes to be as good, at the largest of them.
-    `winner`: whose y is surely lower there, if any; `why_not`: what is missing for a comparison.
+    `winner`: whose y is surely lower there, if any; `narrow`: the groups of too few runs to resample,
+    which decide nothing; `why_not`: what is missing for a comparison.
     """
 
     one: Answer
@@ -55,6 +56,7 @@ class Contest:
     crossing: Crossing | None
     ratio: Estimate | None
     winner: str | None
+    narrow: tuple[str | None, ...] = ()
     why_not: str = ""
 
     @property
@@ -80,11 +82,12 @@ def contest(context: str, one: Answer, other: Answer, level: float) -> Contest:
         )  # fmt: skip
     x = np.geomspace(*_common(one, other), NUM_PLACES)
     differences = _differences(laws[0], laws[1], x, level)
-    winner = _winner(one, other, differences[-1])
+    narrow = tuple(answer.group for answer in (one, other) if _is_narrow(answer))
+    winner = None if narrow else _winner(one, other, differences[-1])
     return Contest(
         one=one, other=other, context=context, x=x, differences=differences,
         crossing=_crossing(laws[0], laws[1], (x[0], REACH * x[-1]), level),
-        ratio=_ratio(laws[0], laws[1], float(x[-1]), level), winner=winner,
+        ratio=_ratio(laws[0], laws[1], float(x[-1]), level), winner=winner, narrow=narrow,
     )  # fmt: skip
 
 
@@ -94,6 +97,11 @@ def _why_not(one: Answer, other: Answer) -> str:
             return f"{answer.group}: {'; '.join(answer.warnings)}"
     low, high = _common(one, other)
     return "" if low < high else "they have no range of compute in common"
+
+
+def _is_narrow(answer: Answer) -> bool:
+    law = answer.fit.law
+    return law is not None and _resampled(law).degrees < LEAST_DEGREES
 
 
 def _common(one: Answer, other: Answer) -> tuple[float, float]:
@@ -110,8 +118,8 @@ def _winner(one: Answer, other: Answer, difference: Estimate) -> str | None:
 
 def _differences(one: Law, other: Law, x: Floats, level: float) -> tuple[Estimate, ...]:
     values = one.at(x) - other.at(x)
-    first, second = _paired(_draws(one, x), _draws(other, x))
-    low, high = np.percentile(first - second, _tails(level), axis=0)
+    first, second = _curves(one, x, other, x)
+    low, high = np.percentile(first - second, _tails(one, other, level), axis=0)
     each = zip(values.tolist(), low.tolist(), high.tolist(), strict=True)
     return tuple(Estimate(value=v, low=a, high=b) for v, a, b in each)
 
@@ -119,13 +127,13 @@ def _differences(one: Law, other: Law, x: Floats, level: float) -> tuple[Estimat
 def _crossing(one: Law, other: Law, ends: tuple[float, float], level: float) -> Crossing | None:
     """Return the last crossing between two computes, or None where there is none in most resamples."""
     x = np.geomspace(*ends, NUM_STEPS)
-    first, second = _paired(_draws(one, x), _draws(other, x))
+    first, second = _curves(one, x, other, x)
     found = _last_root(np.log(x), first - second)
     best = _last_root(np.log(x), (one.at(x) - other.at(x))[None])[0]
     known = np.exp(found[np.isfinite(found)])
     if not np.isfinite(best) or not len(known):
         return None
-    low, high = np.percentile(known, _tails(level)).tolist()
+    low, high = np.percentile(known, _tails(one, other, level)).tolist()
     at = Estimate(value=float(np.exp(best)), low=low, high=high)
     return Crossing(at=at, share=len(known) / len(found))
 
@@ -149,10 +157,10 @@ def _ratio(one: Law, other: Law, x: float, level: float) -> Estimate:
     is_better = one.at(np.array([x]))[0] <= other.at(np.array([x]))[0]
     better, worse = (one, other) if is_better else (other, one)
     steps = np.geomspace(x / MATCH_REACH, x * MATCH_REACH, NUM_STEPS)
-    targets, curves = _paired(_draws(better, np.array([x])), _draws(worse, steps))
+    targets, curves = _curves(better, np.array([x]), worse, steps)
     ratios = _first_below(np.log(steps / x), curves, targets[:, 0])
     best = _first_below(np.log(steps / x), worse.at(steps)[None], better.at(np.array([x])))[0]
-    low, high = np.percentile(ratios, _tails(level), method="nearest").tolist()
+    low, high = np.percentile(ratios, _tails(one, other, level), method="nearest").tolist()
     ends = (float(np.exp(end)) if np.isfinite(end) else None for end in (best, low, high))
     return Estimate(**dict(zip(("value", "low", "high"), ends, strict=True)))
 
@@ -169,17 +177,22 @@ def _first_below(log_x: Floats, curves: Floats, targets: Floats) -> Floats:
     return np.where(below.any(axis=1), place, np.inf)
 
 
-def _draws(law: Law, x: Floats) -> Floats:
-    """Return the curves of a law's resamples at x (n,): (R, n)."""
+def _curves(one: Law, at: Floats, other: Law, there: Floats) -> tuple[Floats, Floats]:
+    """Return the curves of as many resamples of either law, at x (n,) each: (R, n).
+
+    Those of `other` stand backwards, as equal seeds draw alike, unless both were drawn together.
+    """
+    first, second = _resampled(one), _resampled(other)
+    curves, others = first.curves(at[:, None]), second.curves(there[:, None])
+    pairs = min(len(curves), len(others))
+    return curves[:pairs], (others if first.is_joint else others[::-1])[:pairs]
+
+
+def _tails(one: Law, other: Law, level: float) -> Tails:
+    """Return the percentiles of the law with fewer runs, which are further out."""
+    return min(_resampled(law).tails(level) for law in (one, other))
+
+
+def _resampled(law: Law) -> Resampled:
     assert isinstance(law.uncertainty, Resampled)  # `compare` always resamples
-    return law.uncertainty.curves(x[:, None])
-
-
-def _paired(one: Floats, other: Floats) -> tuple[Floats, Floats]:
-    """Return as many draws of either, those of `other` backwards: equal seeds draw alike, in order."""
-    pairs = min(len(one), len(other))
-    return one[:pairs], other[::-1][:pairs]
-
-
-def _tails(level: float) -> list[float]:
-    return [50 * (1 - level), 50 * (1 + level)]
+    return law.uncertainty

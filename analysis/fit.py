@@ -160,16 +160,20 @@ def _uncertainty(
 ) -> tuple[Uncertainty | None, list[str]]:
     """Return where intervals come from, and what is to be said of it."""
     if not recipe.num_resamples:
-        found = delta_of(problems, best.held)
-        return found, [] if found else ["no interval: the points do not determine all parameters"]
+        delta = delta_of(problems, best.held)
+        return delta, [] if delta else ["no interval: the points do not determine all parameters"]
     draws = resampled(x, y, recipe, problems, best)
     lost = recipe.num_resamples - len(draws)
     notes = []
     if lost > MOST_LOST * recipe.num_resamples:
         notes.append(f"{lost} of {recipe.num_resamples} resamples had too few points for a fit")
-    return Resampled(form=recipe.shape, draws=draws, num_asked=recipe.num_resamples) if len(
-        draws
-    ) else None, notes
+    if not len(draws):
+        return None, notes
+    found = Resampled(
+        form=recipe.shape, draws=draws, num_asked=recipe.num_resamples,
+        num_runs=len(y), degrees=len(y) - len(best.held),
+    )  # fmt: skip
+    return found, [*notes, *found.warnings(recipe.level)]
 
 
 def resampled(x: Floats, y: Floats, recipe: Recipe, whole: Problems[Form], best: Optimum) -> Floats:

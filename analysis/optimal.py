@@ -15,7 +15,7 @@ from analysis.contest import Estimate
 from analysis.fit import MOST_LOST, Fit
 from analysis.forms import Chinchilla
 from analysis.forms.form import SMALLEST
-from analysis.uncertainty import Resampled
+from analysis.uncertainty import Resampled, Tails
 from sweeps.errors import UsageError
 
 LEAST_VALUES = 3
@@ -63,7 +63,7 @@ def best_splits(fit: Fit, compute: Floats, flops: float) -> Optimal | NoOptimal:
     Raises:
         UsageError: the law is none of size and samples, was not resampled, or a compute is not above 0.
     """
-    law, level = fit.law, fit.recipe.level
+    law = fit.law
     if not len(compute) or (compute <= 0).any():
         raise UsageError("say which computes to split: at=C,C,… above 0")
     if law is None:
@@ -71,12 +71,13 @@ def best_splits(fit: Fit, compute: Floats, flops: float) -> Optimal | NoOptimal:
     if not isinstance(law.form, Chinchilla) or not isinstance(law.uncertainty, Resampled):
         raise UsageError("the best split is that of form=chinchilla with bootstrap=N")
     best, draws = law.best.held[None], law.uncertainty.draws
+    tails = law.uncertainty.tails(fit.recipe.level)
     why_not = _why_not(fit, best, draws)
     if why_not:
         return NoOptimal(why_not=why_not)
     draws = draws[_has_minimum(draws)]
-    splits = tuple(_split(fit, best, draws, float(c), flops) for c in compute)
-    exponents = [_estimate(_exponents(best)[one], _exponents(draws)[one], level) for one in (0, 1)]
+    splits = tuple(_split(fit, (best, draws), tails, float(c), flops) for c in compute)
+    exponents = [_estimate(_exponents(best)[one], _exponents(draws)[one], tails) for one in (0, 1)]
     return Optimal(splits=splits, size_exponent=exponents[0], data_exponent=exponents[1])
 
 
@@ -105,16 +106,17 @@ def _has_minimum(held: Floats) -> NDArray[np.bool_]:
     return found
 
 
-def _split(fit: Fit, best: Floats, draws: Floats, compute: float, flops: float) -> Split:
-    form, level = fit.recipe.shape, fit.recipe.level
-    points, drawn = (_points(held, compute, flops) for held in (best, draws))
-    losses = [form.value(held, at[:, None])[0][:, 0] for held, at in ((best, points), (draws, drawn))]
+def _split(fit: Fit, laws: tuple[Floats, Floats], tails: Tails, compute: float, flops: float) -> Split:
+    """Return the best split by the best law, and its intervals by the resampled ones."""
+    points, drawn = (_points(held, compute, flops) for held in laws)
+    each = zip(laws, (points, drawn), strict=True)
+    losses = [fit.recipe.shape.value(held, at[:, None])[0][:, 0] for held, at in each]
     beyond = np.maximum(points / fit.x.max(axis=0), fit.x.min(axis=0) / points)
     return Split(
         compute=compute,
-        num_params=_estimate(points[:, 0], drawn[:, 0], level),
-        samples_seen=_estimate(points[:, 1], drawn[:, 1], level),
-        loss=_estimate(losses[0], losses[1], level),
+        num_params=_estimate(points[:, 0], drawn[:, 0], tails),
+        samples_seen=_estimate(points[:, 1], drawn[:, 1], tails),
+        loss=_estimate(losses[0], losses[1], tails),
         extrapolation=max(float(beyond.max()), 1.0),
     )
 
@@ -134,6 +136,6 @@ def _exponents(held: Floats) -> tuple[Floats, Floats]:
     return share, 1 - share
 
 
-def _estimate(value: Floats, draws: Floats, level: float) -> Estimate:
-    low, high = np.percentile(draws, [50 * (1 - level), 50 * (1 + level)]).tolist()
+def _estimate(value: Floats, draws: Floats, tails: Tails) -> Estimate:
+    low, high = np.percentile(draws, tails).tolist()
     return Estimate(value=float(value[0]), low=low, high=high)

@@ -49,13 +49,17 @@ def fit_jointly(groups: Sequence[Points], recipe: Recipe, shared: tuple[str, ...
         law = Law(
             form=form.base, problems=problems[place], best=own, uncertainty=_part(whole, form, place)
         )
-        found[number] = replace(alone[number], law=law, warnings=_warnings(groups[number], law))
+        found[number] = replace(
+            alone[number], law=law, warnings=_warnings(groups[number], law, recipe.level)
+        )
     return found
 
 
-def _warnings(points: Points, law: Law) -> list[str]:
+def _warnings(points: Points, law: Law, level: float) -> list[str]:
     x, y = points
-    return [*trends.of_all(law.form, x, y), *trends.of_law(law.form, law.params, law.best, law.r2)]
+    notes = [*trends.of_all(law.form, x, y), *trends.of_law(law.form, law.params, law.best, law.r2)]
+    known = law.uncertainty
+    return [*notes, *known.warnings(level)] if isinstance(known, Resampled) else notes
 
 
 def _uncertainty(
@@ -67,7 +71,11 @@ def _uncertainty(
     drawn = [resamples(x, y, one) for (x, y), one in zip(groups, seeds, strict=True)]
     every = joined(drawn, form)
     draws, _ = descend(every, np.broadcast_to(best.held, (recipe.num_resamples, len(best.held))))
-    return Resampled(form=form, draws=draws, num_asked=recipe.num_resamples)
+    num_runs = sum(len(y) for _, y in groups)
+    return Resampled(
+        form=form, draws=draws, num_asked=recipe.num_resamples, num_runs=num_runs,
+        degrees=num_runs - len(best.held), is_joint=True,
+    )  # fmt: skip
 
 
 def _part(whole: Uncertainty | None, form: Joint, group: int) -> Uncertainty | None:

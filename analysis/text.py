@@ -46,7 +46,8 @@ def method(answer: Answer) -> str:
         f"{column}{unit(column) and f' in{unit(column)}'}" for column in answer.question.x
     )
     sure = (
-        f"percentiles over {recipe.num_resamples} resamples of the runs, each through the frontier step"
+        f"percentiles over {recipe.num_resamples} resamples of the runs, each through the frontier "
+        "step, widened as t quantiles are"
         if recipe.num_resamples
         else "by the delta method, with the t quantile at n−p degrees of freedom"
     )
@@ -85,7 +86,8 @@ def contest_line(contest: Contest) -> str:
     (column,) = contest.one.question.x
     x = unit(column)
     last = contest.differences[-1]
-    lead = f"{contest.winner} is better" if contest.winner else "not decided"
+    few = f", {' and '.join(map(str, contest.narrow))} having too few runs" if contest.narrow else ""
+    lead = f"{contest.winner} is better" if contest.winner else f"not decided{few}"
     parts = [
         f"{where}: {lead}; at {contest.x[-1]:.3g}{x} {contest.one.group} less {contest.other.group} is "
         f"{_estimate(last)}"

@@ -12,10 +12,14 @@ from analysis.forms.form import Parameter
 from analysis.solve.problem import Cost, M, Problems
 
 Bounds = tuple[float, float]
+Tails = tuple[float, float]
+"""The percentiles that bound an interval, in per cent."""
 NORMAL_MAD = 1.4826
 """The standard deviation of a normal variable, in units of its median size."""
 NOISE_POWERS = (0, 1, 2)
 """Noise may be in proportion to such a power of the value."""
+LEAST_DEGREES = 3
+"""Of freedom, for a bootstrap: with fewer even all of its draws reach less far than the truth may."""
 LEAST_SIZE = 1e-6
 """A smaller share of the largest value counts as this one."""
 
@@ -76,26 +80,57 @@ class Delta:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resampled:
-    """The bootstrap: held parameters (R, p) of resamples of the runs."""
+    """The bootstrap: held parameters (R, p) of resamples of `num_runs` runs.
+
+    Resamples of few runs differ too little. So their percentiles are taken as far out as t quantiles
+    with n−p = `degrees` degrees of freedom are beyond normal ones (Hesterberg 2015, who calls these
+    expanded percentiles).
+    `is_joint`: equal draws of several groups belong to one resample of all of them.
+    """
 
     form: Model
     draws: Floats
     num_asked: int
+    num_runs: int
+    degrees: int
+    is_joint: bool = False
 
     @property
     def method(self) -> str:
         """What it is, for a reader."""
-        return f"bootstrap: percentiles of {self.num_asked} resamples of the runs, through the frontier"
+        return (
+            f"bootstrap: percentiles of {self.num_asked} resamples of the runs, through the frontier, "
+            f"widened as t quantiles at n−p = {self.degrees} degrees of freedom"
+        )
+
+    def tails(self, level: float) -> Tails:
+        """Return the percentiles that bound an interval."""
+        spread = np.sqrt(self.num_runs / self.degrees)
+        low = 100 * float(ndtr(-spread * stdtrit(self.degrees, (1 + level) / 2)))
+        return low, 100 - low
+
+    def warnings(self, level: float) -> list[str]:
+        """Return what keeps such intervals from holding the truth as often as they say."""
+        found = []
+        if self.degrees < LEAST_DEGREES:
+            found.append(
+                f"{self.num_runs} runs are too few to resample: intervals are too narrow; "
+                "bootstrap=0 does without"
+            )
+        needed = int(np.ceil(2 / (1 - level) - 1e-9))
+        if self.num_asked < needed:
+            found.append(f"intervals of {level:.4g} need bootstrap={needed} or more")
+        return found
 
     def interval(self, level: float) -> dict[str, Bounds]:
         """Return percentiles of each parameter."""
-        low, high = np.percentile(self.draws, _tails(level), axis=0)
+        low, high = np.percentile(self.draws, self.tails(level), axis=0)
         each = zip(self.form.parameters, low, high, strict=True)
         return {p.letter: (float(p.natural(a)), float(p.natural(b))) for p, a, b in each}
 
     def band(self, x: Floats, level: float) -> tuple[Floats, Floats]:
         """Return percentiles of the curve."""
-        low, high = np.percentile(self.curves(x), _tails(level), axis=0)
+        low, high = np.percentile(self.curves(x), self.tails(level), axis=0)
         return low, high
 
     def curves(self, x: Floats) -> Floats:
@@ -213,7 +248,3 @@ def _around(parameter: Parameter, at: float, width: float) -> Bounds:
         with np.errstate(over="ignore"):
             return float(np.exp(centre - part)), float(np.exp(centre + part))
     return max(at - width, parameter.lower), min(at + width, parameter.upper)
-
-
-def _tails(level: float) -> list[float]:
-    return [50 * (1 - level), 50 * (1 + level)]

@@ -15,6 +15,7 @@ from analysis.laws import laws_of
 from analysis.optimal import NoOptimal, Optimal, best_splits
 from analysis.question import Question
 from analysis.recipe import Recipe
+from analysis.text import contest_line
 from sweeps.errors import UsageError
 from tests.analysis.points import TRUTHS
 
@@ -84,6 +85,15 @@ def test_a_group_without_a_law_is_named_and_decides_nothing() -> None:
     found = verdict(frame[(frame["model"] == "steep") | (frame["gflops_total"] < 3e3)])
     assert found.winner is None
     assert found.contests[0].why_not.startswith("shallow: no fit")
+
+
+def test_groups_of_too_few_runs_to_resample_decide_nothing() -> None:
+    frame = table(STEEP_WINS)
+    (contest,) = verdict(frame.iloc[::5]).contests
+    assert contest.why_not == ""
+    assert contest.differences[-1].low > 0  # type: ignore[operator]
+    assert contest.winner is None
+    assert "not decided, shallow and steep having too few runs" in contest_line(contest)
 
 
 def test_one_group_alone_is_refused() -> None:

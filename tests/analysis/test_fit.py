@@ -40,6 +40,22 @@ def test_the_interval_holds_the_truth_and_narrows_with_the_level(num_resamples: 
     assert (law.at(x) < band[1]).all()
 
 
+def test_resamples_of_few_runs_are_widened_and_too_few_are_said() -> None:
+    random, missed = np.random.default_rng(0), 0
+    for _ in range(60):
+        y = 7.0 * np.geomspace(1, 1e4, 6) ** -0.3 * np.exp(0.05 * random.standard_normal(6))
+        law = fitted(np.geomspace(1, 1e4, 6), y, num_resamples=200).law
+        assert law is not None
+        low, high = law.band(np.array([1e4]), 0.95)  # type: ignore[misc]
+        missed += not low[0] < 7.0 * 1e4**-0.3 < high[0]
+    assert missed <= 6  # of 60; plain percentiles miss 10
+    x, y = noisy(-0.3, 7.0, noise=0.05, count=4)
+    assert fitted(x, y, num_resamples=30).warnings == [
+        "4 runs are too few to resample: intervals are too narrow; bootstrap=0 does without",
+        "intervals of 0.95 need bootstrap=40 or more",
+    ]
+
+
 def test_the_same_seed_gives_the_same_interval() -> None:
     x, y = noisy(-0.3, 7.0, noise=0.05)
     laws = [fitted(x, y, num_resamples=50, seed=seed).law for seed in (3, 3, 4)]
