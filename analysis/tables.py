@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from conf.schema import EvalConfig
 from evaluation import results
@@ -106,9 +107,17 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
-        return pd.read_csv(path, sep=_delimiter(path))
+        return _with_large_numbers(pd.read_csv(path, sep=_delimiter(path), skipinitialspace=True))
     except (ValueError, OSError) as error:
         raise UsageError(f"table={path} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _with_large_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with integers beyond 64 bits as floats, where pandas leaves them as they are."""
+    others = [column for column in frame.columns if not is_numeric_dtype(frame[column])]
+    numbers = {column: pd.to_numeric(frame[column], errors="coerce") for column in others}
+    large = {c: found for c, found in numbers.items() if found.notna().equals(frame[c].notna())}
+    return frame.assign(**{column: found.astype("float64") for column, found in large.items()})
 
 
 def _delimiter(path: Path) -> str:

@@ -64,7 +64,10 @@ def require_numbers(frame: pd.DataFrame, column: str) -> None:
     """
     require_column(frame, column)
     if not is_numeric_dtype(frame[column]):
-        raise UsageError(f"the column {column!r} holds no numbers")
+        values = frame[column].dropna()
+        text = values[pd.to_numeric(values, errors="coerce").isna()]
+        first = f": {text.iloc[0]!r} in row {text.index[0]}" if len(text) else ""
+        raise UsageError(f"the column {column!r} does not hold numbers only{first}")
 
 
 def _mask(values: pd.Series, wanted: Any) -> pd.Series:

@@ -116,6 +116,15 @@ def test_one_fit_is_one_object_and_groups_are_a_list(
     assert [found["group"] for found in groups] == ["clean", "noisy"]
 
 
+def test_whole_numbers_beyond_64_bits_and_blanks_behind_commas_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{10**power}, {5 * 10 ** (-0.1 * power)}" for power in range(18, 25)]
+    (tmp_path / "t.csv").write_text("\n".join(["gflops_total, loss", *rows]))
+    found = answered(capsys, fit, f"table={tmp_path}/t.csv", "y=loss")
+    assert found["params"] == {"alpha": pytest.approx(-0.1), "beta": pytest.approx(5)}
+
+
 def test_a_prediction_has_its_interval_and_its_reach(
     file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -237,6 +246,7 @@ def test_the_mean_over_a_suite_is_fitted_where_no_score_is_missing(
         ("fit y=error:acc1 where.gflops_total.max=15", "no fit: 1 of 2 runs make the frontier, 3"),
         ("fit y=error:acc1 holdout_above=1", "no run has at most 1; no fit: there is no run"),
         ("fit y=unknown", "there is nothing to fit: no row has a value of unknown"),
+        ("fit y=model", "the column 'model' does not hold numbers only: 'M0' in row 0"),
         ("predict y=error:acc1 at=1e3,nan", "at=nan is no finite number above 0"),
         ("compare y=error:acc1 form=chinchilla x=gflops_total,samples_seen", "along one column"),
         ("optimal y=error:acc1 at=1e9", "the table has no column 'num_params'"),
