@@ -152,7 +152,10 @@ def _why_no_fit(form: Form, x: Floats, y: Floats, num_given: int, recipe: Recipe
     needed = len(form.parameters) + 1
     if len(np.unique(x, axis=0)) >= needed:
         return ""
-    return f"no fit: {len(y)} of {num_given} runs make the frontier, {needed} of distinct x are needed"
+    runs = f"{num_given} runs"
+    if recipe.frontier != "none":
+        runs = f"{len(y)} of {runs} make the frontier"
+    return f"no fit: {runs}, {needed} of distinct x are needed"
 
 
 def _uncertainty(

@@ -73,10 +73,10 @@ class Answer:
         if self.fit.law is None:
             return f"{self.name}: {notes}"
         law = f"{self.fit.law.form.sentence(self.fit.law.params)}, {self.interval()}"
-        support = (
-            f"{len(self.fit.y)} of {len(self.points)} runs on the frontier, R² {self.fit.law.r2:.2f}"
-        )
-        return f"{self.name}: {law}; {support}" + (f". {notes}" if notes else "")
+        runs = f"{len(self.points)} runs"
+        if self.fit.recipe.frontier != "none":
+            runs = f"{len(self.fit.y)} of {runs} on the frontier"
+        return f"{self.name}: {law}; {runs}, R² {self.fit.law.r2:.2f}" + (f". {notes}" if notes else "")
 
     def interval(self) -> str:
         """Return the interval of the exponent in words."""
@@ -111,10 +111,11 @@ def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
     answers = [
         answer
         for measure, rows in _measures(frame, question.y)
-        for answer in _of_groups(question, measure, list(_groups(rows, question.group)))
+        for answer in _of_groups(question, measure, rows)
     ]
     if not answers:
         what = f"no row has a value of {question.y}" if question.y else "no row has a metric"
+        what += f" and a {question.group}" if question.group else ""
         raise NothingToFit(f"there is nothing to fit: {what}")
     return answers
 
@@ -158,12 +159,15 @@ def _groups(rows: pd.DataFrame, column: str | None) -> Iterator[Group]:
         yield str(name), points
 
 
-def _of_groups(question: Question, measure: Measure, groups: list[Group]) -> list[Answer]:
+def _of_groups(question: Question, measure: Measure, frame: pd.DataFrame) -> list[Answer]:
+    groups = list(_groups(frame, question.group))
+    nameless = len(frame) - sum(len(rows) for _, rows in groups)
+    lost = [f"left out {nameless} of {len(frame)} runs: no {question.group}"] if nameless else []
     offered = [_offered(question, measure, rows) for _, rows in groups]
     points = [_numbers(question, measure, rows) for rows, _ in offered]
     fitted = _jointly(question, points) if question.shared else [_alone(question, *p) for p in points]
     return [
-        _answer(question, measure, name, rows, notes, found)
+        _answer(question, measure, name, rows, [*lost, *notes], found)
         for (name, _), (rows, notes), found in zip(groups, offered, fitted, strict=True)
     ]
 
@@ -236,11 +240,13 @@ def _offered(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows that go into the frontier step, and what is to be said of the others."""
     x, y = _numbers(question, measure, rows)
-    known = rows[(x > 0).all(axis=1) & np.isfinite(x).all(axis=1) & np.isfinite(y)]
+    has_cell = rows[list(question.best_per)].notna().all(axis=1).to_numpy()
+    known = rows[(x > 0).all(axis=1) & np.isfinite(x).all(axis=1) & np.isfinite(y) & has_cell]
     left_out = len(rows) - len(known)
     what, column = " and ".join(question.x), measure.y.removeprefix(ERROR)
+    cell = "".join(f", or no {name}" for name in question.best_per)
     notes = (
-        [f"left out {left_out} of {len(rows)} runs: no {what} above 0, or no finite {column}"]
+        [f"left out {left_out} of {len(rows)} runs: no {what} above 0, or no finite {column}{cell}"]
         if left_out
         else []
     )

@@ -44,7 +44,7 @@ def draw_law(panel: "Axes", answer: Answer, colour: str, marker: str) -> None:
     x, every = points[answer.question.x[0]], quantity(points, answer.measure.y)
     panel.scatter(x, every, s=12, color=colour, alpha=0.25, marker=marker, lw=0)
     panel.scatter(fit.x[:, 0], fit.y, s=26, color=colour, marker=marker, zorder=3)
-    label = answer.group or "frontier"
+    label = answer.group or ("runs" if fit.recipe.frontier == "none" else "frontier")
     ends = [*fit.x[:, 0]]
     if answer.heldout is not None and len(answer.heldout.y):
         far = answer.heldout.x[:, 0]

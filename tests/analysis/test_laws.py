@@ -172,6 +172,18 @@ def test_what_is_no_number_is_left_out_and_said() -> None:
     assert answer.warnings[0].startswith("left out 1 of 18 runs: no gflops_total above 0, or no finite")
 
 
+def test_runs_without_a_group_or_a_cell_are_left_out_and_said() -> None:
+    every = table()
+    frame = every[every["acc1"].notna()].reset_index(drop=True)
+    frame["model"] = frame["model"].where(frame.index > 1)
+    recipe = Recipe(frontier="none")
+    grouped = laws_of(frame, Question(y="error:acc1", group="model", recipe=recipe))
+    assert [answer.warnings[0] for answer in grouped] == ["left out 2 of 18 runs: no model"] * 3
+    (best,) = laws_of(frame, Question(y="error:acc1", best_per=("model",), recipe=recipe))
+    assert best.warnings[0].startswith("left out 2 of 18 runs: no gflops_total above 0, or no finite")
+    assert "; 3 runs, R² " in best.sentence()
+
+
 def test_text_has_units_and_names_its_method(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert predict([file, "y=error:acc1", "form=best", "rolling=100,300", "at=1e5"]) == 0
     shown = capsys.readouterr().out
