@@ -15,7 +15,7 @@ from evaluation import unfinished
 from evaluation.encoding.encoder import Encoder
 from evaluation.encoding.kinds import Kinds
 from evaluation.evaluator import Resumable, make_evaluator
-from evaluation.results.rows import Row
+from evaluation.results.rows import Row, refuse_taken
 from evaluation.sets.testset import TestSet
 from sweeps import durable
 from sweeps.errors import IsogridError, NotFinite, StopAsked
@@ -62,12 +62,14 @@ class Subject:
         Raises:
             NotFinite: a metric is no finite number.
             DataError: the test set lacks what the eval needs.
+            UsageError: a metric is called like another column of the table.
         """
         evaluator = make_evaluator(spec)
         if isinstance(evaluator, Resumable):
             metrics = dict(evaluator.run_from(self.model, data, self._state_of(spec)))
         else:
             metrics = dict(evaluator.run(self.model, data))
+        refuse_taken(metrics, eval_id(spec))
         wrong = [name for name, value in metrics.items() if not math.isfinite(value)]
         if wrong:
             raise NotFinite(f"{eval_id(spec)}: {', '.join(wrong)} is no finite number")

@@ -12,7 +12,7 @@ from evaluation.published import clip_benchmark, laion
 from evaluation.published.lines import Line, read_lines
 from evaluation.results import inbox, store, view
 from evaluation.results.filters import filter_of
-from evaluation.results.rows import KEY, Row, key_of
+from evaluation.results.rows import KEY, Row, key_of, refuse_taken
 from evaluation.results.store import Snapshot
 from sweeps import durable
 from sweeps.errors import UsageError
@@ -30,7 +30,8 @@ def rows_in(files: Iterable[Path]) -> list[Row]:
     """Return the rows in JSON and CSV files of clip_benchmark and in the LAION study's tables.
 
     Raises:
-        UsageError: a file is none of these, or damaged; or they say nothing but facts about models.
+        UsageError: a file is none of these, or damaged; a metric is called like another column; or
+            they say nothing but facts about models.
     """
     paths, now = list(files), time.time()
     rows = [clip_benchmark.row_of_file(path, now) for path in paths if path.suffix == ".json"]
@@ -38,6 +39,8 @@ def rows_in(files: Iterable[Path]) -> list[Row]:
     facts = laion.facts_of(_with(laion.RUNS, tables), _with(laion.ARCHITECTURES, tables))
     rows += [clip_benchmark.row_of_line(line, now) for line in _with(clip_benchmark.COLUMNS, tables)]
     rows += [laion.row_of_line(line, facts, now) for line in _with(laion.RESULTS, tables)]
+    for row in rows:
+        refuse_taken(row.metrics, f"{row.checkpoint} on {row.downstream_dataset}")
     if not rows:
         raise UsageError("these files hold facts about models, but no results")
     return rows

@@ -12,14 +12,21 @@ from pathlib import Path
 
 import msgspec
 
-from evaluation.results.rows import Row
+from evaluation.results.rows import Row, refuse_taken
 from sweeps import durable
 
 SUFFIX = ".jsonl"
 
 
 def append(results: Path, name: str, rows: Iterable[Row]) -> None:
-    """Put rows into the inbox under `name`; the same name twice is the same report twice."""
+    """Put rows into the inbox under `name`; the same name twice is the same report twice.
+
+    Raises:
+        UsageError: a metric is called like another column.
+    """
+    rows = list(rows)
+    for row in rows:
+        refuse_taken(row.metrics, f"{row.checkpoint} on {row.downstream_dataset}")
     path = folder(results) / hashlib.sha256(name.encode()).hexdigest()[0] / f"{name}{SUFFIX}"
     path.parent.mkdir(parents=True, exist_ok=True)
     durable.replace(path, b"".join(durable.encode(row) for row in rows))

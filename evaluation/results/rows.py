@@ -1,6 +1,9 @@
 """Rows of the results table, and what tells them apart. How they are kept: `results.store`."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+from sweeps.errors import UsageError
 
 OWN = "isogrid"
 """The source of rows that were measured here; others name where a published result comes from."""
@@ -47,6 +50,19 @@ KEY = ("checkpoint", "eval", "downstream_dataset", "eval_version")
 """Columns that tell rows apart; of rows with equal ones the newest counts."""
 
 Key = tuple[str, str, str, int]
+
+TAKEN = {*(field.name for field in fields(Row)), "final", "run_id"}
+"""Columns that no metric may be called like, or the table could not be read any more."""
+
+
+def refuse_taken(metrics: Iterable[str], whose: str) -> None:
+    """Check the names of metrics.
+
+    Raises:
+        UsageError: a column that is no metric is called so.
+    """
+    if taken := sorted(TAKEN.intersection(metrics)):
+        raise UsageError(f"{whose}: no metric can be called {taken[0]!r}, which is another column")
 
 
 def key_of(row: Row) -> Key:

@@ -148,6 +148,11 @@ def test_what_is_exported_can_be_imported(
         ("a.json", "{", "is no result of clip_benchmark"),
         ("a.json", {"dataset": "d"}, "missing required field `model`"),
         ("a.json", {**GERMAN, "metrics": {"acc1": None}}, "no metric is a number"),
+        (
+            "a.json",
+            {**GERMAN, "metrics": {"lr": 1.0}},
+            "no metric can be called 'lr', which is another",
+        ),
         ("a.csv", "", "has no lines"),
         ("a.csv", "what,ever\n1,2\n", "has not the columns of any of: clip_benchmark's CSV"),
         ("a.csv", "dataset,model,pretrained,task,acc1\nd,m,p,t,x\n", "line 2: acc1='x' is no number"),
