@@ -189,12 +189,12 @@ def _meeting(address: str) -> dict[str, str]:
     """Return where the ranks of one start meet, and a name by which they know each other."""
     return {
         "MASTER_ADDR": address,
-        "MASTER_PORT": str(_free_port()),
+        "MASTER_PORT": str(free_port()),
         "MEETING_NAME": secrets.token_hex(8),
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port on which nobody listens now, on this host."""
     while True:
         port = random.randint(FIRST_PORT, LAST_PORT)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from launcher.jobs.ranks import free_port
 from sweeps import durable
 from sweeps.folders import CHECKOUT
 from tests.commands import PATIENCE_S
@@ -66,12 +66,10 @@ def on_ranks(task: Callable[[World], None], num_ranks: int, folder: Path) -> Non
 
 def _start(task: Callable[[], int], num_ranks: int, folder: Path, **env: str) -> list[RankProcess]:
     """Start ranks with the environment that a supervisor would give them."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     meeting = {
         "WORLD_SIZE": str(num_ranks),
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "MASTER_PORT": str(free_port()),
         "GLOO_SOCKET_IFNAME": "lo",
         **env,
     }
