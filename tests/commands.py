@@ -87,3 +87,8 @@ def wait_for(condition: Callable[[], T], what: str, timeout_s: float = PATIENCE_
 def gated_by(gate: Path) -> tuple[str, str]:
     """Return the overrides that make runs wait, after a few steps, until the file `gate` exists."""
     return ("procedure._target_=tests.launcher.gated.Gated", f"+procedure.options.gate={gate}")
+
+
+def gated_with_states_by(gate: Path) -> tuple[str, ...]:
+    """Return those, and one more: that a state is saved as soon as the one before is durable."""
+    return (*gated_by(gate), "checkpoints.save_every_s=0")

@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 
 from sweeps.work import lease
-from tests.commands import TINY, run, wait_for
+from tests.commands import TINY, gated_by, run, wait_for
 from tests.launcher.processes import refute_difference
 from tests.slurm.cluster import SlurmCluster
 from tests.training.segments import expansion_of
 from training.telemetry.metrics import metrics_path
 
-SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=5")
-LONG = (*SWEEP, "samples_seen=3840")
+SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=30")
 WIDE = (*SWEEP, "samples_seen=1280")
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -29,16 +28,19 @@ def started(root: Path, *words: str, cluster: SlurmCluster) -> Path:
 def test_a_power_cut_under_a_rank_costs_only_what_was_not_saved(
     cluster: SlurmCluster, root: Path, undisturbed: Path
 ) -> None:
-    folder = started(root, *WIDE, cluster=cluster)
+    gated = gated_by(root.parent / "gate")
+    words = (*WIDE, *gated)
+    folder = started(root, *words, cluster=cluster)
     node = cluster.client("squeue", "--me", "--noheader", "-o", "%N").strip()
     last = cluster.client("scontrol", "show", "hostnames", node).split()[-1]
     cluster.cut_power(last)
     cluster.client("scontrol", "update", f"nodename={last}", "state=down", "reason=test")
-    done = run("launcher", "watch", *WIDE, root=root, env=cluster.env)
+    (root.parent / "gate").touch()
+    done = run("launcher", "watch", *words, root=root, env=cluster.env)
     cluster.start_node(last)
     cluster.client("scontrol", "update", f"nodename={last}", "state=resume")
     assert done.returncode == 0, done.stderr
     known = lease.newest(folder)
     assert known is not None
     assert len(known.attempts) > 1
-    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=1280"))
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=1280", *gated))

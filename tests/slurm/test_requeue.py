@@ -8,7 +8,7 @@ from launcher.machines.slurm_client import requeue
 from sweeps.errors import RequeueRefused
 from sweeps.work import lease
 from sweeps.work.outcome import Outcome
-from tests.commands import OWN_CONF, run, wait_for
+from tests.commands import OWN_CONF, gated_with_states_by, run, wait_for
 from tests.launcher.processes import outcomes_of, refute_repetition
 from tests.slurm.cluster import SlurmCluster
 from training.checkpoints.saved import saved_samples
@@ -26,14 +26,19 @@ def own_job(folder: Path) -> str:
     return known.attempt.holder.job_id
 
 
-def test_the_last_task_of_an_array_requeues_itself_alone(cluster: SlurmCluster, root: Path) -> None:
-    assert run("launcher", *PAIR, root=root, env=cluster.env).returncode == 0
-    folders = wait_for(lambda: list((root / "segments").glob("*")), "the segments")
+def test_the_last_task_of_an_array_requeues_itself_alone(
+    cluster: SlurmCluster, root: Path, tmp_path: Path
+) -> None:
+    words = (*PAIR, *gated_with_states_by(tmp_path / "gate"))
+    assert run("launcher", *words, root=root, env=cluster.env).returncode == 0
+    folders = list((root / "segments").iterdir())
     wait_for(lambda: all(saved_samples(folder, "state") for folder in folders), "states")
     first, last = sorted(folders, key=own_job)
     saved = max(saved_samples(last, "state"))
     cluster.client("scancel", "--batch", "--signal=USR1", own_job(last))
-    done = run("launcher", "watch", *PAIR, root=root, env=cluster.env)
+    wait_for((last / "stop-1").exists, "the request to stop")
+    (tmp_path / "gate").touch()
+    done = run("launcher", "watch", *words, root=root, env=cluster.env)
     assert done.returncode == 0, done.stderr
     assert own_job(last).endswith("_1")
     assert outcomes_of(last) == [Outcome.time_limit, Outcome.done]

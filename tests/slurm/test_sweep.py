@@ -9,7 +9,7 @@ from launcher.records.ledger import read_history
 from sweeps.folders import Root
 from sweeps.work import lease
 from sweeps.work.outcome import Outcome
-from tests.commands import PATIENCE_S, TINY, gated_by, run, start, wait_for
+from tests.commands import PATIENCE_S, TINY, gated_by, gated_with_states_by, run, start, wait_for
 from tests.launcher.processes import (
     RANK,
     kill_often,
@@ -65,13 +65,16 @@ def test_kills_at_random_moments_change_no_bit_and_no_score(
 def test_a_job_at_its_time_limit_that_may_not_be_requeued_is_followed_by_another(
     cluster: SlurmCluster, root: Path, undisturbed: Path
 ) -> None:
-    words = (*LONG, "+cluster.sbatch.no-requeue=''")
+    gated = gated_with_states_by(root.parent / "gate")
+    words = (*LONG, *gated, "+cluster.sbatch.no-requeue=''")
     assert run("launcher", *words, root=root, env=cluster.env).returncode == 0
     folder = only_segment(root)
     ((job_id, name, _),) = jobs(cluster)
     wait_for(lambda: saved_samples(folder, "state"), "a state")
     saved = max(saved_samples(folder, "state"))
     cluster.client("scancel", "--batch", "--signal=USR1", job_id)
+    wait_for((folder / "stop-1").exists, "the request to stop")
+    (root.parent / "gate").touch()
     done = run("launcher", "watch", *words, root=root, env=cluster.env)
     assert done.returncode == 0, done.stderr
     said = (Root(root).submission(name) / "0.log").read_text()
@@ -83,7 +86,7 @@ def test_a_job_at_its_time_limit_that_may_not_be_requeued_is_followed_by_another
     assert (second.outcome, second.holder.restart) == (Outcome.done, 0)
     assert second.holder.job_id != job_id
     refute_repetition(folder, saved)
-    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=3840"))
+    refute_difference(root, undisturbed, expansion_of("sweep=tiny", "samples_seen=3840", *gated))
 
 
 @pytest.mark.parametrize("how", ["cancel", "scancel"])
@@ -97,6 +100,7 @@ def test_what_the_user_cancels_is_saved_and_stays_cancelled_until_resume(
         run("launcher", "cancel", *words, root=root, env=cluster.env)
     else:
         cluster.client("scancel", jobs(cluster)[0][0])
+    wait_for((folder / "stop-1").exists, "the request to stop")
     (tmp_path / "gate").touch()
     wait_for(lambda: not jobs(cluster), "the job to end")
     assert saved_samples(folder, "state") != []
@@ -120,3 +124,4 @@ def test_nothing_is_submitted_while_the_queue_cannot_be_asked(
     assert "did not answer in 2 s" in done.stderr
     assert len(read_history(Root(root).ledger).submissions) == 2
     wait_for(lambda: len(jobs(cluster)) == 1, "the controller to answer again")
+    (tmp_path / "gate").touch()
