@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -58,12 +58,13 @@ def remove_earlier(part: Path, file: Path) -> None:
 
 @contextmanager
 def beating(part: Path) -> Iterator[None]:
-    """Touch a part now and then, however long a shard takes."""
+    """Touch a part now and then, however long a shard takes; never make it again where it is gone."""
     ended = threading.Event()
 
     def beat() -> None:
-        while part.exists() and not ended.wait(BEAT_S):
-            part.touch()
+        with suppress(FileNotFoundError):
+            while not ended.wait(BEAT_S):
+                os.utime(part)
 
     thread = threading.Thread(target=beat)
     thread.start()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from sweeps.errors import DataError
 from sweeps.runs.sources import SourceFiles
 from tests.commands import CHECKOUT, wait_for
 from tests.training.data.shards import write_shard
+from training.data import parts
 from training.data.index import HEAD_BYTES, RECORD, SAMPLE_BYTES, open_index
 from training.data.indexing import Origin, make_index, up_to_date
 from training.data.sources import FEW_SHARDS, opened, ready
@@ -135,6 +137,18 @@ def test_processes_that_start_together_share_the_work(tmp_path: Path) -> None:
     for shard in range(8):
         assert np.array_equal(index.blocks(shard), alone.blocks(shard))
     assert not list(tmp_path.glob("*.part.*"))
+
+
+def test_a_part_that_was_taken_away_is_not_made_again_by_who_held_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "BEAT_S", 0.01)
+    num_threads, part = threading.active_count(), parts.claim(tmp_path / "d.index", None)
+    assert part is not None
+    with parts.beating(part):
+        part.unlink()
+        wait_for(lambda: threading.active_count() <= num_threads, "the heart to stand still")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_brings_the_index_of_many_shards_up_to_date(
