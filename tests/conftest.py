@@ -138,8 +138,8 @@ def slurm() -> Iterator[SlurmCluster]:
 
 
 @pytest.fixture
-def cluster(slurm: SlurmCluster) -> Iterator[SlurmCluster]:
-    """The cluster, without jobs before the test and after it."""
+def cluster(slurm: SlurmCluster, tmp_path: Path) -> Iterator[SlurmCluster]:
+    """The cluster, without jobs before the test and after it; they end while their folder is there."""
     yield slurm
     slurm.client("scancel", "--me")
     wait_for(lambda: not slurm.client("squeue", "--me", "--noheader"), "the queue to be empty")

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests.commands import PATIENCE_S
+
 CLUSTER_LINES = """\
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
@@ -65,7 +67,7 @@ class Accounting:
         _wait_for(admin, env)
         create = "create database if not exists slurm_acct"
         mariadb = ["mariadb", "--no-defaults", f"--socket={self._socket}", "-e", create]
-        subprocess.run(mariadb, check=True, capture_output=True, timeout=120)
+        subprocess.run(mariadb, check=True, capture_output=True, timeout=PATIENCE_S)
         start("slurmdbd", "-D", env={"MYSQL_UNIX_PORT": str(self._socket)})
         _wait_for(["sacctmgr", "-n", "list", "cluster"], env)
         entities = ENTITIES.format(**self._values).encode()
@@ -89,7 +91,7 @@ class Accounting:
             ],
             check=True,
             capture_output=True,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
 
     def _mariadbd(self) -> list[str]:
@@ -110,7 +112,7 @@ class Accounting:
         ]
 
 
-def _wait_for(command: list[str], env: Mapping[str, str], timeout_s: float = 120.0) -> None:
+def _wait_for(command: list[str], env: Mapping[str, str], timeout_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + timeout_s
     while subprocess.run(command, env=dict(env), capture_output=True, check=False).returncode:
         if time.monotonic() > deadline:

@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from tests.commands import wait_for
+from tests.commands import PATIENCE_S, wait_for
 from tests.slurm.accounting import Accounting
 
 DAEMONS = ("munged", "slurmctld", "slurmd", "unshare", "setpriv")
@@ -36,9 +36,7 @@ LEASH = ("setpriv", "--pdeathsig=KILL")
 """Ends what it starts when the thread that started it ends, so that a killed test leaves no daemon."""
 
 FIRST_PORT, LAST_PORT, PORTS = 10_240, 19_000, 32
-START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
-CLIENT_TIMEOUT_S = 120.0
 
 SLURM_CONF = """\
 ClusterName=lab
@@ -65,9 +63,9 @@ SelectType=select/cons_tres
 GresTypes=gpu
 JobRequeue=1
 MaxJobCount=100000
-KillWait=2
+KillWait=30
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
-SlurmdTimeout=10
+SlurmdTimeout=300
 MessageTimeout=10
 TCPTimeout=2
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=1,bf_continue
@@ -156,7 +154,7 @@ class SlurmCluster:
             self.start_controller()
             for number in range(1, self._num_nodes + 1):
                 self.start_node(f"n{number}")
-            wait_for(self._all_idle, "all nodes to be idle", START_TIMEOUT_S)
+            wait_for(self._all_idle, "all nodes to be idle")
 
     def start_node(self, name: str) -> None:
         """Start one node."""
@@ -190,7 +188,6 @@ class SlurmCluster:
         wait_for(
             lambda: saved.exists() and saved.stat().st_mtime >= since,
             "the state to be saved",
-            START_TIMEOUT_S,
         )
         self._daemons["slurmctld"].kill()
         self._daemons["slurmctld"].wait()
@@ -198,7 +195,7 @@ class SlurmCluster:
     def start_controller(self) -> None:
         """Start slurmctld again; return when it answers."""
         self._start_daemon("slurmctld", "-D")
-        wait_for(self._answers, "slurmctld to answer", START_TIMEOUT_S)
+        wait_for(self._answers, "slurmctld to answer")
 
     def daemon(self, name: str) -> "subprocess.Popen[bytes]":
         """Return the process of `munged` or `slurmctld`."""
@@ -207,7 +204,7 @@ class SlurmCluster:
     def client(self, *command: str) -> str:
         """Return what a Slurm client command prints."""
         done = subprocess.run(
-            command, env=self.env, capture_output=True, text=True, timeout=CLIENT_TIMEOUT_S, check=True
+            command, env=self.env, capture_output=True, text=True, timeout=PATIENCE_S, check=True
         )
         return done.stdout
 
@@ -284,7 +281,7 @@ class SlurmCluster:
             f"--seed-file={munge}/seed",
             f"--log-file={self.folder}/log/munged.log",
         )
-        wait_for((munge / "socket").exists, "munged to listen", START_TIMEOUT_S)
+        wait_for((munge / "socket").exists, "munged to listen")
 
     def _start_daemon(
         self, *command: str, env: Mapping[str, str] | None = None

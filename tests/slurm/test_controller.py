@@ -37,7 +37,7 @@ def first_submission(root: Path) -> SubmissionRecord:
 def test_a_controller_that_is_away_under_eight_jobs_doubles_none_and_loses_none(
     cluster: SlurmCluster, root: Path, tmp_path: Path
 ) -> None:
-    words = (*EIGHT, *gated_by(tmp_path / "gate"), "policy.client_timeout_s=5")
+    words = (*EIGHT, *gated_by(tmp_path / "gate"), "policy.client_timeout_s=10")
     assert run("launcher", *words, root=root, env=cluster.env).returncode == 0
     wait_for(lambda: have_begun(root, 8), "eight running jobs")
     with census(root):

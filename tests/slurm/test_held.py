@@ -13,7 +13,7 @@ from tests.commands import OWN_CONF, TINY, run
 from tests.launcher.processes import outcomes_of
 from tests.slurm.cluster import INSTALL, SlurmCluster, missing_daemons, running_cluster
 
-FAST = ("cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=20")
+FAST = ("cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=30")
 FAILING = (OWN_CONF, "sweep=failing", *FAST, "+cluster.sbatch.mem=3000")
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]

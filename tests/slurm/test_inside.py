@@ -1,6 +1,5 @@
 """A launcher that itself runs inside a job leaks nothing of that job into those it submits."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -11,17 +10,9 @@ from tests.launcher.processes import SUPERVISOR, processes
 from tests.slurm.cluster import SlurmCluster
 
 NARROW = ("resources.num_ranks=1", "resources.ranks_per_node=1", "samples_seen=3840")
-LAUNCH = ("python", "-m", "launcher", *TINY, "cluster=slurm", "policy.client_timeout_s=20", *NARROW)
+LAUNCH = ("python", "-m", "launcher", *TINY, "cluster=slurm", "policy.client_timeout_s=30", *NARROW)
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
-
-
-@pytest.fixture
-def cluster(slurm: SlurmCluster) -> Iterator[SlurmCluster]:
-    """The cluster, without jobs at the end."""
-    yield slurm
-    slurm.client("scancel", "--me")
-    wait_for(lambda: not slurm.client("squeue", "--me", "--noheader"), "the queue to be empty")
 
 
 def variables(process: psutil.Process) -> dict[str, str]:
@@ -40,7 +31,7 @@ def test_a_launch_from_inside_a_job_leaks_nothing_of_it(cluster: SlurmCluster, r
         "sbatch", "--parsable", *asked, f"--export=ALL,ISOGRID_ROOT={exported}",
         f"--output={root.parent}/outer.log", str(script),
     ).strip()  # fmt: skip
-    (supervisor,) = wait_for(lambda: processes(root, SUPERVISOR), "its job to start", 180)
+    (supervisor,) = wait_for(lambda: processes(root, SUPERVISOR), "its job to start")
     found = variables(supervisor)
     ids = [value for name, value in found.items() if name.endswith(("JOB_ID", "JOBID"))]
     assert found["SLURM_JOB_ID"] in ids

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 def test_a_launcher_that_is_killed_around_sbatch_is_carried_on_by_the_next(
     cluster: SlurmCluster, root: Path, tmp_path: Path, script: str, message: str
 ) -> None:
-    words = (*EIGHT, "seed=0,1", "policy.client_timeout_s=5")
+    words = (*EIGHT, "seed=0,1", "policy.client_timeout_s=15")
     killed = run("launcher", *words, root=root, env=shimmed(tmp_path, script, cluster.env))
     assert killed.returncode == KILLED
     (record,) = read_history(Root(root).ledger).submissions.values()

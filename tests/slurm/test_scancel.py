@@ -12,7 +12,7 @@ from tests.commands import TINY, run, wait_for
 from tests.slurm.cluster import SlurmCluster
 
 NARROW = ("resources.num_ranks=1", "resources.ranks_per_node=1")
-SWEEP = (*TINY, "cluster=slurm", "policy.client_timeout_s=20", *NARROW)
+SWEEP = (*TINY, "cluster=slurm", "policy.client_timeout_s=30", *NARROW)
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -65,7 +65,7 @@ def test_accounting_still_knows_what_the_controller_forgets(
     job_id = slurm_with_limits.client("sbatch", *words).strip()
     slurm_with_limits.client("scancel", job_id)
     known = wait_for(
-        lambda: [line for line in ask_ends([job_id, "99999"], 20) if line.name == "mine"],
+        lambda: [line for line in ask_ends([job_id, "99999"], 30) if line.name == "mine"],
         "accounting to have it, and its name",
     )
     assert [(line.indices, line.outcome) for line in known] == [
@@ -80,6 +80,6 @@ def test_without_accounting_the_controller_tells_for_a_while_and_sacct_fails_sil
     words = ("--parsable", "--array=0-2", "--wrap=true", "--output=/dev/null", "--job-name=a | b")
     job_id = closed.client("sbatch", *words).strip()
     closed.client("scancel", job_id)
-    (line,) = [line for line in ask_queue(20).ended if line.job_id == job_id]
+    (line,) = [line for line in ask_queue(30).ended if line.job_id == job_id]
     assert (line.name, line.indices, line.outcome) == ("a | b", frozenset({0, 1, 2}), Outcome.cancelled)
-    assert ask_ends([job_id], 20) == []
+    assert ask_ends([job_id], 30) == []

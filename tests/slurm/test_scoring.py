@@ -6,12 +6,12 @@ import pytest
 
 from launcher.records.ledger import read_history
 from sweeps.folders import Root
-from tests.commands import OWN_CONF, TINY, run, wait_for
+from tests.commands import OWN_CONF, PATIENCE_S, TINY, run, wait_for
 from tests.launcher.processes import SCORER, expected_scores, processes, refute_difference, scores_of
 from tests.slurm.cluster import SlurmCluster
 from tests.training.segments import expansion_of
 
-SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=10")
+SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=30")
 SHORT = (*SWEEP, "samples_seen=1280", "resources.num_ranks=4", "resources.ranks_per_node=2")
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -26,7 +26,7 @@ def test_one_launch_trains_and_scores_everything(
     cluster: SlurmCluster, root: Path, undisturbed: Path
 ) -> None:
     assert run("launcher", *SWEEP, root=root, env=cluster.env).returncode == 0
-    wait_for(lambda: not jobs(cluster), "all jobs to end", timeout_s=240)
+    wait_for(lambda: not jobs(cluster), "all jobs to end")
     refute_difference(root, undisturbed, expansion_of("sweep=tiny"))
     again = run("launcher", *SWEEP, root=root, env=cluster.env)
     assert "nothing to do: every run is done" in again.stdout
@@ -39,7 +39,7 @@ def test_a_sweep_whose_jobs_may_launch_goes_on_to_its_report_alone(
 ) -> None:
     trunk = (OWN_CONF, "sweep=trunk", *SWEEP[len(TINY) :], "cluster.pass_from_jobs=true")
     assert run("launcher", *trunk, root=root, env=cluster.env).returncode == 0
-    wait_for((root / "reports/trunk/law.html").exists, "the report", timeout_s=400)
+    wait_for((root / "reports/trunk/law.html").exists, "the report", timeout_s=2 * PATIENCE_S)
     scores = scores_of(root)
     assert set(scores) == expected_scores(expansion_of("sweep=trunk"))
     assert set(scores.values()) == {1}
@@ -49,12 +49,12 @@ def test_a_scorer_that_is_killed_and_starts_again_scores_everything_once(
     cluster: SlurmCluster, root: Path
 ) -> None:
     assert run("launcher", *SHORT, root=root, env=cluster.env).returncode == 0
-    (scorer,) = wait_for(lambda: processes(root, SCORER), "a scoring process", timeout_s=120)
+    (scorer,) = wait_for(lambda: processes(root, SCORER), "a scoring process")
     scorer.kill()
-    wait_for(lambda: processes(root, SCORER) not in ([], [scorer]), "another one", timeout_s=120)
+    wait_for(lambda: processes(root, SCORER) not in ([], [scorer]), "another one")
     job_id = cluster.client("squeue", "--me", "--noheader", "-o", "%A").strip()
     cluster.client("scontrol", "requeue", job_id)
-    wait_for(lambda: not jobs(cluster), "all jobs to end", timeout_s=240)
+    wait_for(lambda: not jobs(cluster), "all jobs to end")
     scores = scores_of(root)
     assert set(scores) == expected_scores(expansion_of("sweep=tiny", "samples_seen=1280"))
     assert set(scores.values()) == {1}
