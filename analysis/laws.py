@@ -115,7 +115,8 @@ def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
     ]
     if not answers:
         what = f"no row has a value of {question.y}" if question.y else "no row has a metric"
-        what += f" and a {question.group}" if question.group else ""
+        if question.group and len(frame) and frame[question.group].isna().all():
+            what = f"no row has a {question.group}"
         raise NothingToFit(f"there is nothing to fit: {what}")
     return answers
 

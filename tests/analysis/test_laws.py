@@ -258,6 +258,7 @@ def test_the_mean_over_a_suite_is_fitted_where_no_score_is_missing(
         ("fit y=error:acc1 where.gflops_total.max=15", "no fit: 1 of 2 runs make the frontier, 3"),
         ("fit y=error:acc1 holdout_above=1", "no run has at most 1; no fit: there is no run"),
         ("fit y=unknown", "there is nothing to fit: no row has a value of unknown"),
+        ("fit y=error:acc1 group=unknown", "there is nothing to fit: no row has a unknown"),
         ("fit y=model", "the column 'model' does not hold numbers only: 'M0' in row 0"),
         ("predict y=error:acc1 at=1e3,nan", "at=nan is no finite number above 0"),
         ("compare y=error:acc1 form=chinchilla x=gflops_total,samples_seen", "along one column"),
