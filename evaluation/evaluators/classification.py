@@ -95,7 +95,13 @@ def class_scores(model: Encoder, data: TestSet) -> Scores:
 
 
 def class_features(model: Encoder, data: TestSet) -> Features:
-    """Return one unit vector a class, shape (classes, embedding)."""
+    """Return one unit vector a class, shape (classes, embedding).
+
+    Raises:
+        DataError: a template has no place for the class.
+    """
+    if deaf := [template for template in data.templates if "{c}" not in template]:
+        raise DataError(f"the template {deaf[0]!r} has no {{c}}, where the class goes")
     prompts = [t.replace("{c}", c) for c in data.classes for t in data.templates]
     features = model.texts(prompts).reshape(len(data.classes), len(data.templates), -1).mean(axis=1)
     unit: Features = features / np.linalg.norm(features, axis=1, keepdims=True)
@@ -106,11 +112,13 @@ def refuse_unlabelled(data: TestSet) -> None:
     """Check that a set has names and labels of classes.
 
     Raises:
-        DataError: it has not, or has more labels than names.
+        DataError: it has not, or a label is no number of a name.
     """
     for what in ("classes", "templates", "labels"):
         if not len(getattr(data, what)):
             raise DataError(f"zero-shot classification needs {what}, and the test set has none")
+    if data.labels.min() < 0:
+        raise DataError(f"the test set has the label {data.labels.min()}; classes count from 0")
     count = data.labels.shape[1] if data.labels.ndim == 2 else data.labels.max() + 1
     if count > len(data.classes):
         raise DataError(f"the test set has labels of {count} classes and names of {len(data.classes)}")

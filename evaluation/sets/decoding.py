@@ -49,14 +49,17 @@ class Tars:
     """The tars of one split of a test set.
 
     Raises:
-        DataError: there is no such split, or a tar is damaged.
+        DataError: there is no such split, or a tar is damaged or cannot be read.
     """
 
     def __init__(self, folder: Path, split: str) -> None:
         if not is_test_set(folder, split):
             raise DataError(f"no test set in {folder}: {split}/nshards.txt is missing")
         self._folder = folder
-        self._index = index_in_memory(shard_paths(folder, split))
+        try:
+            self._index = index_in_memory(shard_paths(folder, split))
+        except OSError as error:
+            raise DataError(f"{folder}: a tar of {split}/ cannot be read: {error}") from error
 
     def __len__(self) -> int:
         return self._index.num_samples

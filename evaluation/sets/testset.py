@@ -119,5 +119,8 @@ def _are_among(numbers: Sequence[int], valid: range) -> bool:
 
 
 def _lines(path: Path) -> tuple[str, ...]:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return tuple(line.strip() for line in lines)
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines = tuple(line.strip() for line in text.rstrip().splitlines())
+    if "" in lines:
+        raise DataError(f"{path}, line {lines.index('') + 1} is empty")
+    return lines

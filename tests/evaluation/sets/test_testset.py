@@ -67,6 +67,23 @@ def test_a_torn_shard_is_named(tmp_path: Path) -> None:
         load_test_set(tmp_path, 8)
 
 
+def test_a_shard_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    shard = made(tmp_path, {"0.cls": b"1"}) / "test/0.tar"
+    shard.unlink()
+    shard.mkdir()
+    with pytest.raises(DataError, match=r"a tar of test/ cannot be read: "):
+        load_test_set(tmp_path, 8)
+
+
+def test_a_class_without_a_name_is_no_class(tmp_path: Path) -> None:
+    names = made(tmp_path, {"0.png": IMAGE, "0.cls": b"1"}) / "classnames.txt"
+    names.write_text("cat\n\ndog\n")
+    with pytest.raises(DataError, match=r"classnames\.txt, line 2 is empty"):
+        load_test_set(tmp_path, 8)
+    names.write_text("cat\ndog\n\n")
+    assert load_test_set(tmp_path, 8).classes == ("cat", "dog")
+
+
 def test_a_number_of_shards_that_is_none_is_shown(tmp_path: Path) -> None:
     (made(tmp_path, {"0.png": IMAGE}) / "test/nshards.txt").write_text("two\n")
     with pytest.raises(DataError, match=r"nshards\.txt says 'two'; it must say how many tars"):
