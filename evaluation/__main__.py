@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from conf.schema import EvalConfig, NotNegative
 from evaluation import results
 from evaluation.formats import TableFormat, encoded
@@ -129,7 +131,11 @@ def main() -> int:
         "score": score,
         "decoded": decoded,
     }
-    return run_command(commands, sys.argv[1:], USAGE)
+    try:
+        return run_command(commands, sys.argv[1:], USAGE)
+    except (msgspec.MsgspecError, OSError) as error:
+        print(f"isogrid: {error}", file=sys.stderr)
+        return 1
 
 
 def table(words: Sequence[str]) -> int:
@@ -177,8 +183,9 @@ def score(words: Sequence[str]) -> int:
 
     given = read_arguments(words, alone.ScoreArguments)
     found = alone.score_alone(given)
-    frame = frames.frame_of_rows([one for one in found if isinstance(one, Row)])
-    sys.stdout.buffer.write(encoded(frame.dropna(axis=1, how="all"), given.format))
+    if rows := [one for one in found if isinstance(one, Row)]:
+        frame = frames.frame_of_rows(rows).dropna(axis=1, how="all")
+        sys.stdout.buffer.write(encoded(frame, given.format))
     if failed := [str(one) for one in found if not isinstance(one, Row)]:
         raise ScoringFailed("; ".join(failed))
     return 0

@@ -10,16 +10,19 @@ import os
 import pickle
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from conf.schema import (
     EvalConfig,
     EvalDatasetConfig,
     EvalSpec,
     ModelConfig,
+    Positive,
     Precision,
     ProcedureConfig,
 )
@@ -36,13 +39,15 @@ from evaluation.sets.testset import load_test_set
 from sweeps.composing.compose import compose_part
 from sweeps.composing.targets import refuse_missing_target
 from sweeps.errors import DataError, UsageError
-from sweeps.folders import CONF, Root, root_of
+from sweeps.folders import CONF, Root, refuse_unusable, root_of
 from sweeps.runs.checks import refuse_unknown_sets
+from sweeps.text import plural
 from sweeps.work.items import eval_name
 from training.checkpoints import checkpoint
 from training.flops import gflops_per_sample
 from training.openclip import open_clip
 from training.procedure import Procedure, make_procedure
+from training.refuse import refuse_unknown_model
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +56,7 @@ RETRIEVALS = "evaluation.evaluators.retrieval.Retrieval"
 
 UNREADABLE = (
     AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError,
-    pickle.UnpicklingError, struct.error,
+    SafetensorError, pickle.UnpicklingError, struct.error,
 )  # fmt: skip
 """What loading weights raises that are none, or those of another model."""
 
@@ -71,7 +76,7 @@ class ScoreArguments:
     root: str | None = None
     append: bool = False
     pretrain_dataset: str | None = None
-    samples_seen: int | None = None
+    samples_seen: Positive | None = None
     format: TableFormat = TableFormat.csv
 
 
@@ -81,6 +86,8 @@ def suite_of(given: ScoreArguments, root: Root) -> tuple[EvalConfig, dict[str, P
     Raises:
         UsageError: nothing is asked for, or a set or an evaluator is not there.
     """
+    if given.suite is not None and given.dataset:
+        raise UsageError("say what to score on by one of suite= and dataset=, not both")
     if given.suite is not None:
         suite = compose_part("eval", EvalConfig, [f"eval={given.suite}"])
         paths = {name: Path(root.absolute(one.path)) for name, one in suite.datasets.items()}
@@ -88,7 +95,7 @@ def suite_of(given: ScoreArguments, root: Root) -> tuple[EvalConfig, dict[str, P
             paths = {name: Path(given.data) / path.name for name, path in paths.items()}
     else:
         asked = [given.dataset] if isinstance(given.dataset, str) else list(given.dataset)
-        paths = {Path(folder).resolve().name: Path(folder) for folder in asked}
+        paths = _named(asked)
         suite = _suite_of_folders(paths, given.evaluator)
     refuse_unknown_sets(suite)
     for target, name in {spec._target_: spec.name for spec in suite.evals}.items():
@@ -102,6 +109,20 @@ def suite_of(given: ScoreArguments, root: Root) -> tuple[EvalConfig, dict[str, P
     if not suite.evals:
         raise UsageError("say what to score on: suite=NAME, or dataset=FOLDER")
     return suite, paths
+
+
+def _named(folders: Iterable[str]) -> dict[str, Path]:
+    """Return folders by the names of their sets.
+
+    Raises:
+        UsageError: two have one name.
+    """
+    named: dict[str, Path] = {}
+    for folder in map(Path, folders):
+        other = named.setdefault(folder.resolve().name, folder)
+        if other.resolve() != folder.resolve():
+            raise UsageError(f"the sets in {other} and {folder} would have one name: rename one")
+    return named
 
 
 def _suite_of_folders(folders: dict[str, Path], evaluator: str | None) -> EvalConfig:
@@ -123,13 +144,19 @@ def score_alone(given: ScoreArguments) -> list[Row | Failed]:
     With `append`, each row is put into the table as soon as it is found, and what has one is left out.
 
     Raises:
-        UsageError: what is asked for is not there, or the weights are of another model.
+        UsageError: what is asked for is not there, or the weights are of another model; or the root,
+            where it is named or gets rows, cannot be written.
     """
     weights, root = _weights_of(given), _root_of(given)
+    if given.append or given.root is not None:
+        refuse_unusable(root)
     suite, paths = suite_of(given, root)
     subject = open_subject(given, weights)
     known = store.read_keys(root.results) if given.append else set()
     due = [spec for spec in suite.evals if _key(subject, spec) not in known]
+    if len(due) < len(suite.evals):
+        there = plural(len(suite.evals) - len(due), "eval")
+        log.info("in the table already, and so left out: %s of %s", there, subject.checkpoint)
     found: list[Row | Failed] = []
     for name, path in paths.items():
         own = [spec for spec in due if spec.dataset == name]
@@ -207,6 +234,7 @@ def _foreign(given: ScoreArguments, weights: Path) -> Subject:
     if (CONF / "model" / f"{given.model}.yaml").exists():
         config = compose_part("model", ModelConfig, [f"model={given.model}"])
     kind = compose_part("procedure", ProcedureConfig, [f"procedure={given.procedure}"])
+    refuse_unknown_model(config, kind._target_)
     procedure = make_procedure(kind, config)
     model = _loaded(procedure, weights, given.precision)
     gflops = gflops_per_sample(procedure)
@@ -241,7 +269,7 @@ def _loaded(procedure: Procedure, weights: Path, precision: Precision) -> Encode
         else:
             model.load_state_dict(open_clip.factory.load_state_dict(str(weights)))
     except UNREADABLE as error:
-        said = " ".join(str(error).split())[:300]
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise UsageError(f"{weights} holds no weights of this model: {said}") from error
     return encoder_of(procedure, model, precision)
 

@@ -1,6 +1,7 @@
 """What every evaluator has in common; an eval's `_target_` names a class of this form."""
 
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, Protocol, runtime_checkable
@@ -8,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from conf.schema import EvalSpec
 from evaluation.encoding.encoder import Encoder
 from evaluation.sets.testset import TestSet
+from sweeps.errors import UsageError
 
 
 class Evaluator(Protocol):
@@ -41,7 +43,15 @@ def is_resumable(spec: EvalSpec) -> bool:
 
 
 def make_evaluator(spec: EvalSpec) -> Evaluator:
-    """Return the evaluator that an eval names, made with its options."""
+    """Return the evaluator that an eval names, made with its options.
+
+    Raises:
+        UsageError: it does not take these options.
+    """
     kind: Any = resolve_name(spec._target_)
+    try:
+        signature(kind).bind(**spec.options)
+    except TypeError as error:
+        raise UsageError(f"options of {spec._target_}: {error}") from error
     evaluator: Evaluator = kind(**spec.options)
     return evaluator

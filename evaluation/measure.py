@@ -18,7 +18,7 @@ from evaluation.evaluator import Resumable, make_evaluator
 from evaluation.results.rows import Row, refuse_taken
 from evaluation.sets.testset import TestSet
 from sweeps import durable
-from sweeps.errors import IsogridError, NotFinite, StopAsked
+from sweeps.errors import DamagedFile, IsogridError, NotFinite, StopAsked
 from sweeps.folders import Root
 from sweeps.runs.expansion import Segment
 from sweeps.work.items import checkpoint_id, eval_id
@@ -141,5 +141,12 @@ def trained_subject(
 
 
 def read_segment(root: Root, key: str) -> Segment:
-    """Return what was trained in a segment's folder."""
-    return durable.decode(root.segment_config(key).read_bytes(), Segment)
+    """Return what was trained in a segment's folder.
+
+    Raises:
+        DamagedFile: that is not said there.
+    """
+    path = root.segment_config(key)
+    if (found := durable.read(path, Segment)) is None:
+        raise DamagedFile(f"{path} is missing: nothing else says what was trained there")
+    return found

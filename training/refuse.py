@@ -49,6 +49,20 @@ def refuse_unsafe(name: str, what: str) -> None:
         raise UsageError(f"{what} {name!r} becomes part of paths: use letters, digits, . _ and - only")
 
 
+def refuse_unknown_model(model: ModelConfig, procedure: str) -> None:
+    """Check a model whose meaning to a procedure, named by its `_target_`, is known.
+
+    Raises:
+        UsageError: there is none of this name, or the procedure cannot train it.
+    """
+    if procedure == MAMMUT:
+        described = mammut_sizes.spelled_out(model).config
+        if not described or "cross_attn_ratio" not in described.get("text_cfg", {}):
+            raise UsageError(f"procedure=mammut: {model.name} is no MaMMUT, as mammut_* are")
+    elif procedure in OF_OPEN_CLIP and (described := model.config or _open_clips(model.name)):
+        _refuse_misfit(model.name, procedure, is_captioner="multimodal_cfg" in described)
+
+
 def refuse_made_otherwise(folder: Path, generator: Mapping[str, Any]) -> None:
     """Check a data set that is made on the spot, if it is there already.
 
@@ -79,23 +93,14 @@ def _refuse_unknown_names(configs: Iterable[RunConfig]) -> None:
     for target, what in targets.items():
         refuse_missing_target(target, what)
     for (procedure, _), model in sorted(models.items(), key=lambda one: one[0]):
-        _refuse_unknown_model(model, procedure)
-
-
-def _refuse_unknown_model(model: ModelConfig, procedure: str) -> None:
-    if procedure == MAMMUT:
-        described = mammut_sizes.spelled_out(model).config
-        if not described or "cross_attn_ratio" not in described.get("text_cfg", {}):
-            raise UsageError(f"procedure=mammut: {model.name} is no MaMMUT, as mammut_* are")
-    elif procedure in OF_OPEN_CLIP and (described := model.config or _open_clips(model.name)):
-        _refuse_misfit(model.name, procedure, is_captioner="multimodal_cfg" in described)
+        refuse_unknown_model(model, procedure)
 
 
 def _refuse_misfit(name: str, procedure: str, *, is_captioner: bool) -> None:
     if procedure == COCA and not is_captioner:
         raise UsageError(f"procedure=coca: {name} has no part that writes captions, as coca_* have")
     if procedure != COCA and is_captioner:
-        raise UsageError(f"{name} also writes captions: train it with procedure=coca")
+        raise UsageError(f"{name} also writes captions: take procedure=coca")
 
 
 def _open_clips(name: str) -> dict[str, Any] | None:

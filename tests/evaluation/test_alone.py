@@ -1,6 +1,7 @@
 """One model is scored from the command line, without a sweep."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from conf.schema import ModelConfig
+from conf.schema import EvalSpec, ModelConfig
 from evaluation import results
 from evaluation.__main__ import score
 from evaluation.alone import ScoreArguments, score_alone
 from evaluation.encoding.encoder import Encoder
+from evaluation.evaluator import make_evaluator
 from evaluation.evaluators.classification import ZeroShotClassification
 from evaluation.measure import Failed
 from evaluation.sets.testset import load_test_set
@@ -116,7 +118,19 @@ def test_what_fails_is_named_after_the_rows_that_there_are(
             {"weights": "epoch_1.pt", "dataset": "wds_shapes", "evaluator": "evaluation.nope.Probe"},
             "there is no module 'evaluation.nope'",
         ),
+        (
+            {"weights": "epoch_1.pt", "model": "ViT-w32", "procedure": "coca", "dataset": "wds_shapes"},
+            "no part that writes",
+        ),
         ({"weights": "epoch_1.pt", "model": "ViT-w32"}, "say what to score on"),
+        (
+            {"weights": "epoch_1.pt", "model": "ViT-w32", "dataset": "wds_shapes", "suite": "vtab"},
+            "not both",
+        ),
+        (
+            {"weights": "epoch_1.pt", "model": "ViT-w32", "dataset": "wds_shapes", "root": __file__},
+            "is not a folder",
+        ),
         ({"weights": "epoch_1.pt", "model": "ViT-w32", "dataset": "nope"}, "nope/test/nshards.txt"),
         ({"weights": "epoch_1.pt", "model": "ViT-w32", "suite": "vtabb"}, "did you mean vtab"),
     ],
@@ -126,3 +140,20 @@ def test_what_is_not_there_is_said(folder: Path, given: dict[str, Any], message:
         given = {**given, name: str(folder / given[name])}
     with pytest.raises(UsageError, match=message):
         score_alone(ScoreArguments(**given))
+
+
+def test_weights_that_are_torn_and_sets_of_one_name_are_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "torn.safetensors").write_bytes(b"torn")
+    sets = (f"{folder}/wds_shapes", f"{tmp_path}/wds_shapes")
+    given = ScoreArguments(weights=f"{tmp_path}/torn.safetensors", model="ViT-w32", dataset=sets)
+    with pytest.raises(UsageError, match="wds_shapes would have one name: rename one"):
+        score_alone(given)
+    with pytest.raises(UsageError, match="holds no weights of this model: SafetensorError: "):
+        score_alone(replace(given, dataset=sets[0]))
+
+
+def test_options_that_an_evaluator_does_not_take_are_said() -> None:
+    target = "evaluation.evaluators.groups.WorstGroup"
+    spec = EvalSpec(_target_=target, name="a", dataset="d", options={"metric": "m", "feild": 1})
+    with pytest.raises(UsageError, match=r"options of .*WorstGroup: .*'field'"):
+        make_evaluator(spec)

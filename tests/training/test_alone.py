@@ -112,7 +112,7 @@ def test_what_is_impossible_is_named_in_one_line(root: Path) -> None:
         (["procedure._target_=nope.X"], "procedure: _target_='nope.X': there is no module 'nope'"),
         (["+procedure.options.a=1"], "procedure.options of training.procedures.clip.Clip: got an"),
         (["procedure=coca"], "procedure=coca: ViT-w32 has no part that writes captions"),
-        (["model=coca_ViT-B-32"], "coca_ViT-B-32 also writes captions: train it with procedure=coca"),
+        (["model=coca_ViT-B-32"], "coca_ViT-B-32 also writes captions: take procedure=coca"),
         (["procedure=mammut"], "procedure=mammut: ViT-w32 is no MaMMUT"),
         (["model.config=null", "model.name=ViT-B-31"], "open_clip has no model 'ViT-B-31'. did you"),
         (["model.config.text_cfg.heads=7"], "model.config of ViT-w32 describes no model: Assertion"),
