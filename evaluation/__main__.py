@@ -196,7 +196,10 @@ def decoded(words: Sequence[str]) -> int:
     arguments = read_arguments(words, DecodedArguments)
     if arguments.delete and arguments.unused_days is None:
         raise UsageError("say of what age: unused_days=N, more than any scoring job lasts")
-    files = unused.unused_for(root_of(arguments.root).decoded, arguments.unused_days or 0)
+    root = root_of(arguments.root)
+    if not root.path.is_dir():
+        raise UsageError(f"there is no root {root.path}; give root=DIR")
+    files = unused.unused_for(root.decoded, arguments.unused_days or 0)
     frame = unused.described(files)
     if arguments.delete:
         unused.delete(files)

@@ -86,4 +86,6 @@ def _explained(error: str, kind: Any) -> str:
     hint = get_type_hints(kind).get(name)
     enums = [one for one in (hint, *get_args(hint)) if isinstance(one, type) and issubclass(one, Enum)]
     valid = [str(member.value) for one in enums for member in one]
+    if "Expected `array`" in wrong:
+        wrong = f"{wrong}; write a list, {name}=[A,B]"
     return ". ".join([f"{name}: {wrong}" if name else wrong, *([choices("", valid)] if valid else [])])

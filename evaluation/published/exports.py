@@ -24,9 +24,11 @@ def write_results(frame: "pd.DataFrame", folder: Path) -> int:
     """Write a JSON file for each row into a new folder, all of them or none; return how many.
 
     Raises:
-        UsageError: the folder is there already, or cannot be made.
+        UsageError: there is no row; the folder is there already, or cannot be made.
     """
     files = {clip_benchmark.file_name(one): durable.encode(one) for one in results_of(frame)}
+    if not files:
+        raise UsageError("no row of the table is meant, so there is nothing to export")
     try:
         if not durable.publish_folder(folder, files):
             raise UsageError(f"out={folder} is there already; name a new folder")

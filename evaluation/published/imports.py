@@ -34,6 +34,8 @@ def rows_in(files: Iterable[Path]) -> list[Row]:
             they say nothing but facts about models.
     """
     paths, now = list(files), time.time()
+    if folders := [path for path in paths if path.is_dir()]:
+        raise UsageError(f"{folders[0]} is a folder; name its files: {folders[0]}/*.json")
     rows = [clip_benchmark.row_of_file(path, now) for path in paths if path.suffix == ".json"]
     tables = [_known(path, read_lines(path)) for path in paths if path.suffix != ".json"]
     facts = laion.facts_of(_with(laion.RUNS, tables), _with(laion.ARCHITECTURES, tables))

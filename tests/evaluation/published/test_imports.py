@@ -176,6 +176,8 @@ def test_a_file_that_holds_something_else_adds_nothing(
 def test_a_file_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"there is no file .*{name}"):
         add([str(tmp_path / name), f"root={tmp_path}"])
+    with pytest.raises(UsageError, match=f"is a folder; name its files: {tmp_path}/"):
+        add([str(tmp_path), f"root={tmp_path}"])
 
 
 def test_an_export_does_not_touch_a_folder_that_is_there(
@@ -187,6 +189,10 @@ def test_an_export_does_not_touch_a_folder_that_is_there(
     assert "say where the files go" in capsys.readouterr().err
     assert status_of(partial(export, [f"root={root}", f"out={tmp_path}"])) == 2
     assert "is there already" in capsys.readouterr().err
+    none = [f"root={root}", f"out={tmp_path}/none", "where.model=none"]
+    assert status_of(partial(export, none)) == 2
+    assert "nothing to export" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
     assert (tmp_path / "kept").exists()
 
 

@@ -146,7 +146,12 @@ def test_the_command_prints_the_table_in_each_format(launched: Path, tmp_path: P
         (["tabel"], "there is no command 'tabel'. did you mean table?"),
         (["table"], "there is no results table under"),
         (["table", "format=xls"], "format: Invalid enum value 'xls'. Choose from: csv, json, parquet"),
+        (
+            ["table", "columns=acc1"],
+            "columns: Expected `array`, got `str`; write a list, columns=[A,B]",
+        ),
         (["mean"], "suite= is missing"),
+        (["decoded"], "there is no root "),
     ],
 )
 def test_bad_arguments_are_one_line(words: list[str], message: str, root: Path) -> None:
