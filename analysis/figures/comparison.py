@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis.arrays import Floats
 from analysis.compare import Verdict
@@ -53,15 +54,18 @@ def _draw(panel: "Axes", contest: Contest, colour: str) -> None:
         xlabel=axis_label(contest.one.question.x),
         ylabel="difference",
     )
-    _say_sides(panel, contest)
+    _say_sides(panel, contest, _reach(values, np.maximum(np.abs(lows), np.abs(highs))))
     log_axes(panel, both=False)
 
 
-def _say_sides(panel: "Axes", contest: Contest) -> None:
+def _reach(values: Floats, bounds: Floats) -> float:
+    """Return how far from 0 to show: the curve, and its interval unless that is far wider elsewhere."""
+    return float(max(np.abs(values).max(), np.median(bounds), bounds[-1]))
+
+
+def _say_sides(panel: "Axes", contest: Contest, reach: float) -> None:
     """Write which side of 0 is whose."""
-    low, high = panel.get_ylim()
-    reach = max(-low, high)
-    panel.set_ylim(-1.15 * reach, 1.15 * reach)
+    panel.set_ylim(-1.25 * reach, 1.25 * reach)
     for place, align, name in ((0.98, "top", contest.other.group), (0.02, "bottom", contest.one.group)):
         panel.text(
             0.98, place, f"{name} is better", transform=panel.transAxes, ha="right", va=align,
@@ -76,16 +80,19 @@ def _rows(contests: Sequence[Contest]) -> Figure:
     panel = figure.subplots()
     looks = styles(name for one in ordered for name in (one.one.group, one.other.group))
     winners = {one.winner for one in ordered}
+    pairs = list(dict.fromkeys(map(_pair, ordered)))
+    is_one = len(pairs) == 1
     for row, contest in enumerate(ordered):
         value, low, high = (column[-1] for column in _columns(contest))
         colour = looks[contest.winner][0] if contest.winner else GREY
         panel.plot([low, high], [row, row], color=colour, lw=1.4)
         panel.plot([value], [row], color=colour, marker="o", ms=4)
     panel.axvline(0, color="black", lw=0.8)
+    panel.xaxis.set_major_locator(MaxNLocator(5))
     panel.set(
         yticks=range(len(ordered)), ylim=(-0.7, len(ordered) - 0.3),
-        yticklabels=[_title(one).replace("\n", " ") for one in ordered],
-        xlabel="difference at the largest compute of both",
+        yticklabels=[_where(one) if is_one else _title(one).replace("\n", " ") for one in ordered],
+        xlabel=f"{pairs[0] if is_one else 'difference'}, at the largest compute of both",
     )  # fmt: skip
     shown = {f"{name} is better": colour for name, (colour, _) in looks.items() if name in winners}
     shown |= {"not decided": GREY} if None in winners else {}
@@ -94,8 +101,15 @@ def _rows(contests: Sequence[Contest]) -> Figure:
 
 
 def _title(contest: Contest) -> str:
-    where = contest.measure.title + (f", {contest.context}" if contest.context else "")
-    return f"{where}:\n{contest.one.group} less {contest.other.group}"
+    return f"{_where(contest)}:\n{_pair(contest)}"
+
+
+def _where(contest: Contest) -> str:
+    return contest.measure.title + (f", {contest.context}" if contest.context else "")
+
+
+def _pair(contest: Contest) -> str:
+    return f"{contest.one.group} less {contest.other.group}"
 
 
 def _columns(contest: Contest) -> tuple[Floats, Floats, Floats]:

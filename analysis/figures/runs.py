@@ -5,7 +5,7 @@ samples.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +14,16 @@ from matplotlib.figure import Figure
 
 from analysis.arrays import Floats
 from analysis.figures.scaling import NUM_PLACES, finish
-from analysis.figures.style import MARKERS, STYLE, legend_below, measures_of, panels, styles
+from analysis.figures.style import (
+    GREY,
+    MARKERS,
+    STYLE,
+    formula,
+    legend_below,
+    measures_of,
+    panels,
+    styles,
+)
 from analysis.laws import Answer
 from evaluation.results.select import quantity
 
@@ -47,8 +56,19 @@ def runs_figure(answers: Sequence[Answer]) -> Figure | None:
             sizes = _sizes(answer.points[SAMPLES], ends)
             _draw(panel, answer, column, colour=looks[answer.group][0], markers=markers, sizes=sizes)
         finish(panel, here)
-    legend_below(figure, {name: {"marker": marker, "ls": ""} for name, marker in markers.items()})
+    looks_below = {name: {"marker": marker, "ls": ""} for name, marker in markers.items()}
+    legend_below(figure, looks_below | _size_looks(ends))
     return figure
+
+
+def _size_looks(ends: tuple[float, float]) -> dict[str, dict[str, Any]]:
+    """Return how the least and the largest number of samples look."""
+    areas = _sizes(pd.Series(ends), ends)
+    each = zip(ends, areas, strict=True)
+    return {
+        f"{samples:.3g} samples": {"marker": "o", "ls": "", "ms": area**0.5, "color": GREY}
+        for samples, area in each
+    }
 
 
 def _draw(
@@ -68,7 +88,11 @@ def _draw(
         )
         named = f"{answer.group}, " if answer.group else ""
         panel.plot(
-            line, law.at(line), color=colour, lw=1.2, label=named + law.form.sentence(law.params)
+            line,
+            law.at(line),
+            color=colour,
+            lw=1.2,
+            label=named + formula(law.form.sentence(law.params)),
         )
 
 

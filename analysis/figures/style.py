@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ STYLE: Any = {
     "svg.hashsalt": "isogrid",
 }
 
+COMPUTES = (DEFAULT_X, "gmacs_total")
 COLUMNS = 2
 MOST_BESIDE = 5
 PANEL_INCHES = (4.4, 3.3)
@@ -82,11 +84,16 @@ def styles(names: Iterable[Any]) -> dict[Any, tuple[str, str]]:
 
 def axis_label(columns: Sequence[str]) -> str:
     """Return what stands beside an axis of these columns."""
-    if tuple(columns) == (DEFAULT_X,):
-        return "compute (GFLOPs, forward, all samples)"
     (column,) = columns
+    if column in COMPUTES:
+        return f"compute ({UNITS[column]}, forward, all samples)"
     name = column.replace("_", " ")
     return f"{name} ({UNITS[column]})" if column in UNITS and UNITS[column] not in name else name
+
+
+def formula(sentence: str) -> str:
+    """Return a law's formula with its exponents raised."""
+    return re.sub(r"\^(-?[\d.]+)", r"$^{\1}$", sentence)
 
 
 def log_axes(panel: "Axes", *, both: bool = True) -> None:
@@ -104,7 +111,7 @@ def label_ticks(axis: "Axis", low: float, high: float) -> None:
     decades = np.log10(high / low)
     plain = high < LARGEST_PLAIN and low > 1 / LARGEST_PLAIN
     if decades < FEW_DECADES:
-        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     else:
         between = (1, 2, 5) if plain else (1, 3)  # large numbers take more room
         axis.set_major_locator(LogLocator(subs=between if decades < MANY_DECADES else (1,)))

@@ -44,6 +44,13 @@ def test_the_figure_is_the_same_twice_and_is_svg() -> None:
     assert "clean: exponent -0.40" in one
 
 
+def test_runs_are_drawn_with_their_law_and_what_sizes_of_markers_mean(files: ReportFiles) -> None:
+    drawn = "".join(ET.fromstring(files.figures["runs"].read_text()).itertext())
+    assert "640 samples" in drawn
+    assert "5.76e+03 samples" in drawn
+    assert "C^" not in drawn  # exponents are raised
+
+
 def test_a_single_run_is_drawn_and_said_to_make_no_law(tmp_path: Path) -> None:
     every = two_groups()
     one = every[every["final"]].head(1)
