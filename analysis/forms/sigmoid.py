@@ -59,4 +59,7 @@ class Sigmoid:
 
     def sentence(self, params: dict[str, float]) -> str:
         """Return the formula with numbers in it."""
-        return "y = {b:.3g} + {a:.3g} / (1 + exp(−{k:.3g} (x − {m:.3g})))".format(**params)
+        slope, middle = params["k"], params["m"]
+        turn = f"{'−' if slope > 0 else ''}{abs(slope):.3g}"
+        away = f"x {'+' if middle < 0 else '−'} {abs(middle):.3g}"
+        return f"y = {params['b']:.3g} + {params['a']:.3g} / (1 + exp({turn} ({away})))"

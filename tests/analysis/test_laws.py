@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import COMMANDS, USAGE, fit, predict
+from analysis.forms import Sigmoid
 from analysis.laws import Answer, laws_of
 from analysis.plain import answer_json, encoded
 from analysis.question import Question
@@ -161,6 +162,8 @@ def test_an_error_is_linked_to_the_loss_of_the_same_checkpoint() -> None:
     assert answer.fit.law is not None
     assert answer.fit.x[:, 0] == pytest.approx(3 * answer.fit.y)
     assert answer.fit.law.rmse < 0.02
+    falling = {"a": 0.5, "b": 0.1, "k": -2.0, "m": -1.5}
+    assert Sigmoid().sentence(falling) == "y = 0.1 + 0.5 / (1 + exp(2 (x + 1.5)))"
 
 
 def test_what_is_no_number_is_left_out_and_said() -> None:
