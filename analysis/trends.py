@@ -25,7 +25,7 @@ def of_all(form: Form, inputs: Floats, y: Floats) -> list[str]:
         return []
     low, high = _slope(np.log(x), np.log(y))
     if low <= 0 <= high or abs(low + high) < 2 * FLAT:
-        return [f"flat: over all runs the exponent is between {low:.3f} and {high:.3f}"]
+        return [f"flat: over all runs the exponent is between {low:.2g} and {high:.2g}"]
     return ["over all runs it rises: more compute makes it worse"] if low > 0 else []
 
 

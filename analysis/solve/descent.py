@@ -20,7 +20,7 @@ FASTER, SLOWER = 0.1, 6.0
 SMALLEST_GAIN = 1e-13
 """A step that promises less than this share of the cost is the last."""
 NO_COST = 1e-28
-"""So small a share of the cost of the largest residuals is rounding."""
+"""So small a share of a problem's scale is rounding."""
 RIDGE = 1e-12
 
 
@@ -45,7 +45,7 @@ class Walk(Generic[M]):
         self._problems = problems
         self._state = problems.state(self.found)
         self._damping = np.full(len(start), FIRST_DAMPING)
-        self._no_cost = NO_COST * problems.cost.total(problems.y, problems.weights)
+        self._no_cost = NO_COST * problems.scale
         self.costs = self._state[2].copy()
 
     def step(self) -> None:

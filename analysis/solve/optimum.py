@@ -44,8 +44,7 @@ def best_of(problems: Problems[M], starts: Floats) -> Optimum:
     """Return the best fit of one problem, given once for each start (starts, p)."""
     held, costs = descend(problems, starts)
     best = int(np.nanargmin(costs))
-    scale = problems.cost.total(problems.y, problems.weights)[0]
-    agreeing = costs <= costs[best] * (1 + AGREEMENT) + 1e-20 * scale
+    agreeing = costs <= costs[best] * (1 + AGREEMENT) + 1e-20 * problems.scale[0]
     return Optimum(
         held=held[best],
         cost=float(costs[best]),

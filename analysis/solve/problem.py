@@ -70,6 +70,11 @@ class Problems(Generic[M]):
         x = self.x if len(self.x) == 1 else self.x[rows]
         return replace(self, x=x, y=self.y[rows], weights=self.weights[rows])
 
+    @property
+    def scale(self) -> Floats:
+        """What it costs to be off by all of y, or by a factor of e: (R,). A small share is rounding."""
+        return self.cost.total(np.ones_like(self.y) if self.cost.is_log else self.y, self.weights)
+
     def state(self, held: Floats) -> tuple[Floats, Floats, Floats]:
         """Return residuals (R, m), their gradient (R, m, p) and the cost of each problem (R,)."""
         with np.errstate(

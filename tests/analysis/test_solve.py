@@ -1,5 +1,7 @@
 """The solver: exact laws are found, nothing beats its optimum, and gradients are what they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import curve_fit, minimize
@@ -23,6 +25,19 @@ def test_a_law_without_noise_is_found_from_all_sides(truth: Truth, residuals: Re
     assert law is not None
     assert law.params == pytest.approx(truth.params, rel=1e-5)
     assert law.best.num_agreeing >= 3
+
+
+@by_form
+@pytest.mark.parametrize("residuals", Residuals, ids=lambda r: r.value)
+def test_a_law_is_the_same_in_all_units(truth: Truth, residuals: Residuals) -> None:
+    y, recipe = truth.measured(0.03)[0], Recipe(form=truth.form, frontier="none", residuals=residuals)
+    law, large = (
+        fit_points(truth.x, y * unit, replace(recipe, delta=1e-3 * (1 if recipe.is_log else unit))).law
+        for unit in (1.0, 1e18)
+    )
+    assert law is not None
+    assert large is not None
+    assert large.at(truth.x) / 1e18 == pytest.approx(law.at(truth.x), rel=1e-5)
 
 
 @by_form
