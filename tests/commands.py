@@ -23,8 +23,11 @@ WAITED_FOR_EACH_S = 8
 TINY = (OWN_CONF, "sweep=tiny")
 """The sweep of two runs that most tests of whole sweeps play."""
 
-HERE = (*TINY, "cluster.cores_per_node=64")
-"""The same on this machine, with room beside what other tests run at the time."""
+ROOM = "cluster.cores_per_node=64"
+"""Leaves room on this machine beside what other tests run at the time."""
+
+HERE = (*TINY, ROOM)
+"""The tiny sweep on this machine."""
 
 
 def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:

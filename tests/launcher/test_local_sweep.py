@@ -14,7 +14,7 @@ from sweeps.folders import CHECKOUT, Root
 from sweeps.runs import frozen
 from sweeps.work.outcome import Outcome
 from tests.commands import HERE as SWEEP
-from tests.commands import OWN_CONF, PATIENCE_S, environment, gated_by, run, start, wait_for
+from tests.commands import OWN_CONF, PATIENCE_S, ROOM, environment, gated_by, run, start, wait_for
 from tests.launcher.processes import (
     RANK,
     SUPERVISOR,
@@ -124,7 +124,7 @@ def test_a_run_that_is_made_by_an_override_is_another_run(undisturbed: Path) -> 
 
 
 def test_what_a_budget_holds_up_goes_on_when_it_is_raised(root: Path) -> None:
-    eight = (OWN_CONF, "sweep=eight", "cluster.cores_per_node=64", "cluster.gpus_per_node=4")
+    eight = (OWN_CONF, "sweep=eight", ROOM, "cluster.gpus_per_node=4")
     assert run("launcher", *eight, "seed=0", root=root).returncode == 0
     shown = run("launcher", "status", *eight, "seed=0", "format=json", root=root).stdout
     spent = json.loads(shown)["gpu_hours"]
@@ -199,7 +199,7 @@ def test_what_is_cancelled_is_saved_and_starts_again_after_resume_only(
 
 
 def test_a_longer_horizon_trains_only_what_is_missing(root: Path) -> None:
-    trunk = (OWN_CONF, "sweep=trunk")
+    trunk = (OWN_CONF, "sweep=trunk", ROOM)
     assert run("launcher", *trunk, "samples_seen=640", root=root).returncode == 0
     shorter = {path.name for path in Root(root).segments.iterdir()}
     assert run("launcher", *trunk, "samples_seen=1280", root=root).returncode == 0

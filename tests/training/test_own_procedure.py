@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.folders import Root
-from tests.commands import OWN_CONF, run
+from tests.commands import OWN_CONF, ROOM, run
 from training.telemetry.metrics import metrics_path, read_moments
 
 PROCEDURE = '''
@@ -65,7 +65,7 @@ def own(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_a_procedure_from_outside_trains_on_two_ranks(root: Path, own: Path) -> None:
     search = f"{OWN_CONF[:-1]},file://{own}]"
-    layout = ("resources.num_ranks=2", "resources.accumulation=2")
+    layout = ("resources.num_ranks=2", "resources.accumulation=2", ROOM)
     done = run("launcher", search, "sweep=drawings", *layout, root=root, env={"PYTHONPATH": str(own)})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 done" in done.stdout
