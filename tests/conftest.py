@@ -33,7 +33,9 @@ gpus.hide()
 ONE_WORKER = {"slurm_with_limits": "accounting"}
 """Fixtures that are made by one worker only, which gets all the tests that use them."""
 
-hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("any machine")
 
 
