@@ -15,15 +15,15 @@ POLL_S = 0.05
 
 
 class Gated(Clip):
-    """Does not get beyond its first steps until a file exists."""
+    """Does not get beyond its first steps, in each attempt, until a file exists."""
 
-    def __init__(self, config: ModelConfig, gate: str) -> None:
+    def __init__(self, config: ModelConfig, gate: str, free_steps: int = FREE_STEPS) -> None:
         super().__init__(config)
-        self._gate = Path(gate)
+        self._gate, self._free_steps = Path(gate), free_steps
         self._num_steps = 0
 
     def losses(self, model: torch.nn.Module, samples: Samples, world: World) -> dict[str, torch.Tensor]:
         self._num_steps += 1
-        while self._num_steps > FREE_STEPS and not self._gate.exists():
+        while self._num_steps > self._free_steps and not self._gate.exists():
             time.sleep(POLL_S)
         return super().losses(model, samples, world)

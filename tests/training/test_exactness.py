@@ -34,12 +34,16 @@ from training.telemetry.metrics import last_moment, metrics_path
 def test_a_run_that_is_killed_and_resumed_ends_in_the_same_bits(
     tmp_path: Path, data: Path, num_ranks: int, samples: int, layout: dict[str, Any]
 ) -> None:
-    (segment,) = expansion_of("sweep=tiny", f"samples_seen={samples}").segments.values()
+    gate, num_kills = tmp_path / "gate", 2 if samples == 1280 else 3
+    free = f"+procedure.options.free_steps={samples // 32 // (num_kills + 1)}"  # so that none ends
+    words = (f"samples_seen={samples}", *gated_by(gate), free)
+    (segment,) = expansion_of("sweep=tiny", *words).segments.values()
     resources = ResourceConfig(num_ranks=num_ranks, **layout)
     straight = order_for(segment, tmp_path / "straight", data, resources=resources)
     broken = order_for(segment, tmp_path / "broken", data, resources=resources, save_every_s=0.05)
-    reached = [killed_at_random(broken, seed) for seed in range(2 if samples == 1280 else 3)]
-    assert any(0 < samples < segment.end for samples in reached)
+    reached = [killed_at_random(broken, seed) for seed in range(num_kills)]
+    assert all(0 < samples < segment.end for samples in reached)
+    gate.touch()
     assert finished(broken) == finished(straight)
 
 
