@@ -229,8 +229,8 @@ def _put(frame: "pd.DataFrame", form: TableFormat, out: str | None) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    if path.is_dir():
-        raise UsageError(f"out={path} is a folder; name a file")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"out={path} is no file but a folder or a device; name a file")
     try:
         durable.replace(path, content)
     except OSError as error:

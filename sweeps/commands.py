@@ -1,5 +1,6 @@
 """What the entry points share that take `COMMAND key=value …`: dispatch, arguments, errors."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,15 +15,21 @@ from sweeps.errors import IsogridError, UsageError, choices
 T = TypeVar("T")
 Command = Callable[[Sequence[str]], int]
 
+INTERRUPTED = 130
+"""Exit status, as a shell gives it to what Ctrl-C ended."""
+
 HELP = {"--help", "-h"}
 
 
 def run_command(commands: Mapping[str, Command], words: Sequence[str], usage: str) -> int:
-    """Run the command that the first word names; return the exit status (see `status_of`)."""
+    """Run the command that the first word names; return the exit status.
+
+    See `ended_quietly` and `status_of`.
+    """
     if not words or HELP & set(words):
         sys.stdout.write(usage + "\n")
         return 0
-    return status_of(lambda: command_named(words[0], commands)(words[1:]))
+    return ended_quietly(lambda: status_of(lambda: command_named(words[0], commands)(words[1:])))
 
 
 def command_named(name: str, commands: Mapping[str, Command]) -> Command:
@@ -34,6 +41,23 @@ def command_named(name: str, commands: Mapping[str, Command]) -> Command:
     if name not in commands:
         raise UsageError(f"there is no command {name!r}. {choices(name, commands)}")
     return commands[name]
+
+
+def ended_quietly(action: Callable[[], int]) -> int:
+    """Return the exit status of an action, also of one that is interrupted.
+
+    Who stops reading what it prints, as `head` does, has what they want.
+    """
+    try:
+        status = action()
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        sys.stderr.write("isogrid: interrupted; type it again to go on\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 0
 
 
 def status_of(action: Callable[[], int]) -> int:

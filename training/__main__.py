@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sweeps import durable
-from sweeps.commands import run_command, status_of
+from sweeps.commands import ended_quietly, run_command, status_of
 from sweeps.logs import configure_logging
 from training.data import commands
 from training.data.generate import Generation, generate
@@ -30,7 +30,7 @@ def main() -> int:
     configure_logging()
     try:
         if words and "=" in words[0]:
-            return status_of(lambda: _train(words))
+            return ended_quietly(lambda: status_of(lambda: _train(words)))
         return run_command(COMMANDS, words, USAGE.rstrip())
     except (msgspec.MsgspecError, OSError) as error:
         print(f"isogrid: {error}", file=sys.stderr)

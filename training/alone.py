@@ -16,6 +16,7 @@ from types import FrameType
 import torch
 
 from conf.schema import DataConfig, LaunchConfig, RunConfig
+from sweeps.commands import INTERRUPTED
 from sweeps.composing.compose import compose_run
 from sweeps.composing.grid import Cell
 from sweeps.errors import UsageError
@@ -40,9 +41,6 @@ log = logging.getLogger(__name__)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 SWEEP = "alone"
 """Stands where a sweep's name would."""
-
-INTERRUPTED = 130
-"""Exit status, as a shell gives it to what Ctrl-C ended."""
 
 
 def train_alone(arguments: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from conf.schema import ClusterConfig, ClusterKind, LaunchConfig
 from evaluation import results
+from evaluation.__main__ import table
 from evaluation.results import arrow, compaction, inbox
 from evaluation.results.filters import filter_of
 from evaluation.results.frames import frame_of_rows
@@ -159,6 +160,12 @@ def test_bad_arguments_are_one_line(words: list[str], message: str, root: Path) 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert message in done.stderr
     assert not root.exists()
+
+
+@pytest.mark.parametrize("out", ["/dev/null", "/tmp"])
+def test_what_is_no_file_is_not_replaced_by_one(launched: Path, out: str) -> None:
+    with pytest.raises(UsageError, match=f"out={out} is no file"):
+        table([f"root={launched}", f"out={out}"])
 
 
 def test_the_launcher_asks_what_is_scored_without_arrow(launched: Path) -> None:
