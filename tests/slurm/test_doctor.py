@@ -12,7 +12,7 @@ from launcher.doctor.examination import scheduler_checks
 from launcher.doctor.findings import Finding, Subject, Verdict
 from launcher.doctor.trial import check_by_job
 from sweeps.folders import Root
-from tests.commands import run
+from tests.commands import run, wait_for
 from tests.configs import run_config
 from tests.slurm.cluster import SlurmCluster
 
@@ -116,7 +116,8 @@ def test_a_job_tells_what_only_a_node_sees(root: Path, lab: SlurmCluster) -> Non
     assert "resolves" in done.stdout.split(": host")[1].splitlines()[0]
     assert "NCCL_SOCKET_IFNAME=lo exists" in done.stdout.split(": interface")[1].splitlines()[0]
     assert not list(root.parent.iterdir())
-    assert lab.client("squeue", "--noheader", "--me", "--name=isogrid-doctor") == ""
+    asked = ("squeue", "--noheader", "--me", "--name=isogrid-doctor")
+    wait_for(lambda: lab.client(*asked) == "", "its job to be over")
 
 
 @pytest.mark.slow
