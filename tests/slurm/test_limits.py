@@ -8,7 +8,7 @@ import pytest
 from launcher.machines.accounting import Charge, SubmitLimit, ask_accounts
 from launcher.records.ledger import Act, read_history
 from sweeps.folders import Root
-from tests.commands import TINY, run
+from tests.commands import TINY, run, wait_for
 from tests.slurm.cluster import SlurmCluster, running_cluster
 
 FAST = ("policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=30")
@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 def test_what_does_not_fit_a_submit_limit_waits_and_is_no_failure(
     slurm_with_limits: SlurmCluster, root: Path
 ) -> None:
+    listed = ("squeue", "--me", "--noheader")
+    wait_for(lambda: not slurm_with_limits.client(*listed), "the jobs of other tests to be over")
     others = ("--hold", "--job-name=others", "--array=0-1", "--wrap=true", "--output=/dev/null")
     slurm_with_limits.client("sbatch", "--qos=few", *others)
     words = (*SWEEP, "cluster.qos=few", "resources.num_ranks=1", "resources.ranks_per_node=1")
