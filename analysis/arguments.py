@@ -58,14 +58,15 @@ class Input:
         """Return the rows that pass the filters.
 
         Raises:
-            UsageError: there are none, or they cannot be read.
+            UsageError: there are none, or none has one of the texts asked for, or they cannot be read.
         """
         table = read_table(self.root, self.table, self.sweep, published=self.published)
         if self.suite is not None:
             table = averaged(table, self.suite)
+        _refuse_absent(table.frame, self.where)
         frame = filtered(table.frame, self.where)
         if frame.empty:
-            raise UsageError(_nothing(table.frame, self.where))
+            raise UsageError(f"no row is left with {self.where}" if self.where else "there is no row")
         every = table.checkpoints
         return replace(
             table, frame=frame, checkpoints=None if every is None else filtered(every, self.where)
@@ -227,10 +228,10 @@ def numbers(key: str, value: Numbers) -> tuple[float, ...]:
         raise UsageError(f"{key}={value}: expected numbers with commas between") from error
 
 
-def _nothing(frame: pd.DataFrame, where: Mapping[str, Any]) -> str:
-    """Return why no row passes the filters: a text that no row has, or all of them together."""
+def _refuse_absent(frame: pd.DataFrame, where: Mapping[str, Any]) -> None:
+    """Refuse a text that no row has: a law of fewer groups than were asked for misleads."""
     for column, wanted in where.items():
-        if isinstance(wanted, str) and filtered(frame, {column: wanted}).empty:
-            known = map(str, frame[column].dropna().unique())
-            return f"no row has where.{column}={wanted}. {choices(wanted, known)}"
-    return f"no row is left with {dict(where)}" if where else "there is no row"
+        for value in wanted if isinstance(wanted, list) else [wanted]:
+            if isinstance(value, str) and filtered(frame, {column: value}).empty:
+                known = map(str, frame[column].dropna().unique())
+                raise UsageError(f"no row has where.{column}={value}. {choices(value, known)}")

@@ -93,8 +93,9 @@ def test_filters(where: dict[str, object], left: int) -> None:
     assert len(filtered(table(), where)) == left
 
 
-def test_filters_that_leave_nothing_are_refused(file: str, root: Path) -> None:
-    done = run("analysis", "fit", file, "where.model=M9", root=root)
+@pytest.mark.parametrize("models", ["M9", "[M0,M9]"])
+def test_a_text_that_no_row_has_is_refused(file: str, root: Path, models: str) -> None:
+    done = run("analysis", "fit", file, f"where.model={models}", root=root)
     assert (done.returncode, "no row has where.model=M9. did you mean M" in done.stderr) == (2, True)
 
 
