@@ -12,6 +12,7 @@ from analysis.recipe import Recipe
 from analysis.solve.optimum import Optimum, optima, optimum
 from analysis.solve.problem import Cost, Problems
 from analysis.uncertainty import Bounds, Resampled, Uncertainty, delta_of
+from sweeps.text import plural
 
 MOST_LOST = 0.1
 """More resamples than this share without a fit are said."""
@@ -152,7 +153,7 @@ def _why_no_fit(form: Form, x: Floats, y: Floats, num_given: int, recipe: Recipe
     needed = len(form.parameters) + 1
     if len(np.unique(x, axis=0)) >= needed:
         return ""
-    runs = f"{num_given} runs"
+    runs = plural(num_given, "run")
     if recipe.frontier != "none":
         runs = f"{len(y)} of {runs} make the frontier"
     return f"no fit: {runs}, {needed} of distinct x are needed"

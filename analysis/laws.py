@@ -14,6 +14,7 @@ from analysis.recipe import Recipe
 from analysis.shared import Points, fit_jointly
 from evaluation.results.select import ERROR, quantity, require_column, require_numbers
 from sweeps.errors import NothingToFit, UsageError
+from sweeps.text import plural
 
 Group = tuple[str | None, pd.DataFrame]
 MAIN_METRICS = ("error:mean", "error:acc1", "error:image_retrieval_recall@5", "contrastive_loss")
@@ -73,7 +74,7 @@ class Answer:
         if self.fit.law is None:
             return f"{self.name}: {notes}"
         law = f"{self.fit.law.form.sentence(self.fit.law.params)}, {self.interval()}"
-        runs = f"{len(self.points)} runs"
+        runs = plural(len(self.points), "run")
         if self.fit.recipe.frontier != "none":
             runs = f"{len(self.fit.y)} of {runs} on the frontier"
         return f"{self.name}: {law}; {runs}, R² {self.fit.law.r2:.2f}" + (f". {notes}" if notes else "")

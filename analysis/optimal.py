@@ -61,11 +61,16 @@ def best_splits(fit: Fit, compute: Floats, flops: float) -> Optimal | NoOptimal:
         flops: what one parameter costs on one sample.
 
     Raises:
-        UsageError: the law is none of size and samples, was not resampled, or a compute is not above 0.
+        UsageError: the law is none of size and samples or was not resampled, or a compute or `flops` is
+            no finite number above 0.
     """
     law = fit.law
-    if not len(compute) or (compute <= 0).any():
-        raise UsageError("say which computes to split: at=C,C,… above 0")
+    if not len(compute) or not ((compute > 0) & np.isfinite(compute)).all():
+        raise UsageError("say which computes to split: at=C,C,…, finite numbers above 0")
+    if not 0 < flops < np.inf:
+        raise UsageError(
+            f"flops={flops:g}, of one parameter on one sample, is no finite number above 0"
+        )
     if law is None:
         return NoOptimal(why_not="; ".join(fit.warnings))
     if not isinstance(law.form, Chinchilla) or not isinstance(law.uncertainty, Resampled):

@@ -1,5 +1,6 @@
 """What is asked of a table: which columns, which groups, what is held out, and how to fit."""
 
+import math
 from dataclasses import dataclass, field
 
 from analysis.recipe import Recipe
@@ -39,6 +40,12 @@ class Question:
                 f"x={','.join(self.x)} names {len(self.x)} columns, "
                 f"but form={self.recipe.form} has {expected} input{'s' * (expected > 1)}"
             )
+        for above in self.thresholds:
+            if not 0 < above < math.inf:
+                raise UsageError(
+                    f"runs are held out above finite numbers above 0, not {above:g}: "
+                    "holdout_above=C, rolling=C,C,…"
+                )
         require_exponents(self.recipe, self.shared)
         if self.shared and (self.group is None or self.chooses_form):
             raise UsageError("shared= needs group=COLUMN, and one form for all")

@@ -46,7 +46,7 @@ def read_table(
     if table is None:
         found = root_of(root)
         return _with_published(found, sweep) if published else _of_sweep(found, sweep)
-    if root is not None or sweep is not None:
+    if root is not None or sweep is not None or published:
         raise UsageError("give root=DIR (our results table) or table=FILE (a CSV or Parquet file)")
     path = Path(table)
     return Table(frame=_read(path), title=path.name, folder=None)

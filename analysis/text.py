@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.compare import Verdict
 from analysis.contest import MATCH_REACH, Contest, Estimate
+from analysis.heldout import Heldout
 from analysis.laws import Answer, quantity_name
 from analysis.optimal import NoOptimal, Optimal
 from analysis.predict import Prediction
@@ -140,9 +141,16 @@ def _lines(answer: Answer, predictions: Sequence[Prediction]) -> Iterator[str]:
         yield f"form chosen by held-out RMSE: {', '.join(errors)}"
     for one in (*([answer.heldout] if answer.heldout else []), *answer.rolling):
         where = f"{one.above:.4g}{unit(answer.question.x[0]) if len(answer.question.x) == 1 else ''}"
-        yield f"held out above {where}: {plural(len(one.y), 'point')}, RMSE {_number(one.rmse)}"
+        yield f"held out above {where}: {_score(one)}"
     for prediction in predictions:
         yield _prediction(answer, prediction)
+
+
+def _score(heldout: Heldout) -> str:
+    points = plural(len(heldout.y), "point")
+    if heldout.rmse is not None:
+        return f"{points}, RMSE {_number(heldout.rmse)}"
+    return f"{points}, and no law of the {heldout.num_fitted} below" if len(heldout.y) else "no run"
 
 
 def _setting(answer: Answer) -> str:

@@ -190,7 +190,10 @@ def test_runs_without_a_group_or_a_cell_are_left_out_and_said() -> None:
 
 def test_text_has_units_and_names_its_method(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert predict([file, "y=error:acc1", "form=best", "rolling=100,300", "at=1e5"]) == 0
+    assert fit([file, "y=error:acc1", "rolling=10,1e6"]) == 0
     shown = capsys.readouterr().out
+    assert "points, and no law of the " in shown
+    assert "held out above 1e+06 GFLOPs: no run" in shown
     assert "1 − acc1 on shapes: E = " in shown
     assert "of gflops_total in GFLOPs" in shown
     assert "form chosen by held-out RMSE: power " in shown
@@ -208,6 +211,8 @@ def test_text_has_units_and_names_its_method(file: str, capsys: pytest.CaptureFi
         (["table=/none.csv", "x=a,b"], "x=a,b names 2 columns, but form=power has 1 input"),
         (["table=/none.csv", "rolling=a"], "rolling=a: expected numbers"),
         (["table=/none.csv", "residuals=both"], "Invalid enum value 'both'"),
+        (["table=/none.csv", "rolling=1e9,nan"], "above finite numbers above 0, not nan"),
+        (["published=true", "table=/none.csv"], "give root=DIR (our results table) or table=FILE"),
         (["root=/none", "table=/none.csv"], "give root=DIR (our results table) or table=FILE"),
         (["table=/none.csv"], "table=/none.csv: there is no such file"),
         (["root=/none"], "no sweep was launched under /none; give root=DIR"),
@@ -267,6 +272,11 @@ def test_the_mean_over_a_suite_is_fitted_where_no_score_is_missing(
         ("predict y=error:acc1 at=1e3,nan", "at=nan is no finite number above 0"),
         ("compare y=error:acc1 form=chinchilla x=gflops_total,samples_seen", "along one column"),
         ("optimal y=error:acc1 at=1e9", "the table has no column 'num_params'"),
+        (
+            "optimal y=error:acc1 x=gflops_total,samples_seen flops=0 at=1e9",
+            "flops=0, of one parameter",
+        ),
+        ("optimal y=error:acc1 x=gflops_total,samples_seen flops=6 at=inf", "at=C,C,…, finite numbers"),
         (
             "report y=error:acc1 group= x=below_0 out=report",
             "left out 18 of 18 runs: no below_0 above 0",

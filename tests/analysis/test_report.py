@@ -58,7 +58,7 @@ def test_a_single_run_is_drawn_and_said_to_make_no_law(tmp_path: Path) -> None:
     files = write_report(
         tmp_path, Findings(title="One run", answers=answers, checkpoints=one, words=WORDS)
     )
-    assert "no fit: 1 runs, 3 of distinct x are needed" in files.markdown.read_text()
+    assert "no fit: 1 run, 3 of distinct x are needed" in files.markdown.read_text()
 
 
 def test_a_browser_shows_the_page_without_error_or_request(files: ReportFiles) -> None:
