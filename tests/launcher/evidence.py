@@ -21,10 +21,9 @@ def living_copies(root: Path) -> dict[Path, set[str]]:
     """Return, by segment folder, the orders of all attempts whose ranks are alive."""
     copies: dict[Path, set[str]] = defaultdict(set)
     for rank in processes(root, RANK):
-        with contextlib.suppress(OSError):  # it has just ended
-            orders = (Path(word) for word in rank.cmdline() if word.startswith(str(root)))
-            for order in orders:
-                copies[order.parent].add(order.name)
+        command = rank.info["cmdline"]  # as it was found: it may have ended since
+        for order in (Path(word) for word in command if word.startswith(str(root))):
+            copies[order.parent].add(order.name)
     return copies
 
 

@@ -1,7 +1,6 @@
 """Find and end the processes of a sweep under test, and compare what sweeps end in."""
 
 import random
-import signal
 import subprocess
 import time
 from collections import Counter
@@ -23,7 +22,7 @@ SUPERVISOR, RANK, SCORER = "launcher.jobs.job", "training.rank", "evaluation.wor
 
 
 def processes(root: Path, module: str) -> list[psutil.Process]:
-    """Return the live processes of a module that work under `root`."""
+    """Return the live processes of a module that work under `root`, with their command as `info`."""
     found = {}
     for process in psutil.process_iter(["cmdline", "ppid", "status"]):
         command = process.info["cmdline"] or [""]
@@ -40,7 +39,10 @@ def kill_one(root: Path, module: str, chance: random.Random) -> bool:
     found = processes(root, module)
     if not found:
         return False
-    chance.choice(found).send_signal(signal.SIGKILL)
+    try:
+        chance.choice(found).kill()
+    except psutil.NoSuchProcess:  # it has just ended
+        return False
     return True
 
 
