@@ -1,5 +1,6 @@
 """Ranks as processes of their own, forked from one that has torch imported already."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -46,9 +47,10 @@ class RankProcess:
         return self._process.exitcode
 
     def kill(self) -> None:
-        """End it with SIGKILL."""
-        if self._process.pid and self._process.is_alive():
-            os.kill(self._process.pid, signal.SIGKILL)
+        """End it with SIGKILL, unless it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            if self._process.is_alive():
+                os.kill(self.pid, signal.SIGKILL)
 
 
 def start_ranks(order: TrainOrder, **env: str) -> list[RankProcess]:
