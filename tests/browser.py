@@ -14,8 +14,8 @@ from tests.commands import PATIENCE_S
 
 INSTALL = "make system"
 OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-quic",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+    "--disable-sync", "--disable-background-networking", "--disable-component-update", "--disable-quic",
     "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr",
     "--virtual-time-budget=3000",
 )  # fmt: skip
@@ -37,7 +37,8 @@ def opened(page: Path) -> Page:
     browser = shutil.which("chromium")
     if browser is None:
         pytest.skip(f"chromium not found; install with: {INSTALL}")
-    with tempfile.TemporaryDirectory() as folder:
+    # Some process of the browser may write into the folder while it is removed.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "net.json"
         words = [browser, *OPTIONS, f"--user-data-dir={folder}", f"--log-net-log={log}", "--dump-dom"]
         done = subprocess.run(
