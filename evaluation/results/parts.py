@@ -11,9 +11,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from evaluation.results.keys import Block
 from evaluation.results.manifest import Part
 from sweeps import durable
+from sweeps.errors import DamagedFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,8 +40,13 @@ def keys(results: Path, name: str) -> tuple[Block, ...]:
 
     Raises:
         FileNotFoundError: a compactor deleted it, because another part has its rows.
+        DamagedFile: it holds something else.
     """
-    return durable.decode(_keys_path(results, name).read_bytes(), tuple[Block, ...])
+    path = _keys_path(results, name)
+    try:
+        return durable.decode(path.read_bytes(), tuple[Block, ...])
+    except msgspec.DecodeError as error:
+        raise DamagedFile(f"{path} is damaged, or of another version: {error}") from error
 
 
 def delete(results: Path, names: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from evaluation.results import arrow
 from evaluation.results.filters import Filter
+from sweeps.errors import DamagedFile
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,13 +101,24 @@ class Scan:
 
 
 def scan_of(paths: Iterable[Path], fresh: pa.Table) -> Scan:
-    """Return all rows of Parquet files and a table; a column that one lacks is null there."""
+    """Return all rows of Parquet files and a table; a column that one lacks is null there.
+
+    Raises:
+        DamagedFile: one is no Parquet file.
+    """
     # Threads share a file, which they may where nothing is buffered.
-    files = [pq.ParquetFile(path, pre_buffer=False) for path in paths]
+    files = [_opened(path) for path in paths]
     schemas = [file.schema_arrow for file in files]
     schema = pa.unify_schemas([arrow.BASE_SCHEMA, *schemas, fresh.schema])
     groups = tuple(chain.from_iterable(map(_groups_of, files, schemas)))
     return Scan(schema=schema, groups=groups, fresh=arrow.conformed(fresh, schema))
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, pre_buffer=False)
+    except pa.ArrowInvalid as error:
+        raise DamagedFile(f"{path} is damaged: {error}") from error
 
 
 def _groups_of(file: pq.ParquetFile, schema: pa.Schema) -> Iterator[Group]:

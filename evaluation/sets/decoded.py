@@ -24,13 +24,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.sets.decoding import CAPTIONS, LABEL, MASK, NUMBERS, Facts, Tars
 from evaluation.sets.layout import shard_paths
 from sweeps import durable
-from sweeps.errors import DataError
+from sweeps.errors import DamagedFile, DataError
 from sweeps.text import plural
 from training.data import parts
 from training.data.decode import Pixels
@@ -128,6 +129,7 @@ class DecodedSets:
 
         Raises:
             DataError: it is incomplete, or a sample cannot be decoded.
+            DamagedFile: its file holds something else.
         """
         file = self._folder / source.name
         while (content := _mapped(file)) is None:
@@ -135,7 +137,10 @@ class DecodedSets:
             if part := parts.claim(file, None, self._alive):
                 with parts.beating(part):
                     self._make(part, file, source)
-        return _viewed(content)
+        try:
+            return _viewed(content)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise DamagedFile(f"{file} is damaged; delete it, and it is made anew") from error
 
     def is_being_made(self, source: Source) -> bool:
         """Return whether a process makes the file: who asks may make others meanwhile.
@@ -206,6 +211,8 @@ def _mapped(file: Path) -> Pixels | None:
     try:
         with contextlib.suppress(PermissionError):  # another user's, who notes it where he uses it
             os.utime(file)
+        if not file.stat().st_size:
+            return np.empty(0, dtype=np.uint8)  # it is damaged; nothing that is empty can be mapped
         return np.memmap(file, dtype=np.uint8, mode="c")  # torch warns of what is read-only
     except FileNotFoundError:
         return None

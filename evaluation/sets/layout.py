@@ -17,7 +17,7 @@ once: `evaluation.sets.testset.Instance` says what stands in a line.
 
 import tarfile
 from collections.abc import Iterable, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from sweeps.errors import DataError, choices
@@ -40,7 +40,7 @@ def shard_paths(folder: Path, split: str = "test") -> list[Path]:
     """
     path = _num_shards_path(folder, split)
     said = path.read_text().strip()
-    if not said.isdecimal():
+    if not said.isdecimal() or int(said) == 0:
         raise DataError(f"{path} says {said[:80]!r}; it must say how many tars there are")
     return [folder / split / f"{number}.tar" for number in range(int(said))]
 
@@ -55,10 +55,14 @@ def write_split(
     """Write a split that is not there yet, of samples that are files by extension: `jpg`, `cls`, ….
 
     Raises:
+        DataError: there is no sample.
         FileExistsError: it is there.
     """
+    left = iter(samples)
+    if (first := next(left, None)) is None:
+        raise DataError(f"{folder}: there are no samples to write into {split}/; nothing was written")
     (folder / split).mkdir(parents=True)
-    numbered, num_shards = enumerate(samples), 0
+    numbered, num_shards = enumerate(chain([first], left)), 0
     while some := list(islice(numbered, per_shard)):
         with tarfile.open(folder / split / f"{num_shards}.tar", "w") as tar:
             for number, files in some:

@@ -119,7 +119,10 @@ def _are_among(numbers: Sequence[int], valid: range) -> bool:
 
 
 def _lines(path: Path) -> tuple[str, ...]:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8: {error}") from error
     lines = tuple(line.strip() for line in text.rstrip().splitlines())
     if "" in lines:
         raise DataError(f"{path}, line {lines.index('') + 1} is empty")

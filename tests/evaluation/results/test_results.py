@@ -18,7 +18,7 @@ from evaluation.results import arrow, compaction, inbox
 from evaluation.results.filters import filter_of
 from evaluation.results.frames import frame_of_rows
 from evaluation.results.select import filtered
-from sweeps.errors import UsageError
+from sweeps.errors import DamagedFile, UsageError
 from sweeps.folders import CHECKOUT, Root, make_folders
 from sweeps.runs import frozen
 from sweeps.runs.frozen import FrozenSweep
@@ -166,6 +166,14 @@ def test_bad_arguments_are_one_line(words: list[str], message: str, root: Path) 
 def test_what_is_no_file_is_not_replaced_by_one(launched: Path, out: str) -> None:
     with pytest.raises(UsageError, match=f"out={out} is no file"):
         table([f"root={launched}", f"out={out}"])
+
+
+def test_a_part_that_is_damaged_is_named(launched: Path) -> None:
+    compaction.compact(Root(launched).results)
+    (part,) = (Root(launched).results / "parts").glob("*.parquet")
+    part.write_bytes(b"torn")
+    with pytest.raises(DamagedFile, match=f"{part.name} is damaged"):
+        results.load(launched)
 
 
 def test_the_launcher_asks_what_is_scored_without_arrow(launched: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from evaluation.__main__ import decoded
 from evaluation.sets.decoded import DecodedSets, Source
 from evaluation.sets.testset import load_test_set
-from sweeps.errors import DataError, UsageError
+from sweeps.errors import DamagedFile, DataError, UsageError
 from sweeps.folders import CHECKOUT
 from tests.commands import wait_for
 from tests.evaluation.sets.test_testset import IMAGE, made
@@ -104,6 +104,17 @@ def test_what_cannot_be_decoded_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="sample 1"):
         load_test_set(folder, 8, kept=DecodedSets(tmp_path / "decoded"))
     assert list((tmp_path / "decoded").iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100])
+def test_a_file_that_is_damaged_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "set").mkdir()
+    kept = DecodedSets(tmp_path / "decoded")
+    source = Source(folder=made(tmp_path / "set", {"0.png": IMAGE}), side=8)
+    kept.open(source)
+    (tmp_path / "decoded" / source.name).write_bytes(content)
+    with pytest.raises(DamagedFile, match=f"{source.name} is damaged; delete it"):
+        kept.open(source)
 
 
 def mask() -> bytes:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from evaluation.sets.layout import write_split
 from evaluation.sets.testset import Instance, TestSet, load_test_set
+from sweeps.errors import DataError
 from sweeps.folders import CHECKOUT
 
 OWN, SUGARCREPE, HUGGING_FACE, ADE20K = re.findall(
@@ -45,7 +46,10 @@ def test_a_set_of_ones_own(folder: Path) -> None:
     cars = laid_out(OWN, "my-cars")
     assert (cars.labels.tolist(), cars.classes) == ([0, 0, 0], ("van", "bus"))
     with pytest.raises(FileExistsError):
-        write_split(folder / "runs/data/my-cars", [])
+        write_split(folder / "runs/data/my-cars", [{"cls": b"0"}])
+    with pytest.raises(DataError, match="no samples to write into test/"):
+        write_split(folder / "none", [])
+    assert not (folder / "none").exists()
     write_split(folder / "runs/data/my-cars", [{"cls": b"0"}] * 3, "train", per_shard=2)
     assert (folder / "runs/data/my-cars/train/nshards.txt").read_text() == "2\n"
 

@@ -80,13 +80,17 @@ def test_a_class_without_a_name_is_no_class(tmp_path: Path) -> None:
     names.write_text("cat\n\ndog\n")
     with pytest.raises(DataError, match=r"classnames\.txt, line 2 is empty"):
         load_test_set(tmp_path, 8)
+    names.write_bytes("café\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"classnames\.txt is not UTF-8"):
+        load_test_set(tmp_path, 8)
     names.write_text("cat\ndog\n\n")
     assert load_test_set(tmp_path, 8).classes == ("cat", "dog")
 
 
-def test_a_number_of_shards_that_is_none_is_shown(tmp_path: Path) -> None:
-    (made(tmp_path, {"0.png": IMAGE}) / "test/nshards.txt").write_text("two\n")
-    with pytest.raises(DataError, match=r"nshards\.txt says 'two'; it must say how many tars"):
+@pytest.mark.parametrize("said", ["two", "0"])
+def test_a_number_of_shards_that_is_none_is_shown(tmp_path: Path, said: str) -> None:
+    (made(tmp_path, {"0.png": IMAGE}) / "test/nshards.txt").write_text(f"{said}\n")
+    with pytest.raises(DataError, match=rf"nshards\.txt says '{said}'; it must say how many tars"):
         load_test_set(tmp_path, 8, kept=DecodedSets(tmp_path))
 
 
