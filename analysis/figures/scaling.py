@@ -7,6 +7,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.arrays import Floats
 from analysis.figures.style import STYLE, axis_label, log_axes, measures_of, panels, styles
 from analysis.laws import Answer, quantity_name
 from evaluation.results.select import quantity
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 NUM_PLACES = 80
 LEAST_SPAN = 0.1
 """An axis whose values are all alike shows so much of them."""
+MOST_BEYOND = 3.0
+"""A curve has room on its panel up to so many times beyond the points."""
 MARGIN, LEGEND_LINE = 0.08, 0.09
 """Shares of a panel: between points and axes, and what an entry of the legend above them takes."""
 
@@ -76,16 +79,27 @@ def finish(panel: "Axes", answers: Sequence[Answer]) -> None:
     shown = [quantity(answer.points, measure.y).to_numpy(dtype=np.float64) for answer in answers]
     shown += [answer.heldout.y for answer in answers if answer.heldout is not None]
     values = np.concatenate(shown)
+    every = np.concatenate([values, *(_ends(answer, values) for answer in answers)])
     entries = len(panel.get_legend_handles_labels()[1])
     panel.set(
         title=measure.title,
         xlabel=axis_label(answers[0].question.x),
         ylabel=quantity_name(measure.y),
-        ylim=_limits(values.min(), values.max(), MARGIN + LEGEND_LINE * entries),
+        ylim=_limits(every.min(), every.max(), MARGIN + LEGEND_LINE * entries),
     )
     log_axes(panel, both=bool(values.min() > 0))
     if entries:
         panel.legend()
+
+
+def _ends(answer: Answer, values: Floats) -> Floats:
+    """Return where a curve begins and ends, as far as that is not far from all points; else nothing."""
+    law, far = answer.fit.law, answer.heldout
+    if law is None or values.min() <= 0:
+        return np.empty(0)
+    x = np.concatenate([answer.fit.x[:, 0], *([far.x[:, 0]] if far else [])])
+    ends = law.at(np.array([x.min(), x.max()]))
+    return np.clip(ends, values.min() / MOST_BEYOND, values.max() * MOST_BEYOND)
 
 
 def _limits(low: float, high: float, above: float) -> tuple[float, float]:
