@@ -10,6 +10,7 @@ from analysis.heldout import Heldout
 from analysis.laws import Answer, quantity_name
 from analysis.optimal import NoOptimal, Optimal
 from analysis.predict import Prediction
+from analysis.uncertainty import Delta
 from sweeps.text import plural
 
 UNITS = {
@@ -181,6 +182,8 @@ def _uncertainty(answer: Answer) -> str:
     assert law is not None
     level, known = answer.fit.recipe.level, law.uncertainty
     intervals = f"{level:.0%} intervals by {known.method}" if known else "no intervals"
+    if isinstance(known, Delta) and answer.fit.recipe.frontier == "pareto":
+        intervals += ", narrow as this frontier's points are not independent: see bootstrap=1000"
     fitted = f"RMSE {_number(law.rmse)}{unit(answer.measure.y)} in {quantity_name(answer.measure.y)}"
     return f"{intervals}; {fitted}"
 

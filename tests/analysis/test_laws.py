@@ -198,6 +198,7 @@ def test_text_has_units_and_names_its_method(file: str, capsys: pytest.CaptureFi
     assert "of gflops_total in GFLOPs" in shown
     assert "form chosen by held-out RMSE: power " in shown
     assert "t quantile at n−p" in shown
+    assert "narrow as this frontier's points are not independent: see bootstrap=1000" in shown
     assert "at 1e+05 GFLOPs: " in shown
     assert "100 times beyond the points" in shown
 
