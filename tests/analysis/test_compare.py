@@ -42,9 +42,9 @@ def table(*tasks: dict[str, tuple[float, float]], noise: float = 0.02) -> pd.Dat
     return pd.concat(frames, ignore_index=True)
 
 
-def verdict(frame: pd.DataFrame) -> Verdict:
+def verdict(frame: pd.DataFrame, shared: tuple[str, ...] = ()) -> Verdict:
     recipe = Recipe(frontier="none", num_resamples=200)
-    answers = laws_of(frame, Question(y="error", group="model", recipe=recipe))
+    answers = laws_of(frame, Question(y="error", group="model", shared=shared, recipe=recipe))
     (found,) = verdicts([("", answer) for answer in answers], 0.95)
     return found
 
@@ -94,6 +94,16 @@ def test_groups_of_too_few_runs_to_resample_decide_nothing() -> None:
     assert contest.differences[-1].low > 0  # type: ignore[operator]
     assert contest.winner is None
     assert "not decided, shallow and steep having too few runs" in contest_line(contest)
+
+
+def test_groups_that_share_an_exponent_are_resampled_together() -> None:
+    frame = table({"one": (4.0, -0.3), "other": (4.4, -0.3)})
+    (alone,), (joint,) = (verdict(frame, shared).contests for shared in ((), ("alpha",)))
+    assert alone.ratio is not None
+    assert joint.ratio is not None
+    widths = [np.log(ratio.high / ratio.low) for ratio in (alone.ratio, joint.ratio)]  # type: ignore[operator]
+    assert widths[1] < 0.6 * widths[0]  # 0.68 with draws of different resamples
+    assert joint.ratio.low < 1.1 ** (1 / 0.3) < joint.ratio.high
 
 
 def test_one_group_alone_is_refused() -> None:
