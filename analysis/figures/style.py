@@ -43,6 +43,8 @@ STYLE: Any = {
 COMPUTES = (DEFAULT_X, "gmacs_total")
 COLUMNS = 2
 MOST_BESIDE = 5
+LEGEND_POINTS, LEGEND_POINTS_EACH = 40, 5
+"""What an entry of a legend takes in width, and each of its letters."""
 PANEL_INCHES = (4.4, 3.3)
 FEW_DECADES, MANY_DECADES = 0.7, 2.5
 LARGEST_PLAIN = 1e5
@@ -68,7 +70,9 @@ def legend_below(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> None
         Line2D([], [], label=name, **{"color": "black", "ms": 4.5, **look})
         for name, look in looks.items()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), MOST_BESIDE))
+    points = LEGEND_POINTS + LEGEND_POINTS_EACH * max(map(len, looks))
+    beside = min(len(handles), MOST_BESIDE, int(figure.get_figwidth() * 72 / points))
+    figure.legend(handles=handles, loc="outside lower center", ncols=max(beside, 1))
 
 
 def measures_of(answers: Iterable[Answer]) -> list[Measure]:

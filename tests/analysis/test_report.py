@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis.figures.scaling import scaling_figure
-from analysis.figures.style import as_svg
+from analysis.figures.style import as_svg, legend_below, panels
 from analysis.laws import laws_of
 from analysis.question import Question
 from analysis.recipe import Recipe
@@ -49,6 +49,15 @@ def test_runs_are_drawn_with_their_law_and_what_sizes_of_markers_mean(files: Rep
     assert "640 samples" in drawn
     assert "5.76e+03 samples" in drawn
     assert "C^" not in drawn  # exponents are raised
+
+
+@pytest.mark.parametrize("num_panels", [1, 2])
+def test_a_legend_has_room_below_its_panels(num_panels: int) -> None:
+    figure, _ = panels(num_panels)
+    legend_below(figure, {f"ViT-L-14-{number}.5e+10 samples": {} for number in range(9)})
+    as_svg(figure)
+    ends = figure.legends[0].get_window_extent()
+    assert (ends.x0 >= 0, ends.x1 <= figure.bbox.x1) == (True, True)
 
 
 def test_a_single_run_is_drawn_and_said_to_make_no_law(tmp_path: Path) -> None:
