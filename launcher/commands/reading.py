@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conf.schema import Natural
-from launcher.show.logs import follow, log_text
+from launcher.show.logs import log_text
 from launcher.show.named import run_named, split_names
 from sweeps.commands import read_arguments
 from sweeps.errors import UsageError
@@ -28,8 +28,6 @@ def logs(arguments: Sequence[str]) -> int:
     given = read_arguments(others, LogArguments)
     root = root_of(given.root)
     run = run_named(root, names[0])
-    for text in log_text(root, run, given.lines):
-        print(text)
-    for text in follow(root, run) if given.follow else ():
+    for text in log_text(root, run, given.lines, follow=given.follow):
         print(text, flush=True)
     return 0

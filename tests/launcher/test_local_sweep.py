@@ -5,13 +5,17 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evaluation import results
+from launcher.show.logs import log_text
 from sweeps.folders import CHECKOUT, Root
 from sweeps.runs import frozen
+from sweeps.work import lease
+from sweeps.work.lease import Lease
 from sweeps.work.outcome import Outcome
 from tests.commands import HERE as SWEEP
 from tests.commands import OWN_CONF, PATIENCE_S, ROOM, environment, gated_by, run, start, wait_for
@@ -80,6 +84,27 @@ def test_a_log_is_followed_over_attempts_to_the_end(root: Path, tmp_path: Path) 
         titles += [line for line in logs.stdout if line.startswith("==> ")]
     assert launcher.wait(PATIENCE_S) == 0
     assert [title.split(", ")[1] for title in titles] == ["attempt 1", "attempt 2"]
+
+
+def test_a_later_attempt_is_followed_once_it_has_a_log(undisturbed: Path, tmp_path: Path) -> None:
+    root = Root(shutil.copytree(undisturbed, tmp_path / "root", symlinks=True))
+    (run,) = expansion_of("sweep=tiny", "samples_seen=1280").runs
+    first_log = root.segment(run.run_id) / "log-1.txt"
+    first_log.write_text("begun\nhalf a li")
+    held = lease.newest(root.segment(run.run_id))
+    assert held is not None
+    second = replace(held.attempt, number=2, outcome=None)
+    assert lease.take(root.segment(run.run_id), Lease(attempt=second, history=(held.attempt,)))
+    shown = log_text(root, run, 40, follow=True)
+    assert [", attempt 1, " in next(shown), next(shown)] == [True, "begun"]
+    first_log.write_text("begun\nhalf a line\nand")
+    assert next(shown) == "half a line"
+    second_log = root.segment(run.run_id) / "log-2.txt"
+    second_log.write_text("again")
+    assert [next(shown), ", attempt 2, " in next(shown)] == ["and", True]
+    ended = replace(second, outcome=Outcome.done)
+    lease.renew(root.segment(run.run_id), Lease(attempt=ended, history=(held.attempt,)))
+    assert [*shown] == ["again"]
 
 
 def test_few_files_are_left(undisturbed: Path) -> None:
