@@ -1,5 +1,6 @@
 """What the entry points share that take `COMMAND key=value …`: dispatch, arguments, errors."""
 
+import errno
 import os
 import re
 import sys
@@ -17,6 +18,8 @@ Command = Callable[[Sequence[str]], int]
 
 INTERRUPTED = 130
 """Exit status, as a shell gives it to what Ctrl-C ended."""
+
+OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 HELP = {"--help", "-h"}
 
@@ -44,7 +47,7 @@ def command_named(name: str, commands: Mapping[str, Command]) -> Command:
 
 
 def ended_quietly(action: Callable[[], int]) -> int:
-    """Return the exit status of an action, also of one that is interrupted.
+    """Return the exit status of an action, also of one that is interrupted or finds no room.
 
     Who stops reading what it prints, as `head` does, has what they want.
     """
@@ -53,11 +56,16 @@ def ended_quietly(action: Callable[[], int]) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        sys.stderr.write("isogrid: interrupted; type it again to go on\n")
+        sys.stderr.write("isogrid: interrupted, nothing is lost; type it again to go on\n")
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         return 0
+    except OSError as error:
+        if error.errno not in OUT_OF_SPACE:
+            raise
+        sys.stderr.write(f"isogrid: {error}; make room, and type it again to go on\n")
+        return 1
 
 
 def status_of(action: Callable[[], int]) -> int:

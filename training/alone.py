@@ -56,41 +56,45 @@ def train_alone(arguments: Sequence[str]) -> int:
         )
     config, launch = compose_run(arguments)
     world = join_world()
-    resources = replace(config.resources, num_ranks=world.size)
-    alone = _Alone(replace(config, resources=resources), launch, world)
     try:
-        return 0 if alone.run() else INTERRUPTED
+        config = replace(config, resources=replace(config.resources, num_ranks=world.size))
+        root = root_of(launch.root)
+        expansion = _expanded(config, root)
+        if world.is_first:
+            _refuse_impossible(root, expansion)
+        return 0 if _Alone(config, launch, world, expansion).run() else INTERRUPTED
     finally:
         leave_world(world)
 
 
-class _Alone:
-    """A run that is trained by hand."""
+def _expanded(config: RunConfig, root: Root) -> Expansion:
+    cell = Cell(labels={}, settings=())
+    return expand(SWEEP, [cell], [config], standing_cuts(root))
 
-    def __init__(self, config: RunConfig, launch: LaunchConfig, world: World) -> None:
+
+class _Alone:
+    """A run that is trained by hand. From now on a signal asks it to save and stop."""
+
+    def __init__(
+        self, config: RunConfig, launch: LaunchConfig, world: World, expansion: Expansion
+    ) -> None:
         self._config, self._launch, self._world = config, launch, world
         self._root = root_of(launch.root)
+        self._expansion = expansion
+        self._stop = _StopRequest()
 
     def run(self) -> bool:
         """Train what is missing; return False if stopped before the end."""
         torch.set_num_threads(self._config.resources.threads_per_rank)
-        expansion = self._expansion()
-        if self._world.is_first:
-            _refuse_impossible(self._root, expansion)
-        self._stop = _StopRequest()
         if self._world.is_first:
             make_folders(self._root)
             _provide(self._config.data, self._root)
-        for segment in expansion.segments.values():
+        for segment in self._expansion.segments.values():
             if not self._is_trained(segment) and not self._train(segment):
                 return False
         if self._world.is_first:
-            log.info("trained: %s", self._root.segment(expansion.runs[0].run_id))
+            log.info("trained: %s", self._root.segment(self._expansion.runs[0].run_id))
         return True
-
-    def _expansion(self) -> Expansion:
-        cell = Cell(labels={}, settings=())
-        return expand(SWEEP, [cell], [self._config], standing_cuts(self._root))
 
     def _is_trained(self, segment: Segment) -> bool:
         is_done = self._world.is_first and read_done(self._root.segment(segment.key)) is not None

@@ -1,5 +1,6 @@
 """Commands end quietly, however they end."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -17,7 +18,17 @@ def interrupted(words: Sequence[str]) -> int:
 
 def test_a_command_that_is_interrupted_says_so_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command({"go": interrupted}, ["go"], "") == INTERRUPTED
-    assert capsys.readouterr().err == "isogrid: interrupted; type it again to go on\n"
+    assert capsys.readouterr().err == "isogrid: interrupted, nothing is lost; type it again to go on\n"
+
+
+def full(words: Sequence[str]) -> int:
+    raise OSError(errno.EDQUOT, "Disk quota exceeded", "table.csv")
+
+
+def test_a_command_that_finds_no_room_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command({"go": full}, ["go"], "") == 1
+    said = capsys.readouterr().err
+    assert "Disk quota exceeded: 'table.csv'; make room, and type it again" in said
 
 
 def test_nobody_has_to_read_all_that_is_printed() -> None:
