@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.arguments import (
+from analysis.answers.compare import verdicts
+from analysis.answers.laws import Answer, laws_of
+from analysis.answers.optimal import NoOptimal, best_splits
+from analysis.answers.predict import Prediction, places, predictions
+from analysis.questions.arguments import (
     ARGUMENTS,
     CompareArguments,
     FitArguments,
@@ -15,12 +19,8 @@ from analysis.arguments import (
     ReportArguments,
     numbers,
 )
-from analysis.compare import verdicts
-from analysis.laws import Answer, laws_of
-from analysis.optimal import NoOptimal, best_splits
-from analysis.plain import answer_json, encoded, prediction_json, splits_json, verdict_json
-from analysis.predict import Prediction, places, predictions
-from analysis.text import paragraph, splits_paragraph, verdict_paragraph
+from analysis.reports.plain import answer_json, encoded, prediction_json, splits_json, verdict_json
+from analysis.reports.text import paragraph, splits_paragraph, verdict_paragraph
 from conf.schema import OutputFormat
 from sweeps.commands import read_arguments, run_command
 from sweeps.errors import NothingToFit
@@ -101,7 +101,7 @@ def optimal(words: Sequence[str]) -> int:
 
 def report(words: Sequence[str]) -> int:
     """Fit, and write the report; print where it lies."""
-    from analysis.sweep_report import report_table  # matplotlib, which nothing else needs
+    from analysis.reports.sweep_report import report_table  # matplotlib, which nothing else needs
 
     arguments = read_arguments(words, ReportArguments)
     question, table = arguments.question(), arguments.read()

@@ -9,7 +9,7 @@ def report(event: Event) -> str:
 
     A sweep whose suite is empty is complete without scores, and has no report.
     """
-    from analysis.sweep_report import report_sweep
+    from analysis.reports.sweep_report import report_sweep
 
     try:
         laws, files = report_sweep(event.root, event.sweep)

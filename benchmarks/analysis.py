@@ -19,13 +19,13 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from analysis.answers.compare import Verdict, verdicts
+from analysis.answers.laws import laws_of
 from analysis.arrays import Floats
-from analysis.compare import Verdict, verdicts
-from analysis.fit import fit_points, problem_of
-from analysis.frontier import RULES
-from analysis.laws import laws_of
-from analysis.question import Question
-from analysis.recipe import Recipe, Residuals
+from analysis.fitting.fit import fit_points, problem_of
+from analysis.fitting.frontier import RULES
+from analysis.fitting.recipe import Recipe, Residuals
+from analysis.questions.question import Question
 from analysis.solve.optimum import optima, optimum
 from analysis.solve.problem import Problems
 from benchmarks.bars import Bar

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analysis.answers.compare import Verdict
+from analysis.answers.contest import Contest
 from analysis.arrays import Floats
-from analysis.compare import Verdict
-from analysis.contest import Contest
 from analysis.figures.style import GREY, STYLE, axis_label, legend_below, log_axes, panels, styles
 
 if TYPE_CHECKING:

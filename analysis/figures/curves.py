@@ -7,8 +7,8 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.answers.laws import Measure, quantity_name
 from analysis.figures.style import STYLE, axis_label, legend_below, log_axes, panels, styles
-from analysis.laws import Measure, quantity_name
 from evaluation.results.select import ERROR, quantity
 
 if TYPE_CHECKING:

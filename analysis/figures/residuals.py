@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from analysis.answers.laws import Answer
 from analysis.arrays import Floats
 from analysis.figures.style import (
     STYLE,
@@ -15,7 +16,6 @@ from analysis.figures.style import (
     panels,
     styles,
 )
-from analysis.laws import Answer
 
 PER_CENT = 100
 

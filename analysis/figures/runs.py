@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.answers.laws import Answer
 from analysis.arrays import Floats
 from analysis.figures.scaling import NUM_PLACES, finish
 from analysis.figures.style import (
@@ -24,7 +25,6 @@ from analysis.figures.style import (
     panels,
     styles,
 )
-from analysis.laws import Answer
 from evaluation.results.select import quantity
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.answers.laws import Answer, quantity_name
 from analysis.arrays import Floats
 from analysis.figures.style import STYLE, axis_label, log_axes, panels
-from analysis.laws import Answer, quantity_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

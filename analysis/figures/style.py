@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullLocator
 
-from analysis.laws import Answer, Measure
-from analysis.question import DEFAULT_X
-from analysis.text import UNITS
+from analysis.answers.laws import Answer, Measure
+from analysis.questions.question import DEFAULT_X
+from analysis.questions.units import UNITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.fit import problem_of
-from analysis.recipe import Recipe
+from analysis.fitting.fit import problem_of
+from analysis.fitting.recipe import Recipe
+from analysis.fitting.uncertainty import Delta, delta_of
 from analysis.solve.optimum import optima
 from analysis.solve.problem import Problems
-from analysis.uncertainty import Delta, delta_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,13 +9,13 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from analysis.__main__ import compare, optimal
-from analysis.compare import Verdict, verdicts
-from analysis.fit import fit_points
-from analysis.laws import laws_of
-from analysis.optimal import NoOptimal, Optimal, best_splits
-from analysis.question import Question
-from analysis.recipe import Recipe
-from analysis.text import contest_line
+from analysis.answers.compare import Verdict, verdicts
+from analysis.answers.laws import laws_of
+from analysis.answers.optimal import NoOptimal, Optimal, best_splits
+from analysis.fitting.fit import fit_points
+from analysis.fitting.recipe import Recipe
+from analysis.questions.question import Question
+from analysis.reports.text import contest_line
 from sweeps.errors import UsageError
 from tests.analysis.points import TRUTHS
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.answers.predict import places, predictions
 from analysis.arrays import Floats
-from analysis.fit import Fit, fit_points
-from analysis.frontier import RULES, frontier, selected
-from analysis.heldout import best_form, fit_below
-from analysis.predict import places, predictions
-from analysis.recipe import Recipe
+from analysis.fitting.fit import Fit, fit_points
+from analysis.fitting.frontier import RULES, frontier, selected
+from analysis.fitting.heldout import best_form, fit_below
+from analysis.fitting.recipe import Recipe
 from sweeps.errors import UsageError
 
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import COMMANDS, USAGE, fit, predict
+from analysis.answers.laws import Answer, laws_of
+from analysis.fitting.recipe import Recipe
 from analysis.forms import Sigmoid
-from analysis.laws import Answer, laws_of
-from analysis.plain import answer_json, encoded
-from analysis.question import Question
-from analysis.recipe import Recipe
+from analysis.questions.question import Question
+from analysis.reports.plain import answer_json, encoded
 from evaluation.results.select import filtered, quantity
 from sweeps.commands import run_command
 from sweeps.errors import UsageError

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import fit
-from analysis.laws import laws_of
-from analysis.question import Question
-from analysis.recipe import Recipe
+from analysis.answers.laws import laws_of
+from analysis.fitting.recipe import Recipe
+from analysis.questions.question import Question
 from sweeps.folders import CHECKOUT
 
 RECORDED = Path(__file__).parent / "openclip_imagenet.csv"

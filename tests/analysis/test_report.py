@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.answers.laws import laws_of
 from analysis.figures.scaling import scaling_figure
 from analysis.figures.style import as_svg, legend_below, panels
-from analysis.laws import laws_of
-from analysis.question import Question
-from analysis.recipe import Recipe
-from analysis.report import Findings, ReportFiles, write_report
-from analysis.sweep_report import with_threshold
+from analysis.fitting.recipe import Recipe
+from analysis.questions.question import Question
+from analysis.reports.report import Findings, ReportFiles, write_report
+from analysis.reports.sweep_report import with_threshold
 from sweeps.errors import UsageError
 from tests.analysis.points import TRUTHS
 from tests.analysis.tables import two_groups

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from analysis.arrays import Floats
-from analysis.fit import Law, fit_points
-from analysis.heldout import fit_jointly_below
-from analysis.recipe import Recipe
-from analysis.shared import fit_jointly
+from analysis.fitting.fit import Law, fit_points
+from analysis.fitting.heldout import fit_jointly_below
+from analysis.fitting.recipe import Recipe
+from analysis.fitting.shared import fit_jointly
 from sweeps.errors import UsageError
 
 X = np.geomspace(1e2, 1e6, 15)[:, None]
@@ -50,7 +50,7 @@ def test_a_group_with_too_few_points_takes_no_part() -> None:
 
 
 def test_only_exponents_can_be_shared() -> None:
-    from analysis.question import Question
+    from analysis.questions.question import Question
 
     with pytest.raises(UsageError, match="shared=beta: Choose from: alpha"):
         Question(group="data", shared=("beta",))

@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import curve_fit, minimize
 
 from analysis.arrays import Floats
-from analysis.fit import fit_points, problem_of
+from analysis.fitting.fit import fit_points, problem_of
+from analysis.fitting.recipe import Loss, Recipe, Residuals
 from analysis.forms import FORMS
-from analysis.recipe import Loss, Recipe, Residuals
 from analysis.solve.optimum import optima, optimum
 from analysis.solve.problem import Cost, Problems
 from tests.analysis.points import TRUTHS, Truth

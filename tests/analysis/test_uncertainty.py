@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.recipe import Recipe, Residuals
+from analysis.fitting.recipe import Recipe, Residuals
 from tests.analysis.coverage import coverage
 from tests.analysis.points import TRUTHS, Truth
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analysis.__main__ import fit
-from analysis.tables import read_table
+from analysis.questions.tables import read_table
 from evaluation import results
 from evaluation.__main__ import add, export
 from evaluation.results import compaction, inbox

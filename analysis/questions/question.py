@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
-from analysis.recipe import Recipe
-from analysis.shared import require_exponents
+from analysis.fitting.recipe import Recipe
+from analysis.fitting.shared import require_exponents
 from sweeps.errors import UsageError
 
 DEFAULT_X = "gflops_total"
@@ -20,7 +20,7 @@ class Question:
     `x`: columns of the inputs. `y`: a column, `error:COLUMN`, or None for the main one of each eval.
     `best_per`: only the run with the least y in each cell of these columns is offered to the frontier.
     `shared`: exponents that all groups of a measure have in common. `rolling`: more thresholds at which
-    the law is scored. `chooses_form`: among those that `analysis.heldout` names, by held-out error.
+    the law is scored. `chooses_form`: of those in `analysis.fitting.heldout`, by held-out error.
     """
 
     x: tuple[str, ...] = (DEFAULT_X,)

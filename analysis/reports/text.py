@@ -4,33 +4,18 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from analysis.compare import Verdict
-from analysis.contest import MATCH_REACH, Contest, Estimate
-from analysis.heldout import Heldout
-from analysis.laws import Answer, quantity_name
-from analysis.optimal import NoOptimal, Optimal
-from analysis.predict import Prediction
-from analysis.uncertainty import Delta
+from analysis.answers.compare import Verdict
+from analysis.answers.contest import MATCH_REACH, Contest, Estimate
+from analysis.answers.laws import Answer, quantity_name
+from analysis.answers.optimal import NoOptimal, Optimal
+from analysis.answers.predict import Prediction
+from analysis.fitting.heldout import Heldout
+from analysis.fitting.uncertainty import Delta
+from analysis.questions.units import unit
 from sweeps.text import plural
-
-UNITS = {
-    "gflops_total": "GFLOPs",
-    "gflops_per_sample": "GFLOPs",
-    "gmacs_total": "GMACs",
-    "gmacs": "GMACs",
-    "samples_seen": "samples",
-    "total_samples_seen": "samples",
-    "num_params": "parameters",
-    "contrastive_loss": "nats",
-}
 
 DESCRIBED = ("model", "arch", "pretrain_dataset", "upstream_dataset", "lr_scheduler")
 """Columns whose values a report lists."""
-
-
-def unit(column: str) -> str:
-    """Return the unit of a column behind a space, or nothing where it is not known."""
-    return f" {UNITS[column]}" if column in UNITS else ""
 
 
 def paragraph(answer: Answer, predictions: Sequence[Prediction] = ()) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.answers.laws import Answer, Measure
 from analysis.arrays import Floats
-from analysis.fit import Law
-from analysis.laws import Answer, Measure
-from analysis.uncertainty import LEAST_DEGREES, Resampled, Tails
+from analysis.fitting.fit import Law
+from analysis.fitting.uncertainty import LEAST_DEGREES, Resampled, Tails
 
 NUM_PLACES = 7
 """Along compute, where differences are given."""

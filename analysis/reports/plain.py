@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from analysis.compare import Verdict
-from analysis.contest import Contest
-from analysis.heldout import Heldout
-from analysis.laws import Answer
-from analysis.optimal import NoOptimal, Optimal
-from analysis.predict import Prediction
-from analysis.recipe import Recipe
+from analysis.answers.compare import Verdict
+from analysis.answers.contest import Contest
+from analysis.answers.laws import Answer
+from analysis.answers.optimal import NoOptimal, Optimal
+from analysis.answers.predict import Prediction
+from analysis.fitting.heldout import Heldout
+from analysis.fitting.recipe import Recipe
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:

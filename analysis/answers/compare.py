@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from scipy.special import bdtr
 
-from analysis.contest import Contest, contest
-from analysis.laws import Answer
+from analysis.answers.contest import Contest, contest
+from analysis.answers.laws import Answer
 from sweeps.errors import UsageError
 from sweeps.text import plural
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import ReportArguments
-from analysis.laws import Answer, laws_of
-from analysis.question import REPORT_GROUP, Question
-from analysis.report import Findings, ReportFiles, write_report
-from analysis.tables import Table, sweep_table
+from analysis.answers.laws import Answer, laws_of
+from analysis.questions.arguments import ReportArguments
+from analysis.questions.question import REPORT_GROUP, Question
+from analysis.questions.tables import Table, sweep_table
+from analysis.reports.report import Findings, ReportFiles, write_report
 from evaluation.results.select import require_numbers
 from sweeps.errors import NothingToFit
 from sweeps.folders import Root

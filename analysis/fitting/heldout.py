@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.fit import Fit, fit_points, frontier_points, root_mean_square
-from analysis.recipe import Recipe
-from analysis.shared import Points, fit_jointly
+from analysis.fitting.fit import Fit, fit_points, frontier_points, root_mean_square
+from analysis.fitting.recipe import Recipe
+from analysis.fitting.shared import Points, fit_jointly
 
 CANDIDATES = ("power", "power_floor", "saturating")
 """What `form=best` chooses from."""

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.answers.contest import Estimate
 from analysis.arrays import Floats
-from analysis.contest import Estimate
-from analysis.fit import MOST_LOST, Fit
+from analysis.fitting.fit import MOST_LOST, Fit
+from analysis.fitting.uncertainty import Resampled, Tails
 from analysis.forms import Chinchilla
 from analysis.forms.form import SMALLEST
-from analysis.uncertainty import Resampled, Tails
 from sweeps.errors import UsageError
 
 LEAST_VALUES = 3

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis import trends
 from analysis.arrays import Floats
-from analysis.fit import Fit, Law, fit_points, problem_of, resamples
+from analysis.fitting import trends
+from analysis.fitting.fit import Fit, Law, fit_points, problem_of, resamples
+from analysis.fitting.recipe import Recipe
+from analysis.fitting.uncertainty import Delta, Resampled, Uncertainty, delta_of
 from analysis.forms.joint import Joint
-from analysis.recipe import Recipe
 from analysis.solve.descent import descend
 from analysis.solve.joint import joined, joint_optimum
 from analysis.solve.optimum import Optimum
 from analysis.solve.problem import Problems
-from analysis.uncertainty import Delta, Resampled, Uncertainty, delta_of
 from sweeps.errors import UsageError, choices
 
 Points = tuple[Floats, Floats]

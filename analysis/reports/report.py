@@ -7,7 +7,8 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from analysis.compare import Verdict, verdicts
+from analysis.answers.compare import Verdict, verdicts
+from analysis.answers.laws import Answer, quantity_name
 from analysis.figures.comparison import comparison_figure
 from analysis.figures.curves import curves_figure
 from analysis.figures.residuals import residual_figure
@@ -15,11 +16,11 @@ from analysis.figures.runs import runs_figure
 from analysis.figures.scaling import scaling_figure
 from analysis.figures.sizes import sizes_figure
 from analysis.figures.style import as_png, as_svg, measures_of
-from analysis.laws import Answer, quantity_name
-from analysis.plain import answer_json, encoded, verdict_json
-from analysis.question import Question
-from analysis.reproduce import command, compare_command, fit_command
-from analysis.text import contest_line, method, points_lines, unit
+from analysis.questions.question import Question
+from analysis.questions.units import unit
+from analysis.reports.plain import answer_json, encoded, verdict_json
+from analysis.reports.reproduce import command, compare_command, fit_command
+from analysis.reports.text import contest_line, method, points_lines
 from evaluation.results.select import quantity
 from sweeps import durable
 from sweeps.errors import UsageError

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from analysis.laws import Answer
+from analysis.answers.laws import Answer
 
 OF_THE_REPORT = ("y", "group", "out", "format", "by")
 """Arguments that each fit of a report says for itself."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.question import BEST, DEFAULT_X, REPORT_GROUP, REPORT_RESAMPLES, Question
-from analysis.recipe import HUBER_DELTA, Loss, Recipe, Residuals
-from analysis.tables import Table, averaged, read_table
+from analysis.fitting.recipe import HUBER_DELTA, Loss, Recipe, Residuals
+from analysis.questions.question import BEST, DEFAULT_X, REPORT_GROUP, REPORT_RESAMPLES, Question
+from analysis.questions.tables import Table, averaged, read_table
 from conf.schema import Natural, OutputFormat
 from evaluation.results.select import filtered, require_column, require_numbers
 from sweeps.errors import UsageError, choices

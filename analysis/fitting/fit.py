@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis import trends
 from analysis.arrays import Floats, Rows
+from analysis.fitting import trends
+from analysis.fitting.frontier import frontier, selected
+from analysis.fitting.recipe import Recipe
+from analysis.fitting.uncertainty import Bounds, Resampled, Uncertainty, delta_of
 from analysis.forms import Form
-from analysis.frontier import frontier, selected
-from analysis.recipe import Recipe
 from analysis.solve.optimum import Optimum, optima, optimum
 from analysis.solve.problem import Cost, Problems
-from analysis.uncertainty import Bounds, Resampled, Uncertainty, delta_of
 from sweeps.text import plural
 
 MOST_LOST = 0.1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.fit import Fit
+from analysis.fitting.fit import Fit
 from analysis.forms import Form
 from sweeps.errors import UsageError
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.arrays import Floats
-from analysis.fit import Fit, fit_points
-from analysis.heldout import Choice, Heldout, best_form, fit_below, fit_jointly_below
-from analysis.question import Question
-from analysis.recipe import Recipe
-from analysis.shared import Points, fit_jointly
+from analysis.fitting.fit import Fit, fit_points
+from analysis.fitting.heldout import Choice, Heldout, best_form, fit_below, fit_jointly_below
+from analysis.fitting.recipe import Recipe
+from analysis.fitting.shared import Points, fit_jointly
+from analysis.questions.question import Question
 from evaluation.results.select import ERROR, quantity, require_column, require_numbers
 from sweeps.errors import NothingToFit, UsageError
 from sweeps.text import plural

@@ -1,0 +1,1 @@
+"""Answers for people and programs: words, JSON, and the report with its figures."""
