@@ -95,13 +95,7 @@ def class_scores(model: Encoder, data: TestSet) -> Scores:
 
 
 def class_features(model: Encoder, data: TestSet) -> Features:
-    """Return one unit vector a class, shape (classes, embedding).
-
-    Raises:
-        DataError: a template has no place for the class.
-    """
-    if deaf := [template for template in data.templates if "{c}" not in template]:
-        raise DataError(f"the template {deaf[0]!r} has no {{c}}, where the class goes")
+    """Return one unit vector a class, shape (classes, embedding)."""
     prompts = [t.replace("{c}", c) for c in data.classes for t in data.templates]
     features = model.texts(prompts).reshape(len(data.classes), len(data.templates), -1).mean(axis=1)
     unit: Features = features / np.linalg.norm(features, axis=1, keepdims=True)

@@ -3,7 +3,7 @@
 docs/test_sets.md has programs that lay out what is published in other forms.
 
     FOLDER/dataset_type.txt                          retrieval, multilabel, or not there: classification
-    FOLDER/classnames.txt                            a line each
+    FOLDER/classnames.txt                            a line each, which may be empty amid others
     FOLDER/zeroshot_classification_templates.txt     a line each; {c} = the class
     FOLDER/test/nshards.txt                          how many tars
     FOLDER/test/0.tar …                              an image, and what is known of it
@@ -23,6 +23,7 @@ from pathlib import Path
 from sweeps.errors import DataError, choices
 from training.synthetic.wds import add_member
 
+CLASSES, TEMPLATES = "classnames.txt", "zeroshot_classification_templates.txt"
 KINDS = CLASSIFICATION, RETRIEVAL, MULTILABEL = "classification", "retrieval", "multilabel"
 
 

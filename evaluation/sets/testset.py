@@ -1,6 +1,7 @@
 """Test sets as evaluators see them. Where their files lie: `evaluation.sets.layout`."""
 
 import functools
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.sets.decoded import DecodedSets, Source, decoded_in_memory
-from evaluation.sets.layout import MULTILABEL, instances_path, kind_of
+from evaluation.sets.layout import CLASSES, MULTILABEL, TEMPLATES, instances_path, kind_of
 from sweeps.errors import DataError
 from training.data.decode import Pixels
+
+log = logging.getLogger(__name__)
 
 Numbers = NDArray[np.int64]
 
@@ -79,8 +82,9 @@ def load_test_set(
         kept: decoded sets, of which this one will be; without, it is decoded into memory.
 
     Raises:
-        DataError: it is incomplete or a sample cannot be decoded.
+        DataError: it is incomplete, a template has no place for classes, or a sample is no image.
     """
+    classes, templates = _classes(folder / CLASSES), _templates(folder / TEMPLATES)
     source, is_multilabel = Source(folder=folder, side=side, split=split), kind_of(folder) == MULTILABEL
     found = decoded_in_memory(source) if kept is None else kept.open(source)
     rest = found.rest
@@ -89,8 +93,8 @@ def load_test_set(
         digests=found.digests,
         labels=np.array(rest.numbers if is_multilabel else rest.labels, dtype=np.int64),
         captions=tuple(rest.captions),
-        classes=_lines(folder / "classnames.txt"),
-        templates=_lines(folder / "zeroshot_classification_templates.txt"),
+        classes=classes,
+        templates=templates,
         groups=np.array([] if is_multilabel else rest.numbers, dtype=np.int64),
         instances=_instances(instances_path(folder, split), rest.num_images),
         masks=found.masks,
@@ -118,12 +122,27 @@ def _are_among(numbers: Sequence[int], valid: range) -> bool:
     return all(number in valid for number in numbers)
 
 
+def _classes(path: Path) -> tuple[str, ...]:
+    """Return the names of classes. One may be empty: VTAB's distances in CLEVR have such a class."""
+    names = _lines(path)
+    for number, name in enumerate(names, 1):
+        if not name:
+            log.warning("%s, line %d is empty: a class without a name", path, number)
+    return names
+
+
+def _templates(path: Path) -> tuple[str, ...]:
+    templates = _lines(path)
+    for number, template in enumerate(templates, 1):
+        if "{c}" not in template:
+            raise DataError(f"{path}, line {number}: {template!r} has no {{c}}, where the class goes")
+    return templates
+
+
 def _lines(path: Path) -> tuple[str, ...]:
+    """Return the lines of a file, but for empty ones at its end."""
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8: {error}") from error
-    lines = tuple(line.strip() for line in text.rstrip().splitlines())
-    if "" in lines:
-        raise DataError(f"{path}, line {lines.index('') + 1} is empty")
-    return lines
+    return tuple(line.strip() for line in text.rstrip().splitlines())

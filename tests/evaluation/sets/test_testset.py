@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from evaluation.sets.decoded import DecodedSets
+from evaluation.sets.layout import CLASSES, TEMPLATES
 from evaluation.sets.testset import load_test_set
 from sweeps.errors import DataError
 
@@ -75,16 +76,22 @@ def test_a_shard_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_test_set(tmp_path, 8)
 
 
-def test_a_class_without_a_name_is_no_class(tmp_path: Path) -> None:
-    names = made(tmp_path, {"0.png": IMAGE, "0.cls": b"1"}) / "classnames.txt"
-    names.write_text("cat\n\ndog\n")
-    with pytest.raises(DataError, match=r"classnames\.txt, line 2 is empty"):
+def test_each_line_is_a_class_but_for_empty_ones_at_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made(tmp_path, {"0.png": IMAGE, "0.cls": b"1"})
+    names, templates = (tmp_path / name for name in (CLASSES, TEMPLATES))
+    names.write_text("near\n\nfar\n\n\n")  # as the hub has CLEVR's distances
+    templates.write_text("{c} things\n\n")
+    found = load_test_set(tmp_path, 8)
+    assert (found.classes, found.templates) == (("near", "", "far"), ("{c} things",))
+    assert [f"{names}, line 2 is empty" in said for said in caplog.messages] == [True]
+    templates.write_text("{c} things\n\na photo of {c}\n")
+    with pytest.raises(DataError, match=r"templates\.txt, line 2: '' has no {c}, where the class goes"):
         load_test_set(tmp_path, 8)
     names.write_bytes("café\n".encode("latin-1"))
     with pytest.raises(DataError, match=r"classnames\.txt is not UTF-8"):
         load_test_set(tmp_path, 8)
-    names.write_text("cat\ndog\n\n")
-    assert load_test_set(tmp_path, 8).classes == ("cat", "dog")
 
 
 @pytest.mark.parametrize("said", ["two", "0"])
