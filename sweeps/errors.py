@@ -94,5 +94,5 @@ def choices(value: str, valid: Iterable[str]) -> str:
     """Return the end of a message about a wrong `value`: the nearest names, then all of them."""
     names = sorted(set(valid))
     near = get_close_matches(value, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
     return f"{hint}Choose from: {', '.join(names) or '(none)'}"

@@ -29,7 +29,8 @@ def require_exponents(recipe: Recipe, shared: Sequence[str]) -> None:
     """
     for letter in shared:
         if letter not in recipe.shape.exponents:
-            raise UsageError(f"shared={letter}: {choices(letter, recipe.shape.exponents)}")
+            known = choices(letter, recipe.shape.exponents)
+            raise UsageError(f"shared={letter} is no exponent of form={recipe.form}. {known}")
 
 
 def fit_jointly(groups: Sequence[Points], recipe: Recipe, shared: tuple[str, ...]) -> list[Fit]:

@@ -83,5 +83,5 @@ def _format(given: Mapping[str, list[Any]], known: FrozenSweep) -> OutputFormat:
         return known.launch.format
     names = [form.value for form in OutputFormat]
     if (name := str(given["format"][0])) not in names:
-        raise UsageError(f"format={name}: {choices(name, names)}")
+        raise UsageError(f"format={name} is unknown. {choices(name, names)}")
     return OutputFormat(name)

@@ -179,8 +179,8 @@ def test_a_law_of_errors_is_not_said_to_reach_below_0() -> None:
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        ({"frontier": "paretto"}, "frontier=paretto is unknown. did you mean pareto"),
-        ({"form": "powr"}, "form=powr is unknown. did you mean power"),
+        ({"frontier": "paretto"}, "frontier=paretto is unknown. Did you mean pareto"),
+        ({"form": "powr"}, "form=powr is unknown. Did you mean power"),
         ({"form": "chinchilla", "frontier": "pareto"}, "say frontier=none"),
         ({"level": 95}, "level=95 is no share"),
     ],

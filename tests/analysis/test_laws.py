@@ -68,7 +68,7 @@ def test_a_law_as_data_says_which_runs_it_rests_on() -> None:
 
 
 def test_a_missing_column_is_named_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match="no column 'gflops'. did you mean gflops_total"):
+    with pytest.raises(UsageError, match="no column 'gflops'. Did you mean gflops_total"):
         laws_of(table(), Question(x=("gflops",)))
 
 
@@ -96,7 +96,7 @@ def test_filters(where: dict[str, object], left: int) -> None:
 @pytest.mark.parametrize("models", ["M9", "[M0,M9]"])
 def test_a_text_that_no_row_has_is_refused(file: str, root: Path, models: str) -> None:
     done = run("analysis", "fit", file, f"where.model={models}", root=root)
-    assert (done.returncode, "no row has where.model=M9. did you mean M" in done.stderr) == (2, True)
+    assert (done.returncode, "no row has where.model=M9. Did you mean M" in done.stderr) == (2, True)
 
 
 def test_an_error_is_one_minus_its_column() -> None:
@@ -218,7 +218,7 @@ def test_text_has_units_and_names_its_method(file: str, capsys: pytest.CaptureFi
         (["table=/none.csv"], "table=/none.csv: there is no such file"),
         (["root=/none"], "no sweep was launched under /none; give root=DIR"),
         (["root=/none", "sweep=x"], "sweep 'x' was never launched under /none"),
-        (["rooot=/none"], "no argument 'rooot'. did you mean root"),
+        (["rooot=/none"], "no argument 'rooot'. Did you mean root"),
         (["root"], "'root' is no key=value"),
         (["root=/none", "bootstrap=many"], "bootstrap: Expected `int`, got `str`"),
     ],

@@ -52,7 +52,7 @@ def test_a_group_with_too_few_points_takes_no_part() -> None:
 def test_only_exponents_can_be_shared() -> None:
     from analysis.questions.question import Question
 
-    with pytest.raises(UsageError, match="shared=beta: Choose from: alpha"):
+    with pytest.raises(UsageError, match="shared=beta is no exponent of form=power. Choose from: a"):
         Question(group="data", shared=("beta",))
     with pytest.raises(UsageError, match="shared= needs group="):
         Question(shared=("alpha",))

@@ -105,7 +105,7 @@ def test_what_fails_is_named_after_the_rows_that_there_are(
     out, err = (said.decode() for said in capfdbinary.readouterr())
     assert (out.count("\n"), "wds_shapes" in out) == (2, True)
     assert "isogrid: zeroshot_classification/typed/v1: " in err
-    assert "says 'multilable'. did you mean multilabel?" in err
+    assert "says 'multilable'. Did you mean multilabel?" in err
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_what_fails_is_named_after_the_rows_that_there_are(
             "is not a folder",
         ),
         ({"weights": "epoch_1.pt", "model": "ViT-w32", "dataset": "nope"}, "nope/test/nshards.txt"),
-        ({"weights": "epoch_1.pt", "model": "ViT-w32", "suite": "vtabb"}, "did you mean vtab"),
+        ({"weights": "epoch_1.pt", "model": "ViT-w32", "suite": "vtabb"}, "Did you mean vtab"),
     ],
 )
 def test_what_is_not_there_is_said(folder: Path, given: dict[str, Any], message: str) -> None:

@@ -16,8 +16,8 @@ RUN_KEYS = {"run_id", "state", "model", "data", "samples_seen", "progress"}
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["lunch", *ONE], "there is no command 'lunch'. did you mean launch"),
-        (["sweep=quickstrat"], "there is no sweep 'quickstrat'. did you mean quickstart"),
+        (["lunch", *ONE], "there is no command 'lunch'. Did you mean launch"),
+        (["sweep=quickstrat"], "there is no sweep 'quickstrat'. Did you mean quickstart"),
         (["sweep=quickstart", "model=ViT-w33"], "model=ViT-w33 is not in this sweep"),
         (["sweep=quickstart", "model=ViT-w33"], "Choose from: ViT-w32, ViT-w64, ViT-w96"),
         ([*ONE, "global_batch_size=66"], "= global_batch_size 66, but 66 = 4 × 16 × 1 + 2"),

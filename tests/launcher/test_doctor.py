@@ -184,5 +184,5 @@ def test_the_command_needs_no_sweep_and_ends_with_a_status(root: Path) -> None:
 
 def test_the_command_refuses_what_it_does_not_know(root: Path) -> None:
     done = run("launcher", "doctor", "cluster.acount=x", root=root)
-    assert (done.returncode, "did you mean account" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "Did you mean account" in done.stderr) == (2, True), done.stderr
     assert done.stderr.count(os.linesep) == 1

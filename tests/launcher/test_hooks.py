@@ -55,7 +55,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     [
         ("run", "write {on: run"),
         ({"_target_": "a.b"}, r"on=None. Choose from: checkpoint, run, sweep"),
-        ({"on": "runs", "argv": ["x"]}, "on='runs'. did you mean run"),
+        ({"on": "runs", "argv": ["x"]}, "on='runs'. Did you mean run"),
         ({"on": "run"}, "give either _target_ or argv"),
         ({"on": "run", "argv": ["x"], "_target_": "a.b"}, "give either _target_ or argv"),
         ({"on": "run", "argv": "curl x"}, "argv is a list of words"),

@@ -143,7 +143,7 @@ def test_what_is_unknown_limits_nothing() -> None:
             "time_min=1591: partition short allows 1590 minutes",
         ),
         ({"partition": "short"}, 3, "asks for 3 nodes, but partition short allows 2"),
-        ({"partition": "shirt"}, 1, "cluster.partition=shirt: .* did you mean short?"),
+        ({"partition": "shirt"}, 1, "cluster.partition=shirt: .* Did you mean short?"),
     ],
 )
 def test_what_a_partition_does_not_allow_is_refused(

@@ -26,7 +26,7 @@ EVAL = "eval.evals=[{{_target_: {}, name: a, dataset: {}}}]"
         ("data.shards=abc.tar", "generated shards need a folder of their own"),
         ("data.generator._target_=nope.x", "generator: _target_='nope.x': there is no module 'nope'"),
         ("procedure._target_=nope.X", "procedure: _target_='nope.X': there is no module 'nope'"),
-        (EVAL.format("evaluation.evaluators.retrieval.Retreival", "shapes"), "did you mean Retrieval?"),
+        (EVAL.format("evaluation.evaluators.retrieval.Retreival", "shapes"), "Did you mean Retrieval?"),
         (
             EVAL.format("evaluation.evaluators.retrieval.Retrieval", "nope"),
             "the data set 'nope'. Choose from: shapes",
@@ -36,7 +36,7 @@ EVAL = "eval.evals=[{{_target_: {}, name: a, dataset: {}}}]"
         ("cluster.sbatch.x=3", "To add it, write +cluster.sbatch.x=3"),
         ("hooks=[{on: run, argv: [a], timeout_s: abc}]", "beside it stand on and timeout_s, a number"),
         ("hooks=[{on: run, _target_: no.such}]", "hook _target_='no.such' cannot be imported"),
-        ("modle=x", "there is no 'modle' to set. did you mean model"),
+        ("modle=x", "there is no 'modle' to set. Did you mean model"),
     ],
 )
 def test_a_value_that_cannot_be(
@@ -52,7 +52,7 @@ def test_a_value_that_cannot_be(
 def test_a_model_that_open_clip_does_not_know(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [*TINY, f"root={root}", "model.config=null", "model.name=ViT-B-31"]
     assert commands.run(words) == 2
-    assert "open_clip has no model 'ViT-B-31'. did you mean ViT-B-32" in capsys.readouterr().err
+    assert "open_clip has no model 'ViT-B-31'. Did you mean ViT-B-32" in capsys.readouterr().err
 
 
 def test_a_published_mammut_goes_by_its_name(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,8 +93,8 @@ def test_a_plan_says_why_a_launch_would_be_refused(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["modle=x"], "there is no 'modle' to select or to set. did you mean model"),
-        (["format=jsn"], "format=jsn: did you mean json?"),
+        (["modle=x"], "there is no 'modle' to select or to set. Did you mean model"),
+        (["format=jsn"], "format=jsn is unknown. Did you mean json?"),
         (["model=x"], "model=x is not in this sweep"),
     ],
 )

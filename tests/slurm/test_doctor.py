@@ -62,9 +62,9 @@ def test_a_preset_that_fits_has_no_problem_and_the_limits_are_told(root: Path) -
 @pytest.mark.parametrize(
     ("given", "check", "what", "change"),
     [
-        ({"partition": "mian"}, "partition", "no partition 'mian'", "did you mean main"),
+        ({"partition": "mian"}, "partition", "no partition 'mian'", "Did you mean main"),
         ({"partition": "closed"}, "partition", "closed is DOWN", "set cluster.partition"),
-        ({"account": "labs"}, "account", "no account 'labs'", "did you mean lab"),
+        ({"account": "labs"}, "account", "no account 'labs'", "Did you mean lab"),
         ({"qos": "fast"}, "qos", "no QOS 'fast'", "Choose from: few, normal, urgent"),
         ({"partition": "short"}, "time limit", "above the 30 min of partition short", "time_min=30"),
         ({"signal_s": 3600}, "signal", "not below the time limit of 3600 s", "set it to 360"),

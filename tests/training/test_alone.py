@@ -96,7 +96,7 @@ def test_ranks_of_torchrun_train_one_run(root: Path) -> None:
 def test_what_is_impossible_is_named_in_one_line(root: Path) -> None:
     done = run("training", "model=ViT-B-33", root=root)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "there is no model 'ViT-B-33'. did you mean ViT-B-32" in done.stderr
+    assert "there is no model 'ViT-B-33'. Did you mean ViT-B-32" in done.stderr
 
 
 @pytest.mark.parametrize(

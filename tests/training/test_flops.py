@@ -80,7 +80,7 @@ def test_a_second_pass_over_the_text_counts() -> None:
 
 
 def test_an_unknown_model_is_named_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match="no model 'ViT-B-33'. did you mean ViT-B-32"):
+    with pytest.raises(UsageError, match="no model 'ViT-B-33'. Did you mean ViT-B-32"):
         model_config(ModelConfig(name="ViT-B-33"))
 
 

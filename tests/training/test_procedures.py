@@ -104,5 +104,5 @@ def test_mammut_has_the_published_sizes() -> None:
     names = model.state_dict()
     assert len([name for name in names if name.endswith("mlp.c_fc.weight")]) == 12 + 6 + 6
     assert names["text.text_projection"].shape == (512, 49408)
-    with pytest.raises(UsageError, match="no such size of MaMMUT: 'mammut_ViT-B-33'. did you mean"):
+    with pytest.raises(UsageError, match="no such size of MaMMUT: 'mammut_ViT-B-33'. Did you mean"):
         Mammut(ModelConfig(name="mammut_ViT-B-33"))

@@ -115,12 +115,12 @@ def test_text_is_categorical_and_serves_as_text(launched: Path) -> None:
 def test_filters_take_values_and_lists(launched: Path) -> None:
     assert len(results.load(launched, seed=1)) == 2
     assert len(results.load(launched, seed=[0, 1], samples_seen=320)) == 2
-    with pytest.raises(UsageError, match="no column 'sed'. did you mean seed"):
+    with pytest.raises(UsageError, match="no column 'sed'. Did you mean seed"):
         results.load(launched, sed=1)
 
 
 def test_an_unknown_sweep_is_named_with_the_known_ones(launched: Path) -> None:
-    with pytest.raises(UsageError, match=r"'tset' was never launched .* did you mean test"):
+    with pytest.raises(UsageError, match=r"'tset' was never launched .* Did you mean test"):
         results.load(launched, sweep="tset")
 
 
@@ -144,7 +144,7 @@ def test_the_command_prints_the_table_in_each_format(launched: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["tabel"], "there is no command 'tabel'. did you mean table?"),
+        (["tabel"], "there is no command 'tabel'. Did you mean table?"),
         (["table"], "there is no results table under"),
         (["table", "format=xls"], "format: Invalid enum value 'xls'. Choose from: csv, json, parquet"),
         (

@@ -117,18 +117,18 @@ def test_a_bare_on_in_yaml_is_no_boolean() -> None:
     ("arguments", "message"),
     [
         ([], "say which sweep"),
-        (["sweep=quikstart"], "no sweep 'quikstart'. did you mean quickstart"),
+        (["sweep=quikstart"], "no sweep 'quikstart'. Did you mean quickstart"),
         (
             ["sweep=quickstart", "model=ViT-w33"],
-            r"model=ViT-w33 is not in this sweep. did you mean ViT-w",
+            r"model=ViT-w33 is not in this sweep. Did you mean ViT-w",
         ),
-        (["sweep=quickstart", "optim.lrr=1"], "no 'optim.lrr' to set. did you mean lr"),
-        (["sweep=quickstart", "optm.lr=1"], "no 'optm.lr' to set. did you mean optim"),
+        (["sweep=quickstart", "optim.lrr=1"], "no 'optim.lrr' to set. Did you mean lr"),
+        (["sweep=quickstart", "optm.lr=1"], "no 'optm.lr' to set. Did you mean optim"),
         (["sweep=quickstart", "cluster.env.A=1"], r"To add it, write \+cluster.env.A=1"),
         (["sweep=quickstart", "optim.lr=fast"], "optim.lr=fast: Value 'fast'.*Float"),
         (["sweep=quickstart", "precision=fp8"], r"precision=fp8: .*\[fp32, tf32, bf16\]"),
         (["sweep=quickstart", "optim.lr=1e-3,1e-4"], "optim.lr is no axis of sweep quickstart"),
-        (["sweep=quickstart", "schedule=cosin"], "no schedule 'cosin'. did you mean cosine"),
+        (["sweep=quickstart", "schedule=cosin"], "no schedule 'cosin'. Did you mean cosine"),
         (
             ["sweep=quickstart", "data.shards=0.tar", "data.shards=1.tar"],
             "data.shards= is given more than once: quote a pattern",
@@ -147,7 +147,7 @@ def test_a_mistake_is_one_line_that_says_what_to_do(arguments: list[str], messag
     ("written", "message"),
     [
         ("", r"conf/sweep/bad.yaml does not say: name, blocks"),
-        ("blocks: [{axis: {}}]", r"conf/sweep/bad.yaml: there is no 'axis' to set. did you mean axes"),
+        ("blocks: [{axis: {}}]", r"conf/sweep/bad.yaml: there is no 'axis' to set. Did you mean axes"),
         ("blocks: {axes: {}}", r"conf/sweep/bad.yaml: Cannot merge"),
         ("blocks: [{axes: {seed: [0]}}]\nname: bad\nset: {optm.lr: 3}", "no 'optm.lr' to set"),
     ],

@@ -62,7 +62,7 @@ def test_a_cell_with_two_meanings_is_refused() -> None:
     [
         ({"axes": {"model": "S"}}, "write a list of values"),
         ({"axes": {"model": []}}, "write a list of values"),
-        ({"exclude": ({"modle": "S"},)}, "'modle' is no axis .* did you mean model"),
+        ({"exclude": ({"modle": "S"},)}, "'modle' is no axis .* Did you mean model"),
         ({"cells": ({"model": "X"},)}, "model=X is not in this sweep. Choose from: B, S"),
         ({"exclude": ({"model": "S"}, {"model": "S"})}, "matches no cell"),
         ({"include": ({"model": "L"},)}, r"must name every axis; \['scale'\] missing"),

@@ -82,7 +82,7 @@ def test_what_stages_leave_is_counted() -> None:
     ("given", "message"),
     [
         ({"model": {"name": "x"}}, r"stages\[1\].model cannot change 'name'"),
-        ({"optim": {"Lr": 1.0}}, "cannot change 'Lr'. did you mean lr"),
+        ({"optim": {"Lr": 1.0}}, "cannot change 'Lr'. Did you mean lr"),
         ({"optim": {"lr": -1.0}}, r"stages\[1\].optim: lr: Expected"),
         ({"global_batch_size": 3}, "does not divide"),
     ],

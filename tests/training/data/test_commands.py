@@ -81,7 +81,7 @@ def test_sources_are_given_in_a_list() -> None:
     ("given", "message"),
     [
         ([], "say which data: data=NAME, or name=NAME shards="),
-        (["nmae=x"], "'nmae=x' is not understood. did you mean name"),
+        (["nmae=x"], "'nmae=x' is not understood. Did you mean name"),
         (["name=d", "shards=/no/{0..9}.tar", "workers=0"], "workers=0: give a number from 1 on"),
         (["name=d", "shards=/a/0.tar", "shards=/a/1.tar"], "shards= is given more than once: quote"),
         (["data=nothing"], "there is no data 'nothing'. Choose from: "),
