@@ -114,7 +114,7 @@ def test_what_is_impossible_is_named_in_one_line(root: Path) -> None:
         (["procedure=coca"], "procedure=coca: ViT-w32 has no part that writes captions"),
         (["model=coca_ViT-B-32"], "coca_ViT-B-32 also writes captions: take procedure=coca"),
         (["procedure=mammut"], "procedure=mammut: ViT-w32 is no MaMMUT"),
-        (["model.config=null", "model.name=ViT-B-31"], "open_clip has no model 'ViT-B-31'. did you"),
+        (["model.config=null", "model.name=ViT-B-31"], "open_clip has no model 'ViT-B-31'. Did you"),
         (["model.config.text_cfg.heads=7"], "model.config of ViT-w32 describes no model: Assertion"),
         (["model.config.text_cfg.tokenizer_kwargs.bpe_path=x"], "ViT-w32: there is no vocabulary"),
     ],
