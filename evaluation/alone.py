@@ -30,7 +30,7 @@ from evaluation import unfinished
 from evaluation.encoding.encoder import Encoder, encoder_of
 from evaluation.encoding.kinds import Kinds
 from evaluation.formats import TableFormat
-from evaluation.measure import Failed, Subject, read_segment, trained_subject
+from evaluation.measure import Failed, Subject, read_segment, sifted, trained_subject
 from evaluation.results import inbox, store
 from evaluation.results.rows import Key, Row
 from evaluation.sets.decoded import DecodedSets
@@ -157,9 +157,10 @@ def score_alone(given: ScoreArguments) -> list[Row | Failed]:
     if len(due) < len(suite.evals):
         there = plural(len(suite.evals) - len(due), "eval")
         log.info("in the table already, and so left out: %s of %s", there, subject.checkpoint)
-    found: list[Row | Failed] = []
+    fit, unfit = sifted(due, paths)
+    found: list[Row | Failed] = [*unfit]
     for name, path in paths.items():
-        own = [spec for spec in due if spec.dataset == name]
+        own = [spec for spec in fit if spec.dataset == name]
         for one in _scored(subject, own, path, DecodedSets(root.decoded)):
             found.append(one)
             if isinstance(one, Row):

@@ -8,12 +8,17 @@ from typing import Any, Protocol, runtime_checkable
 
 from conf.schema import EvalSpec
 from evaluation.encoding.encoder import Encoder
+from evaluation.sets.layout import is_test_set
 from evaluation.sets.testset import TestSet
-from sweeps.errors import UsageError
+from sweeps.errors import DataError, UsageError
 
 
 class Evaluator(Protocol):
-    """Measures one checkpoint on one test set."""
+    """Measures one checkpoint on one test set.
+
+    Its class may name in `files` what it needs of a set's folder: of such a file it is said before the
+    set is decoded that it is missing.
+    """
 
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
         """Yield (metric, value)."""
@@ -36,10 +41,18 @@ class Resumable(Protocol):
 
 def is_resumable(spec: EvalSpec) -> bool:
     """Return whether the evaluator that an eval names is known to be `Resumable`."""
-    try:
-        return hasattr(resolve_name(spec._target_), "run_from")
-    except (ImportError, AttributeError):
-        return False  # what is wrong is said when it is made
+    return hasattr(_kind_of(spec), "run_from")
+
+
+def refuse_lacking(spec: EvalSpec, folder: Path) -> None:
+    """Check that a set has the files that the evaluator of an eval names; no set has none of any.
+
+    Raises:
+        DataError: one is missing.
+    """
+    for name in getattr(_kind_of(spec), "files", ()) if is_test_set(folder) else ():
+        if not (folder / name).is_file():
+            raise DataError(f"there is no {folder / name}, which this evaluator needs")
 
 
 def make_evaluator(spec: EvalSpec) -> Evaluator:
@@ -55,3 +68,11 @@ def make_evaluator(spec: EvalSpec) -> Evaluator:
         raise UsageError(f"options of {spec._target_}: {error}") from error
     evaluator: Evaluator = kind(**spec.options)
     return evaluator
+
+
+def _kind_of(spec: EvalSpec) -> Any:
+    """Return the class that an eval names; None if there is none, which is said when it is made."""
+    try:
+        return resolve_name(spec._target_)
+    except (ImportError, AttributeError):
+        return None

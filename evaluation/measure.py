@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,11 @@ from conf.schema import EvalSpec
 from evaluation import unfinished
 from evaluation.encoding.encoder import Encoder
 from evaluation.encoding.kinds import Kinds
-from evaluation.evaluator import Resumable, make_evaluator
+from evaluation.evaluator import Resumable, make_evaluator, refuse_lacking
 from evaluation.results.rows import Row, refuse_taken
 from evaluation.sets.testset import TestSet
 from sweeps import durable
-from sweeps.errors import DamagedFile, IsogridError, NotFinite, StopAsked
+from sweeps.errors import DamagedFile, DataError, IsogridError, NotFinite, StopAsked
 from sweeps.folders import Root
 from sweeps.runs.expansion import Segment
 from sweeps.work.items import checkpoint_id, eval_id
@@ -40,6 +40,26 @@ class Failed:
         """Return both in one line."""
         is_ours = isinstance(self.error, IsogridError)
         return f"{eval_id(self.spec)}: {self.error if is_ours else repr(self.error)}"
+
+
+def sifted(
+    evals: Iterable[EvalSpec], folders: Mapping[str, Path]
+) -> tuple[list[EvalSpec], list[Failed]]:
+    """Return the evals whose sets have the files that they need, and the others; nothing is decoded.
+
+    Args:
+        evals: some.
+        folders: of their sets, by name.
+    """
+    fit, unfit = list[EvalSpec](), list[Failed]()
+    for spec in evals:
+        try:
+            refuse_lacking(spec, folders[spec.dataset])
+        except DataError as error:
+            unfit.append(Failed(spec, error))
+        else:
+            fit.append(spec)
+    return fit, unfit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from conf.schema import EvalSpec
 from evaluation.demand import Demand
 from evaluation.encoding.kinds import Kinds
-from evaluation.measure import Failed, read_segment, trained_subject
+from evaluation.measure import Failed, read_segment, sifted, trained_subject
 from evaluation.pulse import Pulse
 from evaluation.results.rows import Row
 from evaluation.sets.decoded import DecodedSets, Source
@@ -32,7 +32,8 @@ class Scorer:
     """
 
     def __init__(self, root: Root, folders: Mapping[str, str], pulse: Pulse) -> None:
-        self._root, self._folders, self._pulse = root, folders, pulse
+        self._root, self._pulse = root, pulse
+        self._folders = {name: Path(folder) for name, folder in folders.items()}
         self._decoded = DecodedSets(root.decoded, pulse.show_life)
         self._sets: dict[tuple[str, int], TestSet | DataError] = {}
         self._milestones = _Milestones()
@@ -51,8 +52,10 @@ class Scorer:
         weights, position = self._milestones.read(milestone, following)
         subject = trained_subject(self._root, segment, weights, position, self._kinds)
         subject.model.pulse = self._pulse
-        sets = self._test_sets([spec.dataset for spec in evals], subject.image_size)
-        found = [(spec, sets[spec.dataset]) for spec in evals]
+        fit, unfit = sifted(evals, self._folders)
+        yield from unfit
+        sets = self._test_sets([spec.dataset for spec in fit], subject.image_size)
+        found = [(spec, sets[spec.dataset]) for spec in fit]
         yield from (Failed(spec, data) for spec, data in found if isinstance(data, DataError))
         work = [(spec, data) for spec, data in found if isinstance(data, TestSet)]
         yield from self._demand.scored(subject, work)
@@ -67,7 +70,7 @@ class Scorer:
 
     def _loaded(self, name: str, side: int) -> TestSet | DataError:
         try:
-            return load_test_set(Path(self._folders[name]), side, kept=self._decoded)
+            return load_test_set(self._folders[name], side, kept=self._decoded)
         except DataError as error:
             log.error("%s: %s", name, error)
             return error
@@ -84,7 +87,7 @@ class Scorer:
 
     def _is_in_other_hands(self, name: str, side: int) -> bool:
         try:
-            return self._decoded.is_being_made(Source(folder=Path(self._folders[name]), side=side))
+            return self._decoded.is_being_made(Source(folder=self._folders[name], side=side))
         except DataError:
             return False  # it will be said when the set is loaded
 

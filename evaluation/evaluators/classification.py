@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from evaluation.encoding.encoder import Encoder, Features
 from evaluation.evaluators.ties import hit_chances
+from evaluation.sets.layout import CLASSES, TEMPLATES
 from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
 
@@ -59,6 +60,8 @@ def average_precision(scores: NDArray[np.float32], relevant: Labels) -> float:
 
 class ZeroShotClassification:
     """Classes as prompts: the mean over templates of a class's text features (arXiv:2103.00020)."""
+
+    files = (CLASSES, TEMPLATES)
 
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
         """Yield CLIP_benchmark's metrics by its names: `metrics_of`.

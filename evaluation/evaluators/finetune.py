@@ -24,6 +24,7 @@ from evaluation.evaluators.classification import (
     mean_per_class_recall,
     refuse_unlabelled,
 )
+from evaluation.sets.layout import CLASSES, TEMPLATES, TRAIN
 from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError, StopAsked
 from sweeps.text import plural
@@ -59,6 +60,8 @@ class FineTune:
         seed: of order and crops.
         save_every_s: seconds between states.
     """
+
+    files = (CLASSES, TEMPLATES, TRAIN)
 
     def __init__(
         self,

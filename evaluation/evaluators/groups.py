@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from evaluation.encoding.encoder import Encoder
 from evaluation.evaluators.classification import Labels, Scores, class_scores, hits, metrics_of
+from evaluation.sets.layout import CLASSES, TEMPLATES
 from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
 
@@ -29,6 +30,8 @@ def worst_group(values: NDArray[np.float64], groups: Labels) -> float:
 class MacroF1:
     """Zero-shot classification, and the macro F1 of WILDS (arXiv:2012.07421): DataComp's iWildCam."""
 
+    files = (CLASSES, TEMPLATES)
+
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
         """Yield the metrics of zero-shot classification, and F1-macro_all."""
         scores = class_scores(model, data)
@@ -47,6 +50,8 @@ class WorstGroup:
         field: number of the field of `.npy` that says the group.
         k: how many guesses count.
     """
+
+    files = (CLASSES, TEMPLATES)
 
     def __init__(self, metric: str, field: int, k: int = 1) -> None:
         self._metric, self._field, self._k = metric, field, k

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 
 from evaluation.encoding.encoder import Encoder, Features
 from evaluation.evaluators.classification import Labels, Scores, accuracy, mean_per_class_recall
+from evaluation.sets.layout import TRAIN
 from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
 from sweeps.text import plural
@@ -42,6 +43,8 @@ class LinearProbe:
         shots: images of each class; all without it.
         seed: decides which are shown and which are held out.
     """
+
+    files = (TRAIN,)
 
     def __init__(self, shots: int | None = None, seed: int = 0) -> None:
         self._shots, self._seed = shots, seed

@@ -9,6 +9,7 @@ from torch.nn.functional import interpolate
 
 from evaluation.encoding.encoder import Encoder
 from evaluation.evaluators.classification import class_features
+from evaluation.sets.layout import CLASSES, TEMPLATES
 from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
 from training.data.decode import Pixels
@@ -25,6 +26,8 @@ class Segmentation:
     linearly to pixels. A mask's value is the number of a class; one beyond them (255) is background,
     whose pixels count nowhere, and a model can answer "background" only where that is a class.
     """
+
+    files = (CLASSES, TEMPLATES)
 
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
         """Yield miou, the mean over classes of intersection over union, and the share of right pixels.

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.encoding.encoder import Encoder, Features
+from evaluation.sets.layout import INSTANCES
 from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
 
@@ -66,6 +67,8 @@ class Association:
 
     Of each instance as many images are chosen as are associated, those nearest to "A <cue>".
     """
+
+    files = (INSTANCES,)
 
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
         """Yield avg_jaccard_score, and jaccard_score_5-6 and _10-12 for so many candidates.

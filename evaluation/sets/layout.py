@@ -24,6 +24,7 @@ from sweeps.errors import DataError, choices
 from training.synthetic.wds import add_member
 
 CLASSES, TEMPLATES = "classnames.txt", "zeroshot_classification_templates.txt"
+TRAIN, INSTANCES = "train/nshards.txt", "test/instances.jsonl"
 KINDS = CLASSIFICATION, RETRIEVAL, MULTILABEL = "classification", "retrieval", "multilabel"
 
 

@@ -82,7 +82,7 @@ def load_test_set(
         kept: decoded sets, of which this one will be; without, it is decoded into memory.
 
     Raises:
-        DataError: it is incomplete, a template has no place for classes, or a sample is no image.
+        DataError: it is incomplete, a template has no {c}, or a sample cannot be decoded.
     """
     classes, templates = _classes(folder / CLASSES), _templates(folder / TEMPLATES)
     source, is_multilabel = Source(folder=folder, side=side, split=split), kind_of(folder) == MULTILABEL

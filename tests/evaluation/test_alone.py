@@ -94,18 +94,23 @@ def test_a_suites_sets_are_found_in_another_folder(folder: Path, tmp_path: Path)
 def test_what_fails_is_named_after_the_rows_that_there_are(
     folder: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    (tmp_path / "typed").mkdir()
-    for path in (folder / "wds_shapes").iterdir():
-        (tmp_path / "typed" / path.name).symlink_to(path)
+    for name in ("typed", "unnamed"):
+        (tmp_path / name).mkdir()
+        for path in (folder / "wds_shapes").iterdir():
+            (tmp_path / name / path.name).symlink_to(path)
     (tmp_path / "typed" / "dataset_type.txt").write_text("multilable")
+    (tmp_path / "unnamed" / "classnames.txt").unlink()
     target = "evaluator=evaluation.evaluators.classification.ZeroShotClassification"
-    sets = f"dataset=[{tmp_path}/typed,{folder}/wds_shapes]"
+    sets = f"dataset=[{tmp_path}/typed,{tmp_path}/unnamed,{folder}/wds_shapes]"
     words = [f"weights={folder}/epoch_1.pt", "model=ViT-w32", sets, target, f"root={tmp_path}"]
     assert status_of(partial(score, words)) == 1
     out, err = (said.decode() for said in capfdbinary.readouterr())
     assert (out.count("\n"), "wds_shapes" in out) == (2, True)
-    assert "isogrid: zeroshot_classification/typed/v1: " in err
+    assert "zeroshot_classification/typed/v1: " in err
     assert "says 'multilable'. Did you mean multilabel?" in err
+    assert f"/unnamed/v1: there is no {tmp_path}/unnamed/classnames.txt, which this eval" in err
+    (decoded,) = (tmp_path / "decoded").iterdir()
+    assert decoded.name.startswith("wds_shapes-"), "what lacks a file is not decoded"
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,10 @@ def test_what_fails_or_is_stopped_costs_no_other_eval_its_row(
     own = replace(loss, _target_=f"{__name__}.Fails", name="own")
     stops = replace(own, _target_=f"{__name__}.Stops", options={"stop_file": str(order.stop_file)})
     probe = replace(classify, dataset="nowhere")
-    sets = {**order.item.datasets, "nowhere": str(tmp_path / "nowhere")}
+    unnamed = replace(classify, dataset="unnamed")
+    (tmp_path / "unnamed").mkdir()
+    (tmp_path / "unnamed" / "test").symlink_to(Path(order.item.datasets["shapes"]) / "test")
+    sets = {**order.item.datasets, **{name: str(tmp_path / name) for name in ("nowhere", "unnamed")}}
 
     def given(*evals: EvalSpec, followable: tuple[Claim, ...] = ()) -> ScoreOrder:
         item = replace(order.item, checkpoints=(replace(task, evals=evals),), datasets=sets)
@@ -216,11 +219,13 @@ def test_what_fails_or_is_stopped_costs_no_other_eval_its_row(
     assert not score_all(given(classify, stops, loss))
     assert (rows(), claims.newest(Root(root).results)) == ({classify.name}, {})
     order.stop_file.unlink()
-    with pytest.raises(ScoringFailed, match=r"@32: .*nowhere/v1: no test set.*; own/.*'own reasons'"):
-        score_all(given(classify, own, probe, loss))
+    said = r"@32: .*unnamed/v1: there is no .*; .*nowhere/v1: no test set.*; own/.*'own reasons'"
+    with pytest.raises(ScoringFailed, match=said):
+        score_all(given(classify, own, probe, unnamed, loss))
     assert rows() == {classify.name, loss.name}
     (failed,) = claims.newest(Root(root).results).values()
-    assert failed.failed == (eval_id(probe), eval_id(own))
+    assert failed.failed == (eval_id(unnamed), eval_id(probe), eval_id(own))
+    assert not list(Root(root).decoded.glob("unnamed*")), "what lacks a file is not decoded"
     assert not score_all(given(stops, followable=(failed,)))
     (given_back,) = claims.newest(Root(root).results).values()
     assert (given_back.tries, given_back.error) == (1, failed.error)
