@@ -116,6 +116,6 @@ def refuse_unlabelled(data: TestSet) -> None:
             raise DataError(f"zero-shot classification needs {what}, and the test set has none")
     if data.labels.min() < 0:
         raise DataError(f"the test set has the label {data.labels.min()}; classes count from 0")
-    count = data.labels.shape[1] if data.labels.ndim == 2 else data.labels.max() + 1
+    count = data.labels.shape[1] if data.labels.ndim == 2 else int(data.labels.max()) + 1
     if count > len(data.classes):
         raise DataError(f"the test set has labels of {count} classes and names of {len(data.classes)}")

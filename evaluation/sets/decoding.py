@@ -91,13 +91,20 @@ def _decode(folder: Path, number: int, sample: Sample, side: int) -> Decoded:
         pixels = np.ascontiguousarray(eval_pixels(decode(image_of(sample)), side))
         return pixels, Facts(
             digest=blake2b(pixels.data, digest_size=8).digest(),
-            label=int(sample[LABEL]) if LABEL in sample else None,
+            label=_label(sample[LABEL]) if LABEL in sample else None,
             captions=tuple(sample[CAPTIONS].decode().splitlines()) if CAPTIONS in sample else None,
             numbers=_numbers(sample[NUMBERS]) if NUMBERS in sample else None,
             mask=_mask(sample[MASK], side) if MASK in sample else None,
         )
     except PILLOW_ERRORS as error:  # ValueError is among them
         raise DataError(f"{folder}, sample {number}: {error}") from error
+
+
+def _label(content: bytes) -> int:
+    label = int(content)
+    if label.bit_length() > 63:
+        raise ValueError(f"its label {label} does not fit in 64 bits")
+    return label
 
 
 def _numbers(content: bytes) -> list[int]:

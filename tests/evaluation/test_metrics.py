@@ -166,6 +166,7 @@ def test_what_a_set_lacks_is_said(kind: Evaluator) -> None:
     [
         ([0, -1], "has the label -1; classes count from 0"),
         ([0, 2], "labels of 3 classes and names of 2"),
+        ([0, 2**63 - 1], f"labels of {2**63} classes and names of 2"),
     ],
 )
 def test_classes_that_do_not_fit_their_labels_are_refused(labels: list[int], message: str) -> None:

@@ -49,6 +49,10 @@ def made(folder: Path, files: dict[str, bytes], split: str = "test") -> Path:
         ({"0.cls": b"1"}, "sample 0: .*no image"),
         ({"0.png": IMAGE, "0.cls": b"one"}, "sample 0: .*'one'"),
         (
+            {"0.png": IMAGE, "0.cls": b"%d" % 2**63},
+            f"sample 0: its label {2**63} does not fit in 64 bits",
+        ),
+        (
             {"0.png": IMAGE, "0.cls": b"1", "1.png": IMAGE},
             "some samples have a .cls and others have none",
         ),
