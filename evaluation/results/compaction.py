@@ -80,10 +80,10 @@ def _unread(results: Path, due: set[str]) -> list[str]:
 def _take(results: Path, files: Sequence[str]) -> bool:
     """Make a part of inbox files; return False if a rival was first with one of them."""
     try:
-        contents = [inbox.read(results, name) for name in files]
+        contents = {name: inbox.read(results, name) for name in files}
     except FileNotFoundError:
         return False
-    part = part_of(results, inbox.rows_in(contents))
+    part = part_of(results, inbox.decoded(results, contents, Row))
 
     def change(before: Manifest) -> Manifest | None:
         # Listed after the manifest was read: what lies there and is not named in it, no part has.

@@ -6,14 +6,18 @@ becomes of the files is told in `evaluation.results.store`.
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from evaluation.results.rows import Row, refuse_taken
 from sweeps import durable
+from sweeps.errors import DamagedFile
+
+T = TypeVar("T")
 
 SUFFIX = ".jsonl"
 
@@ -54,10 +58,23 @@ def read(results: Path, name: str) -> bytes:
     return (folder(results) / name).read_bytes()
 
 
-def rows_in(contents: Iterable[bytes]) -> Sequence[Row]:
-    """Return the rows that files hold."""
-    rows: list[Row] = msgspec.json.Decoder(Row).decode_lines(b"".join(contents))
-    return rows
+def decoded(results: Path, contents: Mapping[str, bytes], kind: type[T]) -> list[T]:
+    """Return what the lines of files say, given what each file holds, by its name.
+
+    Raises:
+        DamagedFile: a line says something else.
+    """
+    decode, found = msgspec.json.Decoder(kind).decode, list[T]()
+    for name, content in contents.items():
+        for number, line in enumerate(content.splitlines(), 1):
+            try:
+                found.append(decode(line))
+            except ValueError as error:  # msgspec's, or of what is not UTF-8
+                raise DamagedFile(
+                    f"{folder(results) / name}, line {number} is damaged, or of another version: "
+                    f"{error}. If it is damaged, delete it: what it said is scored, or imported, anew"
+                ) from error
+    return found
 
 
 def delete(results: Path, some: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ row may be read twice, as it is where it was reported twice. What rows mean is l
 
 import errno
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -24,6 +24,7 @@ import msgspec
 from evaluation.results import inbox, manifest, parts
 from evaluation.results.keys import Block, Keys, blocks_of, repeated
 from evaluation.results.manifest import Manifest
+from evaluation.results.rows import Row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,7 +61,7 @@ class KeyReader:
     def _refresh_once(self) -> None:
         fresh, known = _holding(self._results)
         for name in set(fresh) - self._read:
-            self.keys.add(_blocks_in([inbox.read(self._results, name)]))
+            self.keys.add(_blocks_in(self._results, {name: inbox.read(self._results, name)}))
             self._read.add(name)
         for name in {part.name for part in known.parts} - self._read:
             self.keys.add(parts.keys(self._results, name))
@@ -70,18 +71,18 @@ class KeyReader:
 class Snapshot:
     """The table as it is at one moment: its `rows`, whose columns are to be read within `read`."""
 
-    def __init__(self, results: Path, reported: Sequence[bytes], known: Manifest) -> None:
+    def __init__(self, results: Path, reported: Mapping[str, bytes], known: Manifest) -> None:
         from evaluation.results import arrow
         from evaluation.results.scan import scan_of
 
         self._results, self._reported, self._known = results, reported, known
         paths = (parts.path(results, part.name) for part in known.parts)
-        self.rows = scan_of(paths, arrow.table_of(inbox.rows_in(reported)))
+        self.rows = scan_of(paths, arrow.table_of(inbox.decoded(results, reported, Row)))
 
     def repeated(self) -> set[str]:
         """Return the checkpoints of which some eval was reported more than once."""
         of_parts = (parts.keys(self._results, part.name) for part in self._known.parts)
-        return repeated(chain(_blocks_in(self._reported), chain.from_iterable(of_parts)))
+        return repeated(chain(_blocks_in(self._results, self._reported), chain.from_iterable(of_parts)))
 
 
 def read(results: Path, use: Callable[[Snapshot], T]) -> T:
@@ -94,7 +95,7 @@ def read(results: Path, use: Callable[[Snapshot], T]) -> T:
         fresh, known = _holding(results)
         for name in set(fresh) - set(reported):
             reported[name] = inbox.read(results, name)
-        return use(Snapshot(results, [reported[name] for name in fresh], known))
+        return use(Snapshot(results, {name: reported[name] for name in fresh}, known))
 
     with arrow.memory():
         return _until_stable(results, once)
@@ -114,8 +115,8 @@ class _KeyOfRow(msgspec.Struct):
     eval_version: int
 
 
-def _blocks_in(reported: Iterable[bytes]) -> list[Block]:
-    rows = msgspec.json.Decoder(_KeyOfRow).decode_lines(b"".join(reported))
+def _blocks_in(results: Path, reported: Mapping[str, bytes]) -> list[Block]:
+    rows = inbox.decoded(results, reported, _KeyOfRow)
     return blocks_of((r.checkpoint, r.eval, r.downstream_dataset, r.eval_version) for r in rows)
 
 

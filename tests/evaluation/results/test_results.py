@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conf.schema import ClusterConfig, ClusterKind, LaunchConfig
 from evaluation import results
 from evaluation.__main__ import table
-from evaluation.results import arrow, compaction, inbox
+from evaluation.results import arrow, compaction, inbox, store
 from evaluation.results.filters import filter_of
 from evaluation.results.frames import frame_of_rows
 from evaluation.results.select import filtered
@@ -174,6 +174,21 @@ def test_a_part_that_is_damaged_is_named(launched: Path) -> None:
     part.write_bytes(b"torn")
     with pytest.raises(DamagedFile, match=f"{part.name} is damaged"):
         results.load(launched)
+
+
+@pytest.mark.parametrize(
+    "damage", [b'{"checkpoint', b"\0\0\0", b'{"checkpoint": "\xff"}', b'{"eval": 1}']
+)
+def test_a_damaged_line_of_the_inbox_is_named(root: Path, damage: bytes) -> None:
+    stored = Root(root).results
+    inbox.append(stored, "report", [row(checkpoint="a"), row(checkpoint="b")])
+    (path,) = (stored / "inbox").glob("*/report.jsonl")
+    path.write_bytes(path.read_bytes() + damage)
+    for use in (results.load, lambda _: store.read_keys(stored), lambda _: compaction.compact(stored)):
+        with pytest.raises(DamagedFile, match=f"^{path}, line 3 is damaged, .* delete it"):
+            use(root)
+    path.write_bytes(path.read_bytes().removesuffix(damage))
+    assert len(results.load(root)) == 2
 
 
 def test_the_launcher_asks_what_is_scored_without_arrow(launched: Path) -> None:
