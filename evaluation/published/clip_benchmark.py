@@ -4,6 +4,8 @@ It writes a JSON object for each (dataset, model, pretrained, task, language), a
 CSV in which each metric is a column. Metrics have the same names here.
 """
 
+import json
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +16,8 @@ import msgspec
 from evaluation.published.lines import Line
 from evaluation.results.rows import Row
 from sweeps.errors import UsageError
+
+log = logging.getLogger(__name__)
 
 SOURCE = "clip_benchmark"
 ENGLISH = "en"
@@ -41,18 +45,21 @@ class Result(msgspec.Struct, kw_only=True):
 
 
 def row_of_file(path: Path, scored_at: float) -> Row:
-    """Return the result in one of its JSON files as a row.
+    """Return the result in one of its JSON files as a row, without metrics that are no number.
 
     Raises:
         UsageError: there is none.
     """
-    try:
-        result = msgspec.json.decode(path.read_bytes(), type=Result)
+    try:  # by Python's parser, as its writer did: NaN stands for an acc5 of less than five classes
+        result = msgspec.convert(json.loads(path.read_bytes(), parse_int=float), Result)
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {path}") from error
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} is no result of clip_benchmark: {error}") from error
-    metrics = {name: value for name, value in result.metrics.items() if _is_number(value)}
+    numbers = {name: value for name, value in result.metrics.items() if isinstance(value, float)}
+    metrics = {name: value for name, value in numbers.items() if math.isfinite(value)}
+    if missing := sorted(numbers.keys() - metrics.keys()):
+        log.warning("%s: left out, as no finite number stands there: %s", path, ", ".join(missing))
     if not metrics:
         raise UsageError(f"{path}: no metric is a number")
     return _row(result, metrics, scored_at)
@@ -106,9 +113,5 @@ def _row(result: Result, metrics: Mapping[str, float], scored_at: float) -> Row:
         model=result.model,
         pretrain_dataset=result.pretrained,
         scored_at=scored_at,
-        metrics={metric: float(value) for metric, value in metrics.items()},
+        metrics=dict(metrics),
     )
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)

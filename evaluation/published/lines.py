@@ -11,7 +11,7 @@ from sweeps.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """A line of a file: column → what stands there; nothing stands for what is not known."""
+    """A line of a file: column → what stands there; nothing, or NaN, is what is not known."""
 
     path: Path
     number: int
@@ -28,22 +28,22 @@ class Line:
         return self.cells[column]
 
     def real(self, column: str) -> float | None:
-        """Return the number in a column, if there is one.
+        """Return the number in a column, if it is known.
 
         Raises:
-            UsageError: what stands there is no finite number.
+            UsageError: what stands there is no number, or not finite.
         """
         text = self.cells[column]
         try:
-            value = float(text) if text else None
+            value = float(text or "nan")
         except ValueError:
             value = math.inf
-        if value is not None and not math.isfinite(value):
+        if math.isinf(value):
             raise UsageError(f"{self.path}, line {self.number}: {column}={text!r} is no number")
-        return value
+        return None if math.isnan(value) else value
 
     def whole(self, column: str) -> int | None:
-        """Return the number in a column, if there is one, as a whole number; see `real`."""
+        """Return the number in a column, if it is known, as a whole number; see `real`."""
         value = self.real(column)
         return None if value is None else round(value)
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,17 @@ def test_results_of_clip_benchmark_stand_in_the_table_once(
     assert whole["source"].tolist().count("isogrid") == 1
 
 
+def test_metrics_that_were_not_computed_are_left_out(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    few = {**GERMAN, "dataset": "pcam", "metrics": {"acc1": 0.5, "acc5": math.nan}}
+    files = written(tmp_path / "a.json", few), built(tmp_path / "b.csv", {**few, "model": "ViT-L-14"})
+    assert imported(capsys, root, *files) == "2 rows of 2 models, 2 of them new\n"
+    assert caplog.messages == [f"{files[0]}: left out, as no finite number stands there: acc5"]
+    frame = results.load(root)
+    assert (frame["acc1"].tolist(), "acc5" in frame) == ([0.5, 0.5], False)
+
+
 def test_published_models_are_fitted_beside_or_without_a_sweep(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,6 +160,7 @@ def test_what_is_exported_can_be_imported(
         ("a.json", "{", "is no result of clip_benchmark"),
         ("a.json", {"dataset": "d"}, "missing required field `model`"),
         ("a.json", {**GERMAN, "metrics": {"acc1": None}}, "no metric is a number"),
+        ("a.csv", "dataset,model,pretrained,task,acc1\nd,m,p,t,inf\n", "acc1='inf' is no number"),
         (
             "a.json",
             {**GERMAN, "metrics": {"lr": 1.0}},
