@@ -1,8 +1,10 @@
 """Published results in the table: which files are which, and what of them is new."""
 
 import hashlib
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence, Set
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,16 @@ from evaluation.published import clip_benchmark, laion
 from evaluation.published.lines import Line, read_lines
 from evaluation.results import inbox, store, view
 from evaluation.results.filters import filter_of
-from evaluation.results.rows import KEY, Row, key_of, refuse_taken
+from evaluation.results.keys import Keys
+from evaluation.results.rows import KEY, Key, Row, key_of, refuse_taken
 from evaluation.results.store import Snapshot
 from sweeps import durable
 from sweeps.errors import UsageError
+from sweeps.text import plural
+
+log = logging.getLogger(__name__)
+
+Content = frozenset[tuple[str, Any]]
 
 FORMS = {
     "clip_benchmark's CSV": clip_benchmark.COLUMNS,
@@ -49,22 +57,39 @@ def rows_in(files: Iterable[Path]) -> list[Row]:
 
 
 def add(folder: Path, rows: Sequence[Row]) -> int:
-    """Put rows into the results table that say more than stands there; return how many."""
-    sources = sorted({row.source for row in rows})
+    """Put rows into the results table that say more than stands there; return how many.
 
-    def read(snapshot: Snapshot) -> list[dict[str, Any]]:
-        schema = snapshot.rows.schema
-        found, order = view.newest(snapshot, filter_of(schema, {"source": sources}))
-        records: list[dict[str, Any]] = found.table(schema.names).take(order).to_pylist()
-        return records
-
-    records = store.read(folder, read)
-    known = {tuple(record[name] for name in KEY): _content(record) for record in records}
-    new = [row for row in rows if not _content(_record(row)) <= known.get(key_of(row), frozenset())]
+    What was exported from this very table is left out: its rows stand there under their own names.
+    """
+    own = store.read_keys(folder)
+    foreign = [row for row in rows if not _was_exported(row, own)]
+    if num_own := len(rows) - len(foreign):
+        log.warning("left out, as they were exported from this table: %s", plural(num_own, "row"))
+    known = _contents(folder, {row.source for row in foreign})
+    new = [one for one in foreign if not _content(_record(one)) <= known.get(key_of(one), frozenset())]
     if new:
         digest = hashlib.sha256(durable.encode([_record(row) for row in new])).hexdigest()
         inbox.append(folder, f"import-{digest[:16]}", new)
     return len(new)
+
+
+def _contents(folder: Path, sources: Iterable[str]) -> dict[Key, Content]:
+    """Return what the rows of some sources in a table say."""
+
+    def read(snapshot: Snapshot) -> list[dict[str, Any]]:
+        schema = snapshot.rows.schema
+        found, order = view.newest(snapshot, filter_of(schema, {"source": sorted(sources)}))
+        records: list[dict[str, Any]] = found.table(schema.names).take(order).to_pylist()
+        return records
+
+    key = itemgetter(*KEY)
+    return {key(record): _content(record) for record in store.read(folder, read)}
+
+
+def _was_exported(row: Row, keys: Keys) -> bool:
+    """Return whether there is a row of which this one was made: its `pretrained` is a checkpoint."""
+    evals = keys.evals.get(row.pretrain_dataset or "", ())
+    return any((name, data) == (row.eval, row.downstream_dataset) for name, data, _ in evals)
 
 
 def _known(path: Path, lines: list[Line]) -> list[Line]:
@@ -84,6 +109,6 @@ def _record(row: Row) -> dict[str, Any]:
     return {**record, **metrics}
 
 
-def _content(record: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
+def _content(record: Mapping[str, Any]) -> Content:
     """Return what a row says, whenever it was put into the table."""
     return frozenset((k, v) for k, v in record.items() if v is not None and k != "scored_at")

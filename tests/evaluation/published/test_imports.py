@@ -132,8 +132,8 @@ def test_who_imports_again_with_fewer_tables_takes_nothing_back(
     assert results.load(root)[["lr", "global_batch_size"]].to_numpy().tolist() == [[1e-3, 128]]
 
 
-def test_what_is_exported_can_be_imported(
-    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_what_is_exported_can_be_imported_elsewhere(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = [row(eval_version=1), row(eval_version=2, metrics={"acc1": 0.6})]
     retrieval = row(eval="retrieval", downstream_dataset="vtab/pets", metrics={"recall": 1.0})
@@ -152,6 +152,10 @@ def test_what_is_exported_can_be_imported(
     }  # fmt: skip
     said = imported(capsys, tmp_path / "other", *map(str, files))
     assert "3 rows of 2 models, 3 of them new\n" in said
+    assert imported(capsys, root, *map(str, files)) == "3 rows of 2 models, 0 of them new\n"
+    assert imported(capsys, root, str(files[1])) == "1 row of 1 model, 0 of them new\n"
+    said = "left out, as they were exported from this table: "
+    assert caplog.messages == [f"{said}2 rows", f"{said}1 row"]
 
 
 @pytest.mark.parametrize(
