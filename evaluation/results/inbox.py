@@ -72,7 +72,7 @@ def decoded(results: Path, contents: Mapping[str, bytes], kind: type[T]) -> list
             except ValueError as error:  # msgspec's, or of what is not UTF-8
                 raise DamagedFile(
                     f"{folder(results) / name}, line {number} is damaged, or of another version: "
-                    f"{error}. If it is damaged, delete it: what it said is scored, or imported, anew"
+                    f"{error}. If it is damaged, delete it, and score or import again what it said"
                 ) from error
     return found
 
