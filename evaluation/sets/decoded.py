@@ -192,7 +192,7 @@ def _write(content: BinaryIO, source: Source, tars: Tars, tell: Tell) -> None:
             digests=b"".join(one.digest for one in facts),
             labels=_of_all([one.label for one in facts], LABEL, source),
             captions=_of_all([one.captions for one in facts], CAPTIONS, source),
-            numbers=_of_all([one.numbers for one in facts], NUMBERS, source),
+            numbers=_numbers(facts, source),
         )
     )
     content.write(rest + len(rest).to_bytes(LENGTH_BYTES, "little"))
@@ -204,6 +204,14 @@ def _of_all(values: Sequence[T | None], kind: str, source: Source) -> list[T]:
     if 0 < len(there) < len(values):
         raise DataError(f"{source.folder}: some samples have a .{kind} and others have none")
     return there
+
+
+def _numbers(facts: Sequence[Facts], source: Source) -> list[list[int]]:
+    found = _of_all([one.numbers for one in facts], NUMBERS, source)
+    if len(lengths := sorted({len(some) for some in found})) > 1:
+        few = plural(lengths[0], "number")
+        raise DataError(f"{source.folder}: a .{NUMBERS} has {few}, and another {lengths[-1]}")
+    return found
 
 
 def _mapped(file: Path) -> Pixels | None:

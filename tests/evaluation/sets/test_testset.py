@@ -57,6 +57,10 @@ def made(folder: Path, files: dict[str, bytes], split: str = "test") -> Path:
             "some samples have a .cls and others have none",
         ),
         ({"0.png": IMAGE, "0.npy": b"no array"}, "sample 0: "),
+        (
+            {"0.png": IMAGE, "0.npy": npy([1, 2]), "1.png": IMAGE, "1.npy": npy([1])},
+            "a .npy has 1 number, and another 2",
+        ),
         ({"0.png": IMAGE, "0.seg.png": IMAGE}, "sample 0: its mask has mode RGB"),
     ],
 )
