@@ -10,7 +10,7 @@ import numpy as np
 from analysis.answers.laws import Answer, Measure
 from analysis.arrays import Floats
 from analysis.fitting.fit import Law
-from analysis.fitting.uncertainty import LEAST_DEGREES, Resampled, Tails
+from analysis.fitting.uncertainty import Resampled, Tails
 
 NUM_PLACES = 7
 """Along compute, where differences are given."""
@@ -101,7 +101,7 @@ def _why_not(one: Answer, other: Answer) -> str:
 
 def _is_narrow(answer: Answer) -> bool:
     law = answer.fit.law
-    return law is not None and _resampled(law).degrees < LEAST_DEGREES
+    return law is not None and _resampled(law).is_narrow
 
 
 def _common(one: Answer, other: Answer) -> tuple[float, float]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from analysis.answers.contest import Estimate
 from analysis.arrays import Floats
-from analysis.fitting.fit import MOST_LOST, Fit
-from analysis.fitting.uncertainty import Resampled, Tails
+from analysis.fitting.fit import Fit
+from analysis.fitting.uncertainty import MOST_LOST, Resampled, Tails
 from analysis.forms import Chinchilla
 from analysis.forms.form import SMALLEST
 from sweeps.errors import UsageError

@@ -14,9 +14,6 @@ from analysis.solve.optimum import Optimum, optima, optimum
 from analysis.solve.problem import Cost, Problems
 from sweeps.text import plural
 
-MOST_LOST = 0.1
-"""More resamples than this share without a fit are said."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Law:
@@ -103,17 +100,25 @@ def fit_points(x: Floats, y: Floats, recipe: Recipe) -> Fit:
     inputs = _inputs(x, form)
     rows, used_x, used_y = _used(inputs, y, recipe)
     why_not = _why_no_fit(form, used_x, used_y, len(y), recipe)
-    notes = trends.of_all(form, inputs, y)
     if why_not:
         law = None
-        notes.append(why_not)
+        notes = [*trends.of_all(form, inputs, y), why_not]
     else:
         problems = problem_of(form, used_x, used_y, recipe.cost)
         best = optimum(problems)
-        uncertainty, lost = _uncertainty(inputs, y, recipe, problems, best)
+        uncertainty = _uncertainty(inputs, y, recipe, problems, best)
         law = Law(form=form, problems=problems, best=best, uncertainty=uncertainty)
-        notes += [*trends.of_law(form, law.params, best, law.r2), *lost]
+        notes = warnings_of(law, inputs, y, recipe)
     return Fit(recipe=recipe, law=law, rows=rows, x=used_x, y=used_y, warnings=notes)
+
+
+def warnings_of(law: Law, x: Floats, y: Floats, recipe: Recipe) -> list[str]:
+    """Return what speaks against the law of runs with inputs x (n, q) and y (n,)."""
+    return [
+        *trends.of_all(law.form, x, y),
+        *trends.of_law(law.form, law.params, law.best, law.r2),
+        *trends.of_intervals(law.uncertainty, recipe),
+    ]
 
 
 def problem_of(form: Form, x: Floats, y: Floats, cost: Cost) -> Problems[Form]:
@@ -161,23 +166,17 @@ def _why_no_fit(form: Form, x: Floats, y: Floats, num_given: int, recipe: Recipe
 
 def _uncertainty(
     x: Floats, y: Floats, recipe: Recipe, problems: Problems[Form], best: Optimum
-) -> tuple[Uncertainty | None, list[str]]:
-    """Return where intervals come from, and what is to be said of it."""
+) -> Uncertainty | None:
+    """Return where intervals come from."""
     if not recipe.num_resamples:
-        delta = delta_of(problems, best.held)
-        return delta, [] if delta else ["no interval: the points do not determine all parameters"]
+        return delta_of(problems, best.held)
     draws = resampled(x, y, recipe, problems, best)
-    lost = recipe.num_resamples - len(draws)
-    notes = []
-    if lost > MOST_LOST * recipe.num_resamples:
-        notes.append(f"{lost} of {recipe.num_resamples} resamples had too few points for a fit")
     if not len(draws):
-        return None, notes
-    found = Resampled(
+        return None
+    return Resampled(
         form=recipe.shape, draws=draws, num_asked=recipe.num_resamples,
-        num_runs=len(y), degrees=len(y) - len(best.held),
+        num_runs=len(y), degrees=len(y) - len(best.held), num_own=len(y),
     )  # fmt: skip
-    return found, [*notes, *found.warnings(recipe.level)]
 
 
 def resampled(x: Floats, y: Floats, recipe: Recipe, whole: Problems[Form], best: Optimum) -> Floats:

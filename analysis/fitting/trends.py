@@ -1,9 +1,11 @@
-"""What speaks against a law: no trend at all, a bad fit, parameters at their bounds."""
+"""What speaks against a law: no trend, a bad fit, parameters at bounds, intervals that are not so."""
 
 import numpy as np
 from scipy.special import stdtrit
 
 from analysis.arrays import Floats
+from analysis.fitting.recipe import Recipe
+from analysis.fitting.uncertainty import Resampled, Uncertainty
 from analysis.forms import Form, Power
 from analysis.forms.form import SMALLEST
 from analysis.solve.optimum import Optimum
@@ -53,6 +55,15 @@ def of_law(form: Form, params: dict[str, float], best: Optimum, r2: float) -> li
             f"the optimum is not certain: {best.num_agreeing} of {best.num_starts} starts reach it"
         )
     return found
+
+
+def of_intervals(known: Uncertainty | None, recipe: Recipe) -> list[str]:
+    """Return what keeps intervals from holding the truth as often as they say."""
+    if known is None and recipe.num_resamples:
+        return [f"no interval: all {recipe.num_resamples} resamples had too few points for a fit"]
+    if known is None:
+        return ["no interval: the points do not determine all parameters"]
+    return known.warnings(recipe.level) if isinstance(known, Resampled) else []
 
 
 def _at_bound(form: Form, best: Optimum) -> list[str]:

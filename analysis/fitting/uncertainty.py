@@ -20,6 +20,8 @@ NOISE_POWERS = (0, 1, 2)
 """Noise may be in proportion to such a power of the value."""
 LEAST_DEGREES = 3
 """Of freedom, for a bootstrap: with fewer even all of its draws reach less far than the truth may."""
+MOST_LOST = 0.1
+"""More resamples than this share without a fit are said."""
 LEAST_SIZE = 1e-6
 """A smaller share of the largest value counts as this one."""
 
@@ -84,8 +86,9 @@ class Resampled:
 
     Resamples of few runs differ too little. So their percentiles are taken as far out as t quantiles
     with n−p = `degrees` degrees of freedom are beyond normal ones (Hesterberg 2015, who calls these
-    expanded percentiles).
-    `is_joint`: equal draws of several groups belong to one resample of all of them.
+    expanded percentiles). `num_asked`: with the resamples that had too few points for a fit.
+    `is_joint`: equal draws of several groups belong to one resample of all of them; `num_runs` and
+    `degrees` are those of all groups, `num_own` are the runs of this one.
     """
 
     form: Model
@@ -93,6 +96,7 @@ class Resampled:
     num_asked: int
     num_runs: int
     degrees: int
+    num_own: int
     is_joint: bool = False
 
     @property
@@ -103,6 +107,11 @@ class Resampled:
             f"widened as t quantiles at n−p = {self.degrees} degrees of freedom"
         )
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether its runs are too few to resample."""
+        return self.num_own - len(self.form.parameters) < LEAST_DEGREES
+
     def tails(self, level: float) -> Tails:
         """Return the percentiles that bound an interval."""
         spread = np.sqrt(self.num_runs / self.degrees)
@@ -112,9 +121,12 @@ class Resampled:
     def warnings(self, level: float) -> list[str]:
         """Return what keeps such intervals from holding the truth as often as they say."""
         found = []
-        if self.degrees < LEAST_DEGREES:
+        lost = self.num_asked - len(self.draws)
+        if lost > MOST_LOST * self.num_asked:
+            found.append(f"{lost} of {self.num_asked} resamples had too few points for a fit")
+        if self.is_narrow:
             found.append(
-                f"{self.num_runs} runs are too few to resample: intervals are too narrow; "
+                f"{self.num_own} runs are too few to resample: intervals are too narrow; "
                 "bootstrap=0 does without"
             )
         needed = int(np.ceil(2 / (1 - level) - 1e-9))

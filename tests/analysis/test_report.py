@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -105,6 +106,15 @@ def test_a_report_of_size_and_samples_shows_a_law_for_each_size(tmp_path: Path) 
     assert "1e+10" in made.figures["sizes"].read_text()
     assert "law-sizes.svg" in made.markdown.read_text()
     assert "up to 1e+19, on the frontier of those above" in made.html.read_text()
+
+
+def test_a_report_on_groups_that_share_an_exponent_has_an_answer(tmp_path: Path) -> None:
+    rows = two_groups().query("final and eval == 'contrastive_loss'")
+    answers = laws_of(rows, replace(QUESTION, shared=("alpha",)))
+    made = write_report(tmp_path, Findings(title="t", answers=answers, checkpoints=None, words=WORDS))
+    text = made.markdown.read_text()
+    assert "clean is better than noisy with scale" in text
+    assert "Intervals of 95% are percentiles over 40 resamples of the runs" in text
 
 
 def test_the_report_as_data_has_fits_and_verdicts(files: ReportFiles) -> None:

@@ -49,6 +49,25 @@ def test_a_group_with_too_few_points_takes_no_part() -> None:
     assert [fit.law is None for fit in found] == [False, False, True]
 
 
+def test_one_group_that_alone_has_a_fit_is_resampled_as_asked() -> None:
+    recipe = Recipe(frontier="none", num_resamples=40)
+    points = (X, group(3))
+    found, other = fit_jointly([points, (X[:1], points[1][:1])], recipe, ("alpha",))
+    assert found.law is not None
+    assert found.law.interval(0.95) == fit_points(*points, recipe).law.interval(0.95)  # type: ignore[union-attr]
+    assert found.recipe == other.recipe == recipe
+
+
+def test_what_keeps_joint_intervals_from_being_right_is_said() -> None:
+    y, recipe = group(3), Recipe(frontier="none", num_resamples=40)
+    few = fit_jointly([(X, y), (X[:4], y[:4])], recipe, ("alpha",))
+    narrow = ["4 runs are too few to resample: intervals are too narrow; bootstrap=0 does without"]
+    assert [fit.warnings for fit in few] == [[], narrow]
+    short = [(X, np.where(np.arange(len(X)) < 4, one, 9.0)) for one in (group(3), group(4))]
+    lost = fit_jointly(short, Recipe(form="power_floor", num_resamples=40), ("c",))
+    assert all("of 40 resamples had too few points for a fit" in " ".join(f.warnings) for f in lost)
+
+
 def test_only_exponents_can_be_shared() -> None:
     from analysis.questions.question import Question
 
