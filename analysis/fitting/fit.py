@@ -117,7 +117,7 @@ def warnings_of(law: Law, x: Floats, y: Floats, recipe: Recipe) -> list[str]:
     return [
         *trends.of_all(law.form, x, y),
         *trends.of_law(law.form, law.params, law.best, law.r2),
-        *trends.of_intervals(law.uncertainty, recipe),
+        *trends.of_intervals(law.form, law.best, law.uncertainty, recipe),
     ]
 
 

@@ -10,7 +10,6 @@ from analysis.answers.laws import Answer, quantity_name
 from analysis.answers.optimal import NoOptimal, Optimal
 from analysis.answers.predict import Prediction
 from analysis.fitting.heldout import Heldout
-from analysis.fitting.uncertainty import Delta
 from analysis.questions.units import unit
 from sweeps.text import plural
 
@@ -167,8 +166,6 @@ def _uncertainty(answer: Answer) -> str:
     assert law is not None
     level, known = answer.fit.recipe.level, law.uncertainty
     intervals = f"{level:.0%} intervals by {known.method}" if known else "no intervals"
-    if isinstance(known, Delta) and answer.fit.recipe.frontier == "pareto":
-        intervals += ", narrow as this frontier's points are not independent: see bootstrap=1000"
     fitted = f"RMSE {_number(law.rmse)}{unit(answer.measure.y)} in {quantity_name(answer.measure.y)}"
     return f"{intervals}; {fitted}"
 
