@@ -15,6 +15,7 @@ from sweeps.runs.expansion import Run
 from sweeps.runs.sources import refuse_unset, source_files, sources_of
 from training.data.generate import made_with
 from training.data.patterns import existing_shards, expand_shards
+from training.data.sources import FEW_SHARDS, index_command, num_to_walk
 from training.procedures import mammut_sizes
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -36,6 +37,7 @@ def refuse_untrainable(root: Root, runs: Sequence[Run]) -> None:
         refuse_unset(run.config.data, run.data)
         _refuse_bad_pattern(root, run)
         _refuse_missing_shards(root, run)
+        _refuse_many_without_index(root, run)
         _refuse_shards_made_otherwise(root, run)
 
 
@@ -143,6 +145,22 @@ def _refuse_missing_shards(root: Root, run: Run) -> None:
                 existing_shards(files.shards)
             except DataError as error:
                 raise UsageError(f"{source.name}: {error}") from error
+
+
+def _refuse_many_without_index(root: Root, run: Run) -> None:
+    """Check that no ranks would wait, on all nodes, while one of them walks a whole data set."""
+    if run.config.data.generator is not None:
+        return
+    for files in source_files(run.config.data, root):
+        try:
+            number = num_to_walk(files, root.data)
+        except DataError as error:
+            raise UsageError(f"{files.name}: {error}") from error
+        if number > FEW_SHARDS:
+            raise UsageError(
+                f"{files.name}: about {number:,} shards are in no index, or changed since; a job's "
+                f"ranks would all wait for it: type {index_command(files, root.data)}"
+            )
 
 
 def _refuse_shards_made_otherwise(root: Root, run: Run) -> None:

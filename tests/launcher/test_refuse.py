@@ -1,11 +1,16 @@
 """Bad input of every kind: one line that says what to do, a non-zero status, and nothing written."""
 
+import os
+import shlex
 from pathlib import Path
 
 import pytest
 
 from launcher import commands
 from tests.commands import OWN_CONF, TINY
+from tests.training.data.shards import write_shard
+from training.data.commands import index
+from training.data.sources import FEW_SHARDS
 
 EVAL = "eval.evals=[{{_target_: {}, name: a, dataset: {}}}]"
 
@@ -61,6 +66,34 @@ def test_a_published_mammut_goes_by_its_name(root: Path, capsys: pytest.CaptureF
     assert "refused" not in capsys.readouterr().out
     assert commands.run([*words, "model.name=mammut_ViT-X-32"]) == 0
     assert "refused: no such size of MaMMUT: 'mammut_ViT-X-32'" in capsys.readouterr().out
+
+
+def test_many_shards_are_to_be_indexed_before_a_job_would_do_it(
+    tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, rest = 10, FEW_SHARDS + 1
+    paths = [write_shard(tmp_path / f"{n}.tar", {"0.txt": b"a"}) for n in range(first + rest)]
+    words = [*TINY, f"root={root}", "data.generator=null"]
+    words.append(f"data.shards={tmp_path}/{{0..{first + rest - 1}}}.tar")
+
+    def refused() -> str:
+        assert commands.run(["plan", *words]) == 0
+        return capsys.readouterr().out.partition("a launch would be refused: ")[2]
+
+    assert commands.run(words) == 2
+    assert f"tiny: about {first + rest} shards are in no index" in capsys.readouterr().err
+    assert not root.exists()
+    part = f"shards={tmp_path}/{{0..{first - 1}}}.tar"
+    assert index(["name=tiny", part, f"folder={root}/data", "workers=1"], print) == 0
+    told = refused()
+    assert f"tiny: about {rest} shards are in no index" in told
+    typed = shlex.split(told[told.index("python -m training index") :])
+    assert index([*typed[4:], "workers=1"], print) == 0
+    os.utime(paths[0], (0, 0))
+    assert refused() == ""
+    for path in paths:
+        os.utime(path, (0, 0))
+    assert f"tiny: about {first + rest} shards are in no index" in refused()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from mmap import MADV_RANDOM, PROT_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
@@ -154,6 +155,17 @@ class ShardIndex:
         return self._text(0, end) == "".join(paths) and np.array_equal(
             self._path_ends[:-1], np.cumsum([len(os.fsencode(p)) for p in paths])
         )
+
+    def stamps(self) -> dict[str, Stamp]:
+        """Return how each shard looked when it was walked, by its path."""
+        ends = self._path_ends[:-1].tolist()
+        paths = self._content[self._paths : self._paths + ends[-1]].tobytes()
+        names = (os.fsdecode(paths[begin:end]) for begin, end in pairwise([0, *ends]))
+        looks = zip(self._bytes.tolist(), self._mtimes_ns.tolist(), strict=True)
+        return {
+            name: Stamp(bytes=size, mtime_ns=mtime_ns)
+            for name, (size, mtime_ns) in zip(names, looks, strict=False)
+        }
 
     def changed(self, stamps: Sequence[Stamp]) -> NDArray[np.int64]:
         """Return the numbers of the shards that do not look as they did, given how they look now."""

@@ -1,5 +1,6 @@
 """The indexes of a run's data: looked at before training starts, made where they are missing."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,10 +11,11 @@ from sweeps.folders import CHECKOUT
 from sweeps.runs.sources import SourceFiles
 from training.data.index import ShardIndex, open_index
 from training.data.indexing import Origin, make_index, up_to_date
+from training.data.parts import look
 from training.data.patterns import expand_shards
 
 FEW_SHARDS = 64
-"""So many are walked sooner than processes are started for it."""
+"""So many are walked sooner than processes are started for it, or than a user is asked to."""
 
 
 def index_file(source: SourceFiles, folder: Path) -> Path:
@@ -31,6 +33,29 @@ def origin_of(source: SourceFiles) -> Origin:
     if not paths or "*" in source.shards:
         raise DataError(f"{source.shards} names no file; write a range that counts up: {{000..099}}")
     return Origin(paths=paths, uids=Path(source.uids) if source.uids else None)
+
+
+def num_to_walk(source: SourceFiles, folder: Path) -> int:
+    """Return how many shards of a source have to be walked before its index in `folder` is right.
+
+    It looks at a few of those that the index has, and takes them for all of these.
+
+    Raises:
+        DataError: the list of uids is missing, or none.
+    """
+    origin, index = origin_of(source), open_index(index_file(source, folder))
+    if index is None or index.uids != origin.uids_stamp():
+        return len(origin.paths)
+    stamps = index.stamps()
+    walked = [path for path in origin.paths if path in stamps]
+    looked_at = walked[:: len(walked) // FEW_SHARDS or 1]
+    num_changed = sum(look(Path(path)) != stamps[path] for path in looked_at)
+    return len(origin.paths) - len(walked) + num_changed * len(walked) // (len(looked_at) or 1)
+
+
+def index_command(source: SourceFiles, folder: Path) -> str:
+    """Return what a user types to have a source's index made."""
+    return f"python {shlex.join(_index_words(source, folder))}"
 
 
 def ready(sources: Sequence[SourceFiles], folder: Path) -> None:
@@ -64,6 +89,9 @@ def _opened(file: Path) -> ShardIndex:
 
 def _index_in_processes(source: SourceFiles, folder: Path) -> None:
     """Let the command make an index; what it cannot do is left undone, and said there."""
-    words = [f"shards={source.shards}", f"name={source.name}", f"folder={folder}"]
-    words += [f"uids={source.uids}"] if source.uids else []
-    subprocess.run([sys.executable, "-m", "training", "index", *words], cwd=CHECKOUT, check=False)
+    subprocess.run([sys.executable, *_index_words(source, folder)], cwd=CHECKOUT, check=False)
+
+
+def _index_words(source: SourceFiles, folder: Path) -> list[str]:
+    words = [f"name={source.name}", f"shards={source.shards}", f"folder={folder}"]
+    return ["-m", "training", "index", *words, *([f"uids={source.uids}"] if source.uids else [])]
