@@ -141,8 +141,9 @@ def slurm() -> Iterator[SlurmCluster]:
 
 @pytest.fixture
 def cluster(slurm: SlurmCluster, tmp_path: Path) -> Iterator[SlurmCluster]:
-    """The cluster, without jobs before the test and after it; they end while their folder is there."""
+    """The cluster, whole and without jobs before the test and after it, whose folder is still there."""
     yield slurm
+    slurm.repair()
     slurm.client("scancel", "--me")
     wait_for(lambda: not slurm.client("squeue", "--me", "--noheader"), "the queue to be empty")
 

@@ -81,5 +81,5 @@ def test_a_launcher_goes_on_with_the_code_that_it_began_with(root: Path, tmp_pat
     assert launcher.wait(PATIENCE_S) == 0
     known = lease.newest(only_segment(root))
     assert known is not None
-    assert len(known.attempts) == 2
+    assert len(known.attempts) > 1
     assert [*root.glob("reports/*/law.html")]

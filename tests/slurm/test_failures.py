@@ -37,8 +37,6 @@ def test_a_power_cut_under_a_rank_costs_only_what_was_not_saved(
     cluster.client("scontrol", "update", f"nodename={last}", "state=down", "reason=test")
     (root.parent / "gate").touch()
     done = run("launcher", "watch", *words, root=root, env=cluster.env)
-    cluster.start_node(last)
-    cluster.client("scontrol", "update", f"nodename={last}", "state=resume")
     assert done.returncode == 0, done.stderr
     known = lease.newest(folder)
     assert known is not None

@@ -1,5 +1,6 @@
 """What becomes of a sweep when its launcher is killed at the worst moment, or there are two of them."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from launcher.records.ledger import SubmissionState, read_history
 from sweeps.folders import Root
-from tests.commands import OWN_CONF, run
+from tests.commands import OWN_CONF, PATIENCE_S, run
 from tests.launcher.evidence import census, refute_doubles, trainings
 from tests.slurm.cluster import SlurmCluster
 from tests.slurm.shims import KILL_LAUNCHER, shimmed
@@ -46,9 +47,11 @@ def test_a_launcher_that_is_killed_around_sbatch_is_carried_on_by_the_next(
 
 
 def test_two_launchers_in_a_loop_submit_everything_once(cluster: SlurmCluster, root: Path) -> None:
+    deadline = time.monotonic() + 2 * PATIENCE_S
+
     def until_done() -> set[int]:
         tries = [run("launcher", *EIGHT, root=root, env=cluster.env)]
-        while "8 runs: 8 done" not in tries[-1].stdout:
+        while "8 runs: 8 done" not in tries[-1].stdout and time.monotonic() < deadline:
             tries.append(run("launcher", *EIGHT, root=root, env=cluster.env))
         return {tried.returncode for tried in tries}
 

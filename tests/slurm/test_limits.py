@@ -25,13 +25,15 @@ def test_what_does_not_fit_a_submit_limit_waits_and_is_no_failure(
     others = ("--hold", "--job-name=others", "--array=0-1", "--wrap=true", "--output=/dev/null")
     slurm_with_limits.client("sbatch", "--qos=few", *others)
     words = (*SWEEP, "cluster.qos=few", "resources.num_ranks=1", "resources.ranks_per_node=1")
-    once = run("launcher", *words, root=root, env=slurm_with_limits.env)
+    try:
+        once = run("launcher", *words, root=root, env=slurm_with_limits.env)
+    finally:
+        slurm_with_limits.client("scancel", "--name=others")
     assert once.returncode == 0, once.stderr
     assert "limits on jobs leave no room for more of yours now; waiting: 1 run" in once.stderr
     assert Act.deferred.value not in ledger_text(root)
     assert "1 waiting, 1 queued" in once.stdout
     assert len(list(Root(root).submissions.iterdir())) == 1
-    slurm_with_limits.client("scancel", "--name=others")
     done = run("launcher", "watch", *words, root=root, env=slurm_with_limits.env)
     assert done.returncode == 0, done.stderr
     assert "2 runs: 2 done" in done.stdout

@@ -14,6 +14,8 @@ from tests.training.segments import expansion_of
 SWEEP = (*TINY, "cluster=slurm", "policy.poll_s=0.5", "policy.settle_s=1", "policy.client_timeout_s=30")
 SHORT = (*SWEEP, "samples_seen=1280", "resources.num_ranks=4", "resources.ranks_per_node=2")
 
+GATED = "tests.launcher.gated.GatedScore"
+
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 
@@ -46,15 +48,19 @@ def test_a_sweep_whose_jobs_may_launch_goes_on_to_its_report_alone(
 
 
 def test_a_scorer_that_is_killed_and_starts_again_scores_everything_once(
-    cluster: SlurmCluster, root: Path
+    cluster: SlurmCluster, root: Path, tmp_path: Path
 ) -> None:
-    assert run("launcher", *SHORT, root=root, env=cluster.env).returncode == 0
+    gate = tmp_path / "gate"
+    score = f"{{_target_: {GATED}, name: counted, dataset: shapes, options: {{gate: {gate}}}}}"
+    words = (*SHORT[1:], f"eval.evals=[{score}]")
+    assert run("launcher", OWN_CONF, *words, root=root, env=cluster.env).returncode == 0
     (scorer,) = wait_for(lambda: processes(root, SCORER), "a scoring process")
     scorer.kill()
     wait_for(lambda: processes(root, SCORER) not in ([], [scorer]), "another one")
     job_id = cluster.client("squeue", "--me", "--noheader", "-o", "%A").strip()
     cluster.client("scontrol", "requeue", job_id)
+    gate.touch()
     wait_for(lambda: not jobs(cluster), "all jobs to end")
     scores = scores_of(root)
-    assert set(scores) == expected_scores(expansion_of("sweep=tiny", "samples_seen=1280"))
+    assert set(scores) == expected_scores(expansion_of(*words))
     assert set(scores.values()) == {1}

@@ -9,11 +9,9 @@ from launcher.records.ledger import read_history
 from sweeps.folders import Root
 from sweeps.work import lease
 from sweeps.work.outcome import Outcome
-from tests.commands import PATIENCE_S, TINY, gated_by, gated_with_states_by, run, start, wait_for
+from tests.commands import TINY, gated_by, gated_with_states_by, run, wait_for
 from tests.launcher.processes import (
-    RANK,
     kill_often,
-    processes,
     refute_difference,
     refute_repetition,
 )
@@ -34,6 +32,14 @@ def jobs(cluster: SlurmCluster) -> list[list[str]]:
     return [line.split() for line in shown.splitlines() if "-train-" in line]
 
 
+def num_nodes(root: Path, key: str, cluster: SlurmCluster) -> int:
+    """Return on how many nodes a segment was trained."""
+    held = lease.newest(Root(root).segment(key))
+    assert held is not None
+    nodes = held.attempt.holder.nodes
+    return len(cluster.client("scontrol", "show", "hostnames", nodes).split())
+
+
 def only_segment(root: Path) -> Path:
     """Return the folder of the only segment once it has metrics of its first attempt."""
     (folder,) = wait_for(lambda: list((root / "segments").glob("*")), "a segment")
@@ -42,11 +48,11 @@ def only_segment(root: Path) -> Path:
 
 
 def test_a_sweep_runs_to_its_report(cluster: SlurmCluster, root: Path, undisturbed: Path) -> None:
-    watching = start("launcher", "watch", *SWEEP, root=root, env=cluster.env)
-    wait_for(lambda: "2" in [nodes for _, _, nodes in jobs(cluster)], "a job on two nodes")
-    wait_for(lambda: len(processes(root, RANK)) >= 2, "its two ranks")
-    assert watching.wait(2 * PATIENCE_S) == 0
-    refute_difference(root, undisturbed, expansion_of("sweep=tiny"))
+    done = run("launcher", "watch", *SWEEP, root=root, env=cluster.env)
+    assert done.returncode == 0, done.stderr
+    expansion = expansion_of("sweep=tiny")
+    assert sorted(num_nodes(root, one.run_id, cluster) for one in expansion.runs) == [1, 2]
+    refute_difference(root, undisturbed, expansion)
     assert (root / "reports" / "tiny" / "law.html").exists()
     again = run("launcher", *SWEEP, root=root, env=cluster.env)
     assert "nothing to do: every run is done" in again.stdout
