@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.encoding.encoder import Encoder, Features
+from evaluation.evaluators.labels import refuse_unlabelled
 from evaluation.evaluators.ties import hit_chances
 from evaluation.sets.layout import CLASSES, TEMPLATES
 from evaluation.sets.testset import TestSet
-from sweeps.errors import DataError
 
 Scores = NDArray[np.float32]
 """Of each image for each class, shape (n, classes)."""
@@ -103,19 +103,3 @@ def class_features(model: Encoder, data: TestSet) -> Features:
     features = model.texts(prompts).reshape(len(data.classes), len(data.templates), -1).mean(axis=1)
     unit: Features = features / np.linalg.norm(features, axis=1, keepdims=True)
     return unit
-
-
-def refuse_unlabelled(data: TestSet) -> None:
-    """Check that a set has names and labels of classes.
-
-    Raises:
-        DataError: it has not, or a label is no number of a name.
-    """
-    for what in ("classes", "templates", "labels"):
-        if not len(getattr(data, what)):
-            raise DataError(f"zero-shot classification needs {what}, and the test set has none")
-    if data.labels.min() < 0:
-        raise DataError(f"the test set has the label {data.labels.min()}; classes count from 0")
-    count = data.labels.shape[1] if data.labels.ndim == 2 else int(data.labels.max()) + 1
-    if count > len(data.classes):
-        raise DataError(f"the test set has labels of {count} classes and names of {len(data.classes)}")

@@ -22,11 +22,11 @@ from evaluation.evaluators.classification import (
     accuracy,
     class_features,
     mean_per_class_recall,
-    refuse_unlabelled,
 )
+from evaluation.evaluators.labels import learnable, refuse_unlabelled
 from evaluation.sets.layout import CLASSES, TEMPLATES, TRAIN
 from evaluation.sets.testset import TestSet
-from sweeps.errors import DataError, StopAsked
+from sweeps.errors import StopAsked
 from sweeps.text import plural
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Layout, Position
@@ -90,13 +90,11 @@ class FineTune:
             state: a file from which training goes on if it is there, and which is gone at the end.
 
         Raises:
-            DataError: there is no training split, or one with other labels.
+            DataError: as `refuse_unlabelled` and `learnable`.
             StopAsked: this process is to leave; the state is that of the last step.
         """
         refuse_unlabelled(data)
-        train = data.train()
-        if data.labels.ndim != 1 or len(train.labels) != len(train.images):
-            raise DataError("fine-tuning needs one label an image, and the test set has not")
+        train = learnable(data)
         classifier = _Classifier(model, class_features(model, data))
         self._train(classifier, train, state, model.pulse)
         scores = classifier.scores(data.images)

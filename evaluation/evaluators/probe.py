@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 
 from evaluation.encoding.encoder import Encoder, Features
 from evaluation.evaluators.classification import Labels, Scores, accuracy, mean_per_class_recall
+from evaluation.evaluators.labels import learnable
 from evaluation.sets.layout import TRAIN
 from evaluation.sets.testset import TestSet
 from sweeps.errors import DataError
@@ -53,11 +54,9 @@ class LinearProbe:
         """Yield lp_acc1, lp_acc5 (from 5 classes on), lp_mean_per_class_recall and the strength lp_l2.
 
         Raises:
-            DataError: there is no training split, or too few images of a class in it.
+            DataError: as `learnable`, or there are too few images of a class to learn from.
         """
-        train = data.train()
-        if data.labels.ndim != 1 or not len(data.labels) or not len(train.labels):
-            raise DataError("a linear probe needs one label an image, and the test set has not")
+        train = learnable(data)
         count = int(max(data.labels.max(), train.labels.max())) + 1
         shown, held_out = split(train.labels, self._shots, self._seed)
         features = model.images(train)

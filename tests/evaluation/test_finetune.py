@@ -1,6 +1,8 @@
 """Fine-tuning learns, and goes on where it was killed."""
 
 import itertools
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +102,12 @@ def test_who_is_asked_to_leave_saves_where_it_stands(data: TestSet, tmp_path: Pa
     assert not state.exists()
 
 
-def test_without_a_training_split_nothing_can_be_learnt() -> None:
+def test_without_a_training_split_that_fits_nothing_can_be_learnt() -> None:
     images = np.zeros((2, 32, 32, 3), dtype=np.uint8)
     data = TestSet(images, np.array([0, 1]), (), ("red", "blue"), ("a {c} circle",))
     with pytest.raises(DataError, match="no training split"):
         list(FineTune().run(encoder(), data))
+    for label, message in ((2, "labels of 3 classes and names of 2"), (-100, "the label -100")):
+        train = partial(TestSet, images, np.array([0, label]))
+        with pytest.raises(DataError, match=f"the training split has {message}"):
+            list(FineTune().run(encoder(), replace(data, train=train)))

@@ -1,6 +1,7 @@
 """Scoring maths, against scikit-learn, torch and brute force."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,9 +168,11 @@ def test_what_a_set_lacks_is_said(kind: Evaluator) -> None:
         ([0, -1], "has the label -1; classes count from 0"),
         ([0, 2], "labels of 3 classes and names of 2"),
         ([0, 2**63 - 1], f"labels of {2**63} classes and names of 2"),
+        ([[0, 1], [2, 0]], "has 2 where 0 or 1 says whether an image is of a class"),
+        ([[0, 1, 0], [1, 0, 0]], "labels of 3 classes and names of 2"),
     ],
 )
-def test_classes_that_do_not_fit_their_labels_are_refused(labels: list[int], message: str) -> None:
+def test_classes_that_do_not_fit_their_labels_are_refused(labels: list[Any], message: str) -> None:
     data = TestSet(numbered_images(2), np.array(labels), (), ("cat", "dog"), ("a {c}",))
     axes = np.eye(2, dtype=np.float32)
     model = encoder(axes, {"a cat": axes[0], "a dog": axes[1]})

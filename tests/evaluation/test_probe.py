@@ -71,3 +71,18 @@ def test_a_probe_learns_from_the_training_split(shots: int | None) -> None:
     assert found["lp_acc1"] > 0.9
     with pytest.raises(DataError, match="no training split"):
         list(LinearProbe().run(encoder(features, {}), TestSet(numbered_images(60), labels[:60])))
+
+
+@pytest.mark.parametrize("split", ["test set", "training split"])
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [(-1, "has the label -1; classes count from 0"), (6, "has labels of 7 classes and names of 6")],
+)
+def test_a_label_that_is_no_number_of_a_class_is_refused(split: str, label: int, message: str) -> None:
+    labels = {"test set": np.arange(60) % 6, "training split": np.arange(120) % 6}
+    labels[split][5] = label
+    train = TestSet(numbered_images(120), labels["training split"])
+    names = tuple("abcdef")
+    data = TestSet(numbered_images(60), labels["test set"], classes=names, train=lambda: train)
+    with pytest.raises(DataError, match=f"the {split} {message}"):
+        list(LinearProbe().run(encoder(np.eye(120, dtype=np.float32), {}), data))
