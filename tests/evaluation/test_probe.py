@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from torch.nn.functional import cross_entropy
 
 from evaluation.encoding.encoder import Features
 from evaluation.evaluators.probe import Examples, LinearProbe, Prober, scores_of, split
@@ -34,6 +35,23 @@ def test_the_fit_is_scikit_learns(strength: float) -> None:
     assert biases == pytest.approx(theirs.intercept_ - theirs.intercept_.mean(), rel=1e-3, abs=1e-3)
     others, _ = clouds(200, 6, seed=2)
     assert (scores_of(weights, others).argmax(axis=1) == theirs.predict(others)).mean() > 0.99
+
+
+@pytest.mark.parametrize("strength", [1e-2, 1e-5])
+def test_no_derivative_is_larger_than_is_promised(
+    strength: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    features, labels = clouds(400, 6, seed=1, spread=1.0)
+    prober = Prober(Examples(features, labels, 6), CPU)
+    weights = torch.tensor(prober.fit(strength), requires_grad=True)
+    scores = torch.from_numpy(features).double() @ weights[:, :-1].T + weights[:, -1]
+    penalty = strength / 2 * weights[:, :-1].square().sum()
+    loss = cross_entropy(scores, torch.from_numpy(labels)) + penalty
+    (derivatives,) = torch.autograd.grad(loss, weights)
+    assert float(derivatives.abs().max()) <= 1.01e-6
+    assert caplog.messages == []
+    prober.fit(strength, tolerance=0.0)
+    assert "no optimum at an L2 strength of " in caplog.text
 
 
 def test_the_strength_is_that_of_the_best_held_out_accuracy() -> None:
