@@ -88,19 +88,23 @@ class Examples:
 def split(labels: Labels, shots: int | None, seed: int) -> tuple[Labels, Labels]:
     """Return which images are shown and which are held out, as ascending numbers.
 
+    Without `shots` the image of a class that has no other is shown.
+
     Raises:
-        DataError: a class has too few for `shots`, or a single one.
+        DataError: a class has too few for `shots`; or no class has two images.
     """
     random = np.random.default_rng(seed)
     shown, held_out = [], []
     for label in np.unique(labels):
         own = random.permutation(np.flatnonzero(labels == label))
-        kept = min(shots, MOST_HELD_OUT_SHOTS) if shots else max(1, len(own) // 10)
+        kept = min(shots, MOST_HELD_OUT_SHOTS) if shots else min(max(1, len(own) // 10), len(own) - 1)
         taken = shots or len(own) - kept
-        if taken < 1 or len(own) < taken + kept:
+        if len(own) < taken + kept:
             raise DataError(f"class {label} has {plural(len(own), 'image')} to learn from: too few")
         shown.append(own[:taken])
         held_out.append(own[taken : taken + kept])
+    if not sum(map(len, held_out)):
+        raise DataError("no class has two images to learn from, of which one could be held out")
     return np.sort(np.concatenate(shown)), np.sort(np.concatenate(held_out))
 
 

@@ -79,6 +79,14 @@ def test_shots_are_drawn_from_each_class(shots: int | None, sizes: tuple[int, in
         split(labels, 10, seed=0)
 
 
+def test_the_only_image_of_a_class_is_shown() -> None:
+    shown, held_out = split(np.array([0, 0, 1, 2, 2]), None, seed=0)
+    assert 2 in shown
+    assert (len(shown), len(held_out)) == (3, 2)
+    with pytest.raises(DataError, match="no class has two images"):
+        split(np.arange(3), None, seed=0)
+
+
 @pytest.mark.parametrize("shots", [None, 5])
 def test_a_probe_learns_from_the_training_split(shots: int | None) -> None:
     features, labels = clouds(180, 6, seed=1, spread=0.2)
