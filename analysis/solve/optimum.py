@@ -29,8 +29,8 @@ class Optimum:
 
     @property
     def is_certified(self) -> bool:
-        """Whether more than one start led here."""
-        return self.num_agreeing > 1
+        """Whether half of the starts led here, as those with one sign of a sigmoid's slope do."""
+        return 2 * self.num_agreeing >= self.num_starts
 
 
 def optimum(problems: Problems[Form]) -> Optimum:

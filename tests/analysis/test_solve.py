@@ -9,8 +9,9 @@ from scipy.optimize import curve_fit, minimize
 from analysis.arrays import Floats
 from analysis.fitting.fit import fit_points, problem_of
 from analysis.fitting.recipe import Loss, Recipe, Residuals
+from analysis.fitting.trends import of_law
 from analysis.forms import FORMS
-from analysis.solve.optimum import optima, optimum
+from analysis.solve.optimum import Optimum, optima, optimum
 from analysis.solve.problem import Cost, Problems
 from tests.analysis.points import TRUTHS, Truth
 
@@ -24,7 +25,15 @@ def test_a_law_without_noise_is_found_from_all_sides(truth: Truth, residuals: Re
     law = fit_points(truth.x, truth.measured(0)[0], recipe).law
     assert law is not None
     assert law.params == pytest.approx(truth.params, rel=1e-5)
-    assert law.best.num_agreeing >= 3
+    assert law.best.is_certified
+
+
+@pytest.mark.parametrize(("agreeing", "is_certain"), [(2, False), (3, True)])
+def test_half_of_the_descents_have_to_agree(agreeing: int, is_certain: bool) -> None:
+    best = Optimum(held=np.array([0.0, -0.3]), cost=1.0, num_starts=6, num_agreeing=agreeing)
+    found = of_law(FORMS["power"], {"alpha": -0.3, "beta": 1.0}, best, r2=1.0)
+    said = "the optimum is not certain: 2 of 6 starts reach it"
+    assert found == ([] if is_certain else [said])
 
 
 @by_form
