@@ -8,7 +8,7 @@ from analysis.solve.problem import Cost
 from sweeps.errors import UsageError
 
 HUBER_DELTA = 1e-3
-"""Of Hoffmann et al. (2022)."""
+"""Of Hoffmann et al. (2022), for residuals of log L: their objective is `residuals=log`."""
 
 
 class Residuals(Enum):
@@ -67,7 +67,7 @@ class Recipe:
 
     @property
     def cost(self) -> Cost:
-        """What residuals cost: their square, or for `chinchilla` Huber's, as in its paper."""
+        """What residuals cost: their square, or for `chinchilla` Huber's, as of log L in its paper."""
         usual = Loss.huber if self.form == "chinchilla" else Loss.squared
         is_huber = (self.loss or usual) is Loss.huber
         return Cost(is_log=self.is_log, delta=self.delta) if is_huber else Cost(is_log=self.is_log)

@@ -33,7 +33,8 @@ ARGUMENTS = """  root=DIR [sweep=NAME]    our results table; or
   best_per=COLUMN,...      only the best run of each cell of these columns
   form=power               power, power_floor, saturating, chinchilla, sigmoid; best, by held-out error
   frontier=pareto          none, bins5, log2bins, pareto
-  residuals=log            log or linear; by default log for power, else linear
+  residuals=log            log or linear; by default log for power, else linear. The objective of
+                           chinchilla's paper is residuals=log
   loss=squared             squared or huber [delta=0.001]; by default huber for chinchilla
   bootstrap=0              resamples of the runs for the intervals; 0: the delta method
   level=0.95 seed=0        of the intervals; of the resamples
