@@ -5,6 +5,7 @@ IsogridError
 ├── DataError           shards or a data set are missing, truncated or unreadable
 ├── DamagedFile         a file under the root holds something else than it must
 ├── CorruptCheckpoint   a checkpoint's content does not match its hash
+├── LostState           the state from which a segment starts is missing or damaged
 ├── NotFinite           a loss or features are no finite numbers
 ├── KeyConflict         a folder belongs to another configuration
 ├── PortTaken           ranks cannot meet at the port that was chosen for them
@@ -44,6 +45,10 @@ class DamagedFile(IsogridError):
 
 class CorruptCheckpoint(IsogridError):
     """A checkpoint's content does not match its hash."""
+
+
+class LostState(IsogridError):
+    """The state from which a segment starts, its parent's end, is missing or damaged."""
 
 
 class NotFinite(IsogridError):

@@ -26,6 +26,7 @@ class RankExit(IntEnum):
     device_failure = 86
     communication = 87
     port_taken = 88
+    lost_state = 89
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +43,7 @@ TELLING = (
     RankExit.bad_data,
     RankExit.not_finite,
     RankExit.user_error,
+    RankExit.lost_state,
     RankExit.out_of_memory,
     RankExit.device_failure,
     RankExit.port_taken,

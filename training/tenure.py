@@ -14,7 +14,7 @@ from types import TracebackType
 
 from conf.schema import ClusterConfig, ResourceConfig
 from sweeps.costs.cost import hourly_charge
-from sweeps.errors import DataError, NotFinite, Superseded, UsageError
+from sweeps.errors import DataError, LostState, NotFinite, Superseded, UsageError
 from sweeps.host import is_alive, own_start, this_host
 from sweeps.work import lease
 from sweeps.work.lease import Holder, Lease
@@ -29,6 +29,7 @@ ENDS: tuple[tuple[type[BaseException], Outcome], ...] = (
     (NotFinite, Outcome.not_finite),
     (DataError, Outcome.bad_data),
     (UsageError, Outcome.user_error),
+    (LostState, Outcome.lost_state),
 )
 
 

@@ -6,7 +6,7 @@ import socket
 import torch
 import torch.distributed
 
-from sweeps.errors import DataError, NotFinite, PortTaken, Superseded, UsageError
+from sweeps.errors import DataError, LostState, NotFinite, PortTaken, Superseded, UsageError
 from training.exits import RankExit, Verdict
 
 KINDS: tuple[tuple[type[BaseException], RankExit], ...] = (
@@ -14,6 +14,7 @@ KINDS: tuple[tuple[type[BaseException], RankExit], ...] = (
     (DataError, RankExit.bad_data),
     (NotFinite, RankExit.not_finite),
     (UsageError, RankExit.user_error),
+    (LostState, RankExit.lost_state),
     (PortTaken, RankExit.port_taken),
     (torch.OutOfMemoryError, RankExit.out_of_memory),
     (MemoryError, RankExit.out_of_memory),

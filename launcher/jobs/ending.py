@@ -16,6 +16,7 @@ FINAL = {
     RankExit.bad_data: Outcome.bad_data,
     RankExit.not_finite: Outcome.not_finite,
     RankExit.user_error: Outcome.user_error,
+    RankExit.lost_state: Outcome.lost_state,
 }
 FAILURES = {
     RankExit.out_of_memory: Outcome.out_of_memory,

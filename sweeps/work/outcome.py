@@ -48,6 +48,7 @@ class Outcome(Enum):
     bad_data = "bad_data"
     not_finite = "not_finite"
     user_error = "user_error"
+    lost_state = "lost_state"
     vanished = "vanished"
 
     @property
@@ -85,6 +86,7 @@ TREATMENTS = {
     Outcome.bad_data: Treatment(Remedy.hold),
     Outcome.not_finite: Treatment(Remedy.hold),
     Outcome.user_error: Treatment(Remedy.hold),
+    Outcome.lost_state: Treatment(Remedy.hold),
     Outcome.vanished: Treatment(Remedy.here, is_fault=True),
 }
 """Time limits and preemptions are no faults: a run of many jobs meets them as a matter of course."""

@@ -6,7 +6,15 @@ import pytest
 import torch
 import torch.distributed
 
-from sweeps.errors import DataError, IsogridError, NotFinite, PortTaken, Superseded, UsageError
+from sweeps.errors import (
+    DataError,
+    IsogridError,
+    LostState,
+    NotFinite,
+    PortTaken,
+    Superseded,
+    UsageError,
+)
 from training.exits import RankExit, Verdict, forget_verdicts, leave_verdict, read_verdict
 from training.verdict import verdict_of
 
@@ -21,6 +29,7 @@ ECC = "CUDA error: uncorrectable ECC error encountered"
         (DataError("x"), RankExit.bad_data),
         (NotFinite("x"), RankExit.not_finite),
         (UsageError("x"), RankExit.user_error),
+        (LostState("x"), RankExit.lost_state),
         (PortTaken("x"), RankExit.port_taken),
         (MemoryError(), RankExit.out_of_memory),
         (torch.OutOfMemoryError("CUDA out of memory."), RankExit.out_of_memory),

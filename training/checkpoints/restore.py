@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 
-from sweeps.errors import CorruptCheckpoint, DataError
+from sweeps.errors import CorruptCheckpoint, DataError, LostState
 from sweeps.runs.expansion import Segment
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Layout, Position
+from training.checkpoints.done import done_path
 from training.checkpoints.saved import saved_samples
 from training.checkpoints.state import WEIGHTS, Tensors, load_state, load_weights, under
 from training.distributed import World, all_agree, first_decides
@@ -37,8 +38,9 @@ def restored(
     Where there is neither a state of the segment nor a parent, the model keeps its fresh weights.
 
     Raises:
-        CorruptCheckpoint: the parent's end does not verify.
+        LostState: the parent's end does not verify, or is not there.
         DataError: the segment was begun on other data.
+        OSError: none of the segment's states can be read, and not all of them are known to be damaged.
     """
     segment, here = order.item.segment, Layout.here(world, order.item.resources)
     found = _saved_state(order, world)
@@ -81,12 +83,31 @@ def _saved_state(order: TrainOrder, world: World) -> tuple[Tensors, Position] | 
     """Return the newest state of the segment that verifies on all ranks, else the parent's end."""
     if world.is_first:
         checkpoint.sweep_unfinished(order.folder)
+    unread: OSError | None = None
     for samples in _saved(order.folder, world):
-        found = _verified(order, samples, world)
+        found = None
+        try:
+            found = _verified(order, samples, world)
+        except OSError as error:
+            log.warning("%s; trying the state before it", error)
+            unread = error
         if all_agree(found is not None, world):
             return found
-    parent = order.parent_folder
-    return checkpoint.read_state(parent, order.item.segment.start) if parent else None
+    if unread is not None:
+        raise unread
+    return _parents_end(order)
+
+
+def _parents_end(order: TrainOrder) -> tuple[Tensors, Position] | None:
+    if order.parent_folder is None:
+        return None
+    try:
+        return checkpoint.read_state(order.parent_folder, order.item.segment.start)
+    except (CorruptCheckpoint, FileNotFoundError) as error:
+        raise LostState(
+            f"{error}; this segment begins there: delete {done_path(order.parent_folder)} and resume, "
+            f"which trains what is lost again"
+        ) from error
 
 
 def _saved(folder: Path, world: World) -> Iterator[int]:
