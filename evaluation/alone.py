@@ -6,10 +6,9 @@ command line says, and the checkpoint's name is that of the file with the beginn
 
 import hashlib
 import logging
-import os
 import pickle
 import struct
-import time
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -186,8 +185,7 @@ def _take(row: Row, root: Root | None) -> None:
     name = eval_name(row.eval, row.downstream_dataset, row.eval_version)
     log.info("%s: %s", name, ", ".join(metrics))
     if root is not None:
-        who = f"{os.uname().nodename}-{os.getpid()}-{time.time_ns()}"
-        inbox.append(root.results, f"{row.checkpoint}.alone-{who}", [row])
+        inbox.append(root.results, f"alone-{uuid.uuid4().hex}", [row])
 
 
 def _root_of(given: ScoreArguments) -> Root:

@@ -28,6 +28,7 @@ def append(results: Path, name: str, rows: Iterable[Row]) -> None:
     Raises:
         UsageError: a metric is called like another column.
     """
+    assert not name.startswith("."), f"{name} would pass for a temporary file, which nobody reads"
     rows = list(rows)
     for row in rows:
         refuse_taken(row.metrics, f"{row.checkpoint} on {row.downstream_dataset}")

@@ -17,6 +17,7 @@ from evaluation.encoding.encoder import Encoder
 from evaluation.evaluator import make_evaluator
 from evaluation.evaluators.classification import ZeroShotClassification
 from evaluation.measure import Failed
+from evaluation.results.rows import Row
 from evaluation.sets.testset import load_test_set
 from sweeps.commands import status_of
 from sweeps.composing.compose import compose_part
@@ -73,6 +74,11 @@ def test_sets_as_they_lie_on_the_hub_are_scored_from_the_command_line(
         append=True,
     )
     assert score_alone(again) == [], "what has a row is not computed again"
+    hidden = tmp_path / f".{'best' * 50}.pt"
+    hidden.hardlink_to(folder / "epoch_1.pt")
+    (row,) = score_alone(replace(again, weights=str(hidden), dataset=again.dataset[0]))
+    assert isinstance(row, Row)
+    assert len(results.load(tmp_path, checkpoint=row.checkpoint)) == 1, "whatever weights are called"
 
 
 def test_a_suites_sets_are_found_in_another_folder(folder: Path, tmp_path: Path) -> None:

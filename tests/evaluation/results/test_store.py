@@ -147,6 +147,11 @@ def test_the_same_report_twice_is_one_report(results: Path) -> None:
     assert checkpoints(results) == ["a"]
 
 
+def test_a_report_whose_name_would_hide_it_is_refused(results: Path) -> None:
+    with pytest.raises(AssertionError, match="which nobody reads"):
+        inbox.append(results, ".hidden", [row()])
+
+
 def test_old_manifests_and_garbage_are_cleared(results: Path) -> None:
     for number in range(manifest.KEPT + 5):
         inbox.append(results, f"{number}", [row(checkpoint=f"{number:02d}")])
