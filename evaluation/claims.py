@@ -4,7 +4,8 @@ A long eval has a claim of its own, so that one process does not keep others fro
 checkpoint. `results/claims/<name>.<n>` is made by `link(2)`; the highest n holds. A claim is
 deleted when its rows are in the table's inbox, or its process was asked to leave. So what lies
 there is being scored, or failed. Whether a claim may be followed by another one is decided by who
-knows which processes are alive: not here.
+knows which processes are alive: not here. Who is alive all the same hands in what it found: the table
+shows the same row twice as one.
 """
 
 import hashlib
@@ -83,11 +84,6 @@ def take(results: Path, claim: Claim) -> bool:
     if durable.newest_generation(folder, claim.name) >= claim.number:
         return False
     return durable.publish(_path(results, claim.name, claim.number), durable.encode(claim))
-
-
-def is_held(results: Path, claim: Claim) -> bool:
-    """Return whether a claim of one's own still holds: nobody has followed it."""
-    return durable.newest_generation(_folder(results), claim.name) == claim.number
 
 
 def note_failure(results: Path, claim: Claim, error: str, failed: Iterable[str] = ()) -> None:

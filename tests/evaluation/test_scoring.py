@@ -64,6 +64,19 @@ class Stops:
         yield "never", 0.0
 
 
+class Overtaken(Fails):
+    """An evaluator of a process whose claim is followed while it runs."""
+
+    def __init__(self, root: str, checkpoint: str) -> None:
+        self._results, self._checkpoint = Root(Path(root)).results, checkpoint
+
+    def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
+        """Follow the claim, as another process would."""
+        held = claims.newest(self._results)[self._checkpoint]
+        assert claims.take(self._results, replace(held, number=held.number + 1))
+        yield "rank", 1.0
+
+
 class Long(Fails):
     """A long evaluator, which finds nothing of its own to go on from."""
 
@@ -269,6 +282,23 @@ def test_a_checkpoint_in_other_hands_is_left_to_them(
     assert score_all(order_of(trained, tmp_path, 64, followable=(theirs,)))
     assert len(results.load(root, checkpoint=theirs.checkpoint)) == 2
     assert theirs.checkpoint not in claims.newest(Root(root).results)
+
+
+def test_who_is_taken_for_dead_hands_in_what_it_found(
+    trained: tuple[Path, Expansion], tmp_path: Path
+) -> None:
+    root, expansion = trained
+    make_copy_of_weights(root, expansion, 640, 80)
+    order = order_of(trained, tmp_path, 80)
+    (task,) = order.item.checkpoints
+    told = {"root": str(root), "checkpoint": task.checkpoint}
+    slow = replace(task.evals[0], _target_=f"{__name__}.Overtaken", name="slow", options=told)
+    item = replace(order.item, checkpoints=(replace(task, evals=(slow,)),))
+    assert score_all(replace(order, item=item))
+    assert results.load(root, checkpoint=task.checkpoint)["rank"].tolist() == [1.0]
+    theirs = claims.newest(Root(root).results)[task.checkpoint]
+    assert theirs.number == 2, "the other process works under its own"
+    claims.release(Root(root).results, theirs)
 
 
 def test_who_scores_a_checkpoint_keeps_nobody_from_its_long_evals(
