@@ -89,7 +89,8 @@ def _contents(folder: Path, sources: Iterable[str]) -> dict[Key, Content]:
 def _was_exported(row: Row, keys: Keys) -> bool:
     """Return whether there is a row of which this one was made: its `pretrained` is a checkpoint."""
     evals = keys.evals.get(row.pretrain_dataset or "", ())
-    return any((name, data) == (row.eval, row.downstream_dataset) for name, data, _ in evals)
+    told = {(name, data.removeprefix(clip_benchmark.HUB)) for name, data, _ in evals}
+    return (row.eval, row.downstream_dataset) in told
 
 
 def _known(path: Path, lines: list[Line]) -> list[Line]:

@@ -136,7 +136,7 @@ def test_what_is_exported_can_be_imported_elsewhere(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = [row(eval_version=1), row(eval_version=2, metrics={"acc1": 0.6})]
-    retrieval = row(eval="retrieval", downstream_dataset="vtab/pets", metrics={"recall": 1.0})
+    retrieval = row(eval="retrieval", downstream_dataset="wds/vtab/pets", metrics={"recall": 1.0})
     inbox.append(root / "results", "own", [*rows, retrieval])
     imported(capsys, root, written(tmp_path / "a.json", RETRIEVAL))
     assert export(["format=clip_benchmark", f"root={root}", f"out={tmp_path / 'out'}"]) == 0
@@ -144,7 +144,7 @@ def test_what_is_exported_can_be_imported_elsewhere(
     assert [path.name for path in files] == [
         "flickr30k_laion2b_e16_ViT-B-32_en_zeroshot_retrieval.json",
         "shapes_s@640_M_en_zeroshot_classification.json",
-        "vtab_pets_s@640_M_en_zeroshot_retrieval.json",
+        "wds_vtab_pets_s@640_M_en_zeroshot_retrieval.json",
     ]
     assert json.loads(files[1].read_text()) == {
         "dataset": "shapes", "model": "M", "pretrained": "s@640", "task": "zeroshot_classification",
