@@ -17,7 +17,7 @@ class Evaluator(Protocol):
     """Measures one checkpoint on one test set.
 
     Its class may name in `files` what it needs of a set's folder: of such a file it is said before the
-    set is decoded that it is missing.
+    set is decoded that it is missing or blank.
     """
 
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
@@ -48,11 +48,13 @@ def refuse_lacking(spec: EvalSpec, folder: Path) -> None:
     """Check that a set has the files that the evaluator of an eval names; no set has none of any.
 
     Raises:
-        DataError: one is missing.
+        DataError: one is missing or blank.
     """
     for name in getattr(_kind_of(spec), "files", ()) if is_test_set(folder) else ():
         if not (folder / name).is_file():
             raise DataError(f"there is no {folder / name}, which this evaluator needs")
+        if not (folder / name).read_bytes().strip():
+            raise DataError(f"there is nothing in {folder / name}, which this evaluator needs")
 
 
 def make_evaluator(spec: EvalSpec) -> Evaluator:

@@ -100,14 +100,16 @@ def test_a_suites_sets_are_found_in_another_folder(folder: Path, tmp_path: Path)
 def test_what_fails_is_named_after_the_rows_that_there_are(
     folder: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    for name in ("typed", "unnamed"):
+    for name in ("typed", "unnamed", "blank"):
         (tmp_path / name).mkdir()
         for path in (folder / "wds_shapes").iterdir():
             (tmp_path / name / path.name).symlink_to(path)
     (tmp_path / "typed" / "dataset_type.txt").write_text("multilable")
-    (tmp_path / "unnamed" / "classnames.txt").unlink()
+    for name in ("unnamed", "blank"):
+        (tmp_path / name / "classnames.txt").unlink()
+    (tmp_path / "blank" / "classnames.txt").write_text("\n\n")
     target = "evaluator=evaluation.evaluators.classification.ZeroShotClassification"
-    sets = f"dataset=[{tmp_path}/typed,{tmp_path}/unnamed,{folder}/wds_shapes]"
+    sets = f"dataset=[{tmp_path}/typed,{tmp_path}/unnamed,{tmp_path}/blank,{folder}/wds_shapes]"
     words = [f"weights={folder}/epoch_1.pt", "model=ViT-w32", sets, target, f"root={tmp_path}"]
     assert status_of(partial(score, words)) == 1
     out, err = (said.decode() for said in capfdbinary.readouterr())
@@ -115,6 +117,7 @@ def test_what_fails_is_named_after_the_rows_that_there_are(
     assert "zeroshot_classification/typed/v1: " in err
     assert "says 'multilable'. Did you mean multilabel?" in err
     assert f"/unnamed/v1: there is no {tmp_path}/unnamed/classnames.txt, which this eval" in err
+    assert f"/blank/v1: there is nothing in {tmp_path}/blank/classnames.txt, which" in err
     (decoded,) = (tmp_path / "decoded").iterdir()
     assert decoded.name.startswith("wds_shapes-"), "what lacks a file is not decoded"
 
