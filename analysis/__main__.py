@@ -8,8 +8,9 @@ import numpy as np
 
 from analysis.answers.compare import verdicts
 from analysis.answers.laws import Answer, laws_of
-from analysis.answers.optimal import NoOptimal, best_splits
+from analysis.answers.optimal import NoOptimal, Optimal, best_splits
 from analysis.answers.predict import Prediction, places, predictions
+from analysis.arrays import Floats
 from analysis.questions.arguments import (
     ARGUMENTS,
     CompareArguments,
@@ -32,7 +33,7 @@ USAGE = f"""usage: python -m analysis COMMAND [key=value ...]
   predict    the same, and its value at=C (at=N,D for chinchilla)
   compare    which group is better with scale; by=COLUMN compares within each value of that column
   optimal    the best model size and number of samples at=C,C,... by form=chinchilla, where one
-             parameter costs flops=K on one sample, or what it does in the column compute=gflops_total
+             parameter costs flops=K on one sample, or a power of N that fits compute=gflops_total
   report     fit the laws of a sweep and write law.html, law.md, law.json and figures
 
 {ARGUMENTS}"""
@@ -85,17 +86,14 @@ def optimal(words: Sequence[str]) -> int:
     arguments = read_arguments(words, OptimalArguments)
     question, frame = arguments.question(), arguments.read().frame
     computes = np.array(numbers("at", arguments.at))
-    flops = arguments.flops_of(frame)
-    found = [(one, best_splits(one.fit, computes, flops)) for one in laws_of(frame, question)]
+    found = [(one, _split(one, computes, arguments)) for one in laws_of(frame, question)]
     if all(isinstance(best, NoOptimal) for _, best in found):
-        raise NothingToFit(splits_paragraph(*found[0], flops))
+        raise NothingToFit(splits_paragraph(*found[0]))
     if arguments.format is OutputFormat.json:
-        data = [
-            {**answer_json(one), "flops": flops, "optimal": splits_json(best)} for one, best in found
-        ]
+        data = [{**answer_json(one), "optimal": splits_json(best)} for one, best in found]
         sys.stdout.write(encoded(data[0] if len(data) == 1 else {"fits": data}))
         return 0
-    print("\n\n".join(splits_paragraph(one, best, flops) for one, best in found))
+    print("\n\n".join(splits_paragraph(*one) for one in found))
     return 0
 
 
@@ -124,6 +122,12 @@ def _some_law(answers: list[Answer]) -> list[Answer]:
     if all(answer.fit.law is None for answer in answers):
         raise NothingToFit(answers[0].sentence())
     return answers
+
+
+def _split(answer: Answer, computes: Floats, arguments: OptimalArguments) -> Optimal | NoOptimal:
+    if answer.fit.law is None:
+        return NoOptimal(why_not="; ".join(answer.warnings))
+    return best_splits(answer.fit, computes, arguments.flops_of(answer.points))
 
 
 def _show(arguments: FitArguments, found: Sequence[tuple[Answer, Sequence[Prediction]]]) -> None:

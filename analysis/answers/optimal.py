@@ -1,8 +1,8 @@
 """How a compute budget is best split between model size and samples, by L(N, D). Pure.
 
-Of C = k·N·D the least L(N, D) = E + A/N^alpha + B/D^beta is at N = G (C/k)^(beta/(alpha+beta)) with
-G = (alpha·A / (beta·B))^(1/(alpha+beta)): Hoffmann et al. (2022), section 3.3, with their k = 6. Where
-either term is missing, more of one input is always better, and there is no such place.
+Of C = k·N^q·D the least L(N, D) = E + A/N^alpha + B/D^beta is at N = G (C/k)^(beta/s), where
+s = alpha + q·beta and G = (alpha·A / (q·beta·B))^(1/s): Hoffmann et al. (2022), section 3.3, with k = 6
+and q = 1. Where either term is missing, more of one input is always better: there is no such place.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from analysis.fitting.fit import Fit
 from analysis.fitting.uncertainty import MOST_LOST, Resampled, Tails
 from analysis.forms import Chinchilla
 from analysis.forms.form import SMALLEST
+from analysis.questions.flops import Flops
 from sweeps.errors import UsageError
 
 LEAST_VALUES = 3
@@ -38,11 +39,16 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Optimal:
-    """The best splits of computes: size grows as C^`size_exponent`, samples as C^`data_exponent`."""
+    """The best splits of computes: size grows as C^`size_exponent`, samples as C^`data_exponent`.
+
+    `flops`: what models cost; `warnings`: what speaks against that.
+    """
 
     splits: tuple[Split, ...]
     size_exponent: Estimate
     data_exponent: Estimate
+    flops: Flops
+    warnings: list[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,42 +58,42 @@ class NoOptimal:
     why_not: str
 
 
-def best_splits(fit: Fit, compute: Floats, flops: float) -> Optimal | NoOptimal:
-    """Return the best split of each compute (n,).
+def best_splits(fit: Fit, compute: Floats, flops: Flops) -> Optimal | NoOptimal:
+    """Return the best split of each compute (n,), in the units of `flops`, which is taken as exact.
 
     Args:
         fit: a resampled `chinchilla` law of num_params and samples_seen.
-        compute: in the units of `flops`.
-        flops: what one parameter costs on one sample.
+        compute: what is to be spent.
+        flops: what models cost.
 
     Raises:
-        UsageError: the law is none of size and samples or was not resampled, or a compute or `flops` is
-            no finite number above 0.
+        UsageError: there is no law of size and samples that was resampled, or a compute is no finite
+            number above 0.
     """
     law = fit.law
     if not len(compute) or not ((compute > 0) & np.isfinite(compute)).all():
         raise UsageError("say which computes to split: at=C,C,…, finite numbers above 0")
-    if not 0 < flops < np.inf:
-        raise UsageError(
-            f"flops={flops:g}, of one parameter on one sample, is no finite number above 0"
-        )
-    if law is None:
-        return NoOptimal(why_not="; ".join(fit.warnings))
-    if not isinstance(law.form, Chinchilla) or not isinstance(law.uncertainty, Resampled):
+    known = law.uncertainty if law else None
+    if law is None or not isinstance(law.form, Chinchilla) or not isinstance(known, Resampled):
         raise UsageError("the best split is that of form=chinchilla with bootstrap=N")
-    best, draws = law.best.held[None], law.uncertainty.draws
-    tails = law.uncertainty.tails(fit.recipe.level)
-    why_not = _why_not(fit, best, draws)
+    best, draws = law.best.held[None], known.draws
+    tails = known.tails(fit.recipe.level)
+    why_not = _why_not(fit, best, draws, flops)
     if why_not:
         return NoOptimal(why_not=why_not)
     draws = draws[_has_minimum(draws)]
     splits = tuple(_split(fit, (best, draws), tails, float(c), flops) for c in compute)
-    exponents = [_estimate(_exponents(best)[one], _exponents(draws)[one], tails) for one in (0, 1)]
-    return Optimal(splits=splits, size_exponent=exponents[0], data_exponent=exponents[1])
+    of_best, of_draws = (_exponents(held, flops) for held in (best, draws))
+    size, data = (_estimate(*pair, tails) for pair in zip(of_best, of_draws, strict=True))
+    return Optimal(
+        splits=splits, size_exponent=size, data_exponent=data, flops=flops, warnings=flops.warnings()
+    )
 
 
-def _why_not(fit: Fit, best: Floats, draws: Floats) -> str:
+def _why_not(fit: Fit, best: Floats, draws: Floats, flops: Flops) -> str:
     """Return what keeps the points of a fit from telling a best split, or nothing."""
+    if flops.growth <= -1:
+        return f"no best split: larger models cost no more ({flops.sentence()})"
     for column, what in enumerate(("model sizes", "numbers of samples")):
         known = len(np.unique(fit.x[:, column]))
         if known < LEAST_VALUES:
@@ -111,7 +117,7 @@ def _has_minimum(held: Floats) -> NDArray[np.bool_]:
     return found
 
 
-def _split(fit: Fit, laws: tuple[Floats, Floats], tails: Tails, compute: float, flops: float) -> Split:
+def _split(fit: Fit, laws: tuple[Floats, Floats], tails: Tails, compute: float, flops: Flops) -> Split:
     """Return the best split by the best law, and its intervals by the resampled ones."""
     points, drawn = (_points(held, compute, flops) for held in laws)
     each = zip(laws, (points, drawn), strict=True)
@@ -126,19 +132,21 @@ def _split(fit: Fit, laws: tuple[Floats, Floats], tails: Tails, compute: float, 
     )
 
 
-def _points(held: Floats, compute: float, flops: float) -> Floats:
+def _points(held: Floats, compute: float, flops: Flops) -> Floats:
     """Return the best (N, D) of each law (R, p): (R, 2)."""
     log_a, alpha, log_b, beta, _ = held.T
-    product = np.log(compute / flops)
-    log_g = (np.log(alpha) + log_a - np.log(beta) - log_b) / (alpha + beta)
-    log_n = log_g + product * _exponents(held)[0]
-    points: Floats = np.exp(np.stack([log_n, product - log_n], axis=1))
+    q, log_room = 1 + flops.growth, np.log(compute / flops.scale)
+    log_g = (np.log(alpha) + log_a - np.log(q * beta) - log_b) / (alpha + q * beta)
+    log_n = log_g + log_room * _exponents(held, flops)[0]
+    points: Floats = np.exp(np.stack([log_n, log_room - q * log_n], axis=1))
     return points
 
 
-def _exponents(held: Floats) -> tuple[Floats, Floats]:
-    share = held[:, 3] / (held[:, 1] + held[:, 3])
-    return share, 1 - share
+def _exponents(held: Floats, flops: Flops) -> tuple[Floats, Floats]:
+    """Return the powers of compute that N and D grow with, of laws (R, p): (R,) each."""
+    alpha, beta = held[:, 1], held[:, 3]
+    both = alpha + (1 + flops.growth) * beta
+    return beta / both, alpha / both
 
 
 def _estimate(value: Floats, draws: Floats, tails: Tails) -> Estimate:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.fitting.recipe import HUBER_DELTA, Loss, Recipe, Residuals
+from analysis.questions.flops import Flops, constant, flops_law
 from analysis.questions.question import BEST, DEFAULT_X, REPORT_GROUP, REPORT_RESAMPLES, Question
 from analysis.questions.tables import Table, averaged, read_table
 from conf.schema import Natural, OutputFormat
@@ -191,19 +192,18 @@ class OptimalArguments(PredictArguments):
     compute: str = DEFAULT_X
     flops: float | None = None
 
-    def flops_of(self, frame: pd.DataFrame) -> float:
-        """Return what one parameter costs on one sample: as given, or on average over the table.
+    def flops_of(self, frame: pd.DataFrame) -> Flops:
+        """Return what models cost: as given, or as the rows of a table say.
 
         Raises:
             UsageError: neither is known.
         """
         if self.flops is not None:
-            return self.flops
-        for column in (self.compute, *names(self.x)):
+            return constant(self.flops)
+        columns = (*names(self.x), self.compute)
+        for column in columns:
             require_numbers(frame, column)
-        product = frame[list(names(self.x))].prod(axis=1)
-        each = (frame[self.compute] / product).dropna()
-        return float(np.exp(np.log(each[each > 0]).mean()))
+        return flops_law(*(frame[column].to_numpy(dtype=np.float64) for column in columns))
 
 
 def names(value: Names) -> tuple[str, ...]:

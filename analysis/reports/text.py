@@ -86,18 +86,18 @@ def contest_line(contest: Contest) -> str:
     return "; ".join(parts)
 
 
-def splits_paragraph(answer: Answer, optimal: Optimal | NoOptimal, flops: float) -> str:
+def splits_paragraph(answer: Answer, optimal: Optimal | NoOptimal) -> str:
     """Return the best splits of computes, a line for each."""
     if isinstance(optimal, NoOptimal):
         return f"{answer.name}: {optimal.why_not}"
     size, data = (_estimate(one) for one in (optimal.size_exponent, optimal.data_exponent))
-    growth = f"N_opt ∝ C^{size}, D_opt ∝ C^{data}, for C = {flops:.3g}·N·D"
+    growth = f"N_opt ∝ C^{size}, D_opt ∝ C^{data}, for {optimal.flops.sentence()}"
     lines = [
         f"at C = {one.compute:.4g}: N = {_estimate(one.num_params)}, "
         f"D = {_estimate(one.samples_seen)}, L = {_estimate(one.loss)}, {_reach(one.extrapolation)}"
         for one in optimal.splits
     ]
-    return "\n  ".join([answer.sentence(), growth, *lines])
+    return "\n  ".join([answer.sentence(), ". ".join([growth, *optimal.warnings]), *lines])
 
 
 def _estimate(estimate: Estimate) -> str:

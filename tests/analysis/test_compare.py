@@ -1,12 +1,12 @@
 """Which group is better with scale, and how a compute is best split."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import minimize_scalar
 
 from analysis.__main__ import compare, optimal
 from analysis.answers.compare import Verdict, verdicts
@@ -14,6 +14,7 @@ from analysis.answers.laws import laws_of
 from analysis.answers.optimal import NoOptimal, Optimal, best_splits
 from analysis.fitting.fit import fit_points
 from analysis.fitting.recipe import Recipe
+from analysis.questions.flops import constant, flops_law
 from analysis.questions.question import Question
 from analysis.reports.text import contest_line
 from sweeps.errors import UsageError
@@ -132,36 +133,51 @@ def test_the_command_compares_within_each_schedule(
     assert "shallow takes" in shown
 
 
-def test_the_best_split_is_where_the_law_is_least() -> None:
+@pytest.mark.parametrize("growth", [0.0, 0.25, -0.3])
+def test_the_best_split_is_where_the_law_is_least(growth: float) -> None:
     (truth,) = (truth for truth in TRUTHS if truth.form == "chinchilla")
     recipe = Recipe(form="chinchilla", frontier="none", num_resamples=100)
     fit = fit_points(truth.x, truth.measured(0.005)[0], recipe)
-    law, found = fit.law, best_splits(fit, np.array([1e18, 1e20]), 6.0)
+    flops = replace(constant(6.0), growth=growth)
+    law, found = fit.law, best_splits(fit, np.array([1e18, 1e20]), flops)
     assert law is not None
     assert isinstance(found, Optimal)
     for split in found.splits:
-        least = minimize_scalar(
-            lambda log_n, c=split.compute: law.at(np.exp([[log_n, np.log(c / 6) - log_n]]))[0],
-            bounds=(5, 30), method="bounded",
-        )  # fmt: skip
-        assert np.exp(least.x) == pytest.approx(split.num_params.value, rel=1e-3)
-        assert split.loss.value == pytest.approx(least.fun)
+        log_n = np.linspace(5, 35, 60_001)
+        curve = law.at(np.exp(np.stack([log_n, np.log(split.compute / 6) - (1 + growth) * log_n], 1)))
+        assert np.exp(log_n[curve.argmin()]) == pytest.approx(split.num_params.value, rel=1e-3)
+        assert split.loss.value == pytest.approx(curve.min())
         assert split.samples_seen.low < split.samples_seen.value < split.samples_seen.high  # type: ignore[operator]
-    true_share = 0.28 / (0.28 + 0.34)
+    true_share = 0.28 / (0.28 * (1 + growth) + 0.34)
     assert found.size_exponent.low < true_share < found.size_exponent.high  # type: ignore[operator]
+    first, last = found.splits
+    grown = np.log(last.samples_seen.value / first.samples_seen.value) / np.log(100)  # type: ignore[operator]
+    assert grown == pytest.approx(found.data_exponent.value)
+
+
+def test_what_models_cost_is_a_power_of_their_size_from_which_some_may_be_far() -> None:
+    sizes, samples = np.array([1e6, 1e8, 1e8, 1e10]), np.array([1e7, 1e7, 1e9, 1e8])
+    found = flops_law(sizes, samples, 2 * sizes**1.2 * samples)
+    assert (found.scale, found.growth, found.most_off) == pytest.approx((2, 0.2, 1))
+    assert found.sentence() == "C = 2·N^1.2·D, one parameter costing 31.7 to 200 a sample"
+    assert found.warnings() == []
+    odd = flops_law(sizes, samples, 6 * sizes * samples * [1, 4, 4, 1])
+    assert odd.growth == pytest.approx(0)
+    assert odd.warnings()[0].startswith("a model costs 2.52 times more or less than C = k·N^q·D says")
 
 
 def test_the_command_splits_a_compute(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     (truth,) = (truth for truth in TRUTHS if truth.form == "chinchilla")
     frame = pd.DataFrame(truth.x, columns=["num_params", "samples_seen"])
-    frame["gflops_total"] = 6e-9 * frame["num_params"] * frame["samples_seen"]
+    frame["gflops_total"] = 6e-9 * frame["num_params"] ** 1.1 * frame["samples_seen"]
     frame.assign(loss=truth.measured(0.005)[0]).to_parquet(tmp_path / "t.parquet")
     words = [f"table={tmp_path}/t.parquet", "y=loss", "bootstrap=50", "at=1e10"]
     assert optimal([*words, "format=json"]) == 0
     data = json.loads(capsys.readouterr().out)
     (split,) = data["optimal"]["splits"]
-    assert data["flops"] == pytest.approx(6e-9)
-    assert split["num_params"]["value"] * split["samples_seen"]["value"] == pytest.approx(1e10 / 6e-9)
+    flops, size = data["optimal"]["flops"], split["num_params"]["value"]
+    assert (flops["scale"], flops["growth"]) == pytest.approx((6e-9, 0.1))
+    assert size**1.1 * split["samples_seen"]["value"] == pytest.approx(1e10 / 6e-9)
     assert optimal(words) == 0
     assert "N_opt ∝ C^0.4" in capsys.readouterr().out
 
@@ -185,6 +201,6 @@ def test_runs_that_cannot_tell_a_best_split_are_refused(sizes: Any, loss: Any, w
     x = np.array([(n, d) for n in sizes for d in np.geomspace(1e7, 1e10, 5)])
     recipe = Recipe(form="chinchilla", frontier="none", num_resamples=50)
     y = loss(*x.T) * np.exp(0.01 * np.random.default_rng(0).standard_normal(len(x)))
-    found = best_splits(fit_points(x, y, recipe), np.array([1e18]), 6.0)
+    found = best_splits(fit_points(x, y, recipe), np.array([1e18]), constant(6.0))
     assert isinstance(found, NoOptimal)
     assert why_not in found.why_not
