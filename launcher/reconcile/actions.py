@@ -52,9 +52,10 @@ class NoteLeft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoteCancelled:
-    """The user has cancelled in the queue what trains or scores these segments and checkpoints."""
+    """The queue showed that the user had cancelled what trains or scores segments and checkpoints."""
 
     keys: tuple[str, ...]
+    asked_at: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

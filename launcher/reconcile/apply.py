@@ -85,9 +85,9 @@ def _take_note(
 ) -> None:
     """Put into the ledger what was found out."""
     match action:
-        case NoteCancelled(keys=keys):
+        case NoteCancelled(keys=keys, asked_at=at):
             log.info("cancelled in the queue, until resume: %s", ", ".join(keys))
-            site.ledger.append(Line(time=time.time(), act=Act.cancelled, items=keys))
+            site.ledger.append(Line(time=at, act=Act.cancelled, items=keys))
         case Adopt():
             log.info("adopted job %s of %s", action.job_id, action.submission)
             _note(site, Act.adopted, action.submission, job_id=action.job_id)

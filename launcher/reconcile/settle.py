@@ -44,7 +44,7 @@ def settle(observed: Observed, queue: Queue, policy: PolicyConfig, told: Told) -
         told: what the scheduler tells of `observed`.
     """
     if cancelled := told.cancelled - observed.history.cancelled:
-        yield NoteCancelled(keys=tuple(sorted(cancelled)))
+        yield NoteCancelled(keys=tuple(sorted(cancelled)), asked_at=queue.asked_at)
     for record in observed.history.submissions.values():
         if record.where != observed.where:
             yield from _give_up_lost(record, policy)

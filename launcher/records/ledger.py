@@ -2,12 +2,15 @@
 
 Each launcher that acts writes a file of its own, `ledger/<n>.jsonl`, whose number is taken by
 exclusive creation; nobody appends to another's file. A torn last line is the act that a killed
-launcher did not finish writing, and is dropped. The lock puts the files in order.
+launcher did not finish writing, and is dropped. The lock puts the files of launchers in order. A user
+speaks beside them: of what was said of a segment the latest holds, whichever file it is in. Who speaks
+dates it after all that he reads there, so clocks may differ; only what is said at once is left to them.
 """
 
+import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
@@ -36,6 +39,10 @@ class Act(Enum):
     resumed = "resumed"
     delivered = "delivered"
     delivery_failed = "delivery_failed"
+
+
+WORDS = {Act.cancelled, Act.resumed}
+"""What the user says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,18 +135,24 @@ NEVER = Resumed()
 class History:
     """The ledger, read.
 
-    `submissions`: in order. `cancelled`: segments and checkpoints that the user does not want.
-    `resumed`: of each segment that the user asked to try again. `delivered`: what hooks said, the last
-    one last. `failures`: what those said that failed since the last resume. `rates`: how fast segments
-    were trained here, by key.
+    `submissions`: in order. `cancelled_at`: when the user last said that segments and checkpoints are
+    not wanted. `resumed`: of each segment that the user asked to try again. `delivered`: what hooks
+    said, the last one last. `failures`: what those said that failed since the last resume. `rates`: how
+    fast segments were trained here, by key. `spoken_at`: when the user last said something.
     """
 
     submissions: dict[str, SubmissionRecord] = field(default_factory=dict)
-    cancelled: set[str] = field(default_factory=set)
+    cancelled_at: dict[str, float] = field(default_factory=dict)
     resumed: dict[str, Resumed] = field(default_factory=dict)
     delivered: dict[tuple[str, str], str] = field(default_factory=dict)
     failures: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     rates: dict[str, Rate] = field(default_factory=dict)
+    spoken_at: float = 0.0
+
+    @property
+    def cancelled(self) -> set[str]:
+        """The segments and checkpoints that the user does not want."""
+        return {key for key, at in self.cancelled_at.items() if not self.was_resumed(key, at)}
 
     def note(self, line: Line) -> None:
         """Take in one more line."""
@@ -155,13 +168,8 @@ class History:
                     pack=line.pack,
                     after=line.after,
                 )
-            case Act.cancelled:
-                self.cancelled.update(line.items)
-            case Act.resumed:
-                self.cancelled = {key for key in self.cancelled if segment_of(key) not in line.items}
-                for key, attempt in zip(line.items, line.attempts, strict=True):
-                    self.resumed[key] = Resumed(line.time, attempt)
-                self.failures.clear()
+            case Act.cancelled | Act.resumed:
+                self._note_word(line)
             case Act.delivered:
                 self.delivered.pop((line.event_id, line.hook), None)
                 self.delivered[line.event_id, line.hook] = line.detail
@@ -182,6 +190,18 @@ class History:
             case _:
                 record.state = SubmissionState.over
                 self._note_ends(record, line)
+
+    def _note_word(self, line: Line) -> None:
+        """Take in what the user said; it may have been said before what is known already."""
+        self.spoken_at = max(self.spoken_at, line.time)
+        if line.act is Act.cancelled:
+            for key in line.items:
+                self.cancelled_at[key] = max(line.time, self.cancelled_at.get(key, line.time))
+            return
+        for key, attempt in zip(line.items, line.attempts, strict=True):
+            if not self.was_resumed(key, line.time):
+                self.resumed[key] = Resumed(line.time, attempt)
+        self.failures.clear()
 
     def was_resumed(self, key: str, since: float) -> bool:
         """Return whether the user asked for a segment, or what belongs to it, after a moment."""
@@ -217,7 +237,12 @@ class Ledger:
                 )
 
     def append(self, line: Line) -> None:
-        """Put a line on disk, and into the history, before returning."""
+        """Put a line on disk, and into the history, before returning.
+
+        What the user says is dated after all that was said before and is known here.
+        """
+        if line.act in WORDS:
+            line = replace(line, time=max(line.time, math.nextafter(self.history.spoken_at, math.inf)))
         if self._file is None:
             self._own, self._file = _new_file(self._folder)
         self._file.write(durable.encode(_without_empty(line)))

@@ -103,7 +103,8 @@ def _with_others(given: Submission, index: int, history: History) -> ScoreItem:
     around = [*range(index, count), *range(index)]
     items = [given.score[n] for n in sorted(around, key=lambda n: n not in shared)]
     others = [task for item in items[1:] for task in item.checkpoints]
-    wanted = [t for t in others if not {t.segment, t.checkpoint} & history.cancelled]
+    cancelled = history.cancelled
+    wanted = [t for t in others if not {t.segment, t.checkpoint} & cancelled]
     return ScoreItem(
         resources=items[0].resources,
         checkpoints=(*items[0].checkpoints, *wanted[:MOST_OTHERS]),

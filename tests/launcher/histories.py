@@ -50,10 +50,38 @@ WORK = work(SWEEP, has_scorers=True)
 TOTAL = {key: segment.end for key, segment in SWEEP.segments.items()}
 
 
+class Writer:
+    """Who has read the ledger, file by file, and writes one: a launcher at work, or a user."""
+
+    def __init__(self, files: list[list[Line]]) -> None:
+        self._files = files
+        self._own: list[Line] | None = None
+        self._read: dict[int, int] = {}
+        self.history = History()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in what others have written since."""
+        for number, lines in enumerate(self._files):
+            if lines is not self._own:
+                for line in lines[self._read.get(number, 0) :]:
+                    self.history.note(line)
+                self._read[number] = len(lines)
+
+    def append(self, line: Line) -> None:
+        """Write a line; the first one takes a file."""
+        if self._own is None:
+            self._own = []
+            self._files.append(self._own)
+        self._own.append(line)
+        self.history.note(line)
+
+
 class Launcher:
-    """A launcher's process: the steps of its pass that are still to come."""
+    """A launcher's process: the steps of its passes that are still to come."""
 
     steps: Iterator[None]
+    ledger: Writer
     is_through: bool = False
 
 
@@ -67,8 +95,8 @@ class World:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.now = 0.0
-        self.lines: list[Line] = []
-        self.known = History()
+        self.files: list[list[Line]] = []
+        self.reader = Writer(self.files)
         self.jobs: list[SimJob] = []
         self.ghosts: list[Process] = []
         self.leases: dict[str, Lease] = {}
@@ -82,6 +110,7 @@ class World:
         self.stopping: list[tuple[str, str]] = []
         self.most_jobs = self.chance.choice([None, 4, 8])
         self.unwanted: dict[str, tuple[str, int]] = {}
+        self.noted: set[str] = set()
 
     # --- what the launcher sees
 
@@ -123,15 +152,9 @@ class World:
         return Queue(asked_at=self.now, jobs=jobs, ended=self.memory.shown(cluster, self.now))
 
     def history(self) -> History:
-        """Return the ledger, read; whoever has it sees what others write until `user_writes`."""
-        return self.known
-
-    def user_writes(self) -> History:
-        """Return the ledger, read anew, for a user to write into unseen by a launcher at work."""
-        self.known = History()
-        for line in self.lines:
-            self.known.note(line)
-        return self.known
+        """Return the ledger as a witness knows it."""
+        self.reader.refresh()
+        return self.reader.history
 
     def planned(self, cluster: str, history: History, queue: Queue | None) -> list[Action]:
         seen = self.observed(cluster, history, queue)
@@ -152,7 +175,7 @@ class World:
         cancelled = {
             key
             for key, (name, index) in self.unwanted.items()
-            if key in seen.history.cancelled or (name, index) in told
+            if key in self.noted or (name, index) in told
         }
         wrong = cancelled & {item.key for submit in submits for item in submit.items}
         assert not wrong, f"the user cancelled {wrong}"
@@ -161,45 +184,53 @@ class World:
 
     def launcher_of(self, cluster: str) -> "Launcher":
         me = Launcher()
-        me.steps = self._pass(me, cluster)
+        me.steps = self._passes(me, cluster)
         return me
 
-    def _pass(self, me: "Launcher", cluster: str) -> Iterator[None]:
+    def _passes(self, me: Launcher, cluster: str) -> Iterator[None]:
         if self.lock is not None and self.lock[0] is not me:
             holder, beat_at = self.lock
             if holder is not None or self.now < beat_at:
                 return
         self.lock = (me, self.now)
-        history = self.history()
-        queue = self.squeue(cluster)
-        yield
-        for action in self.planned(cluster, history, queue):
-            self._check_lock(me)
-            yield from self._apply(action, cluster, history, me)
+        me.ledger = self.reader if self.is_quiet else Writer(self.files)
+        yield from self._pass(me, cluster)
+        while not self.is_quiet and self.chance.random() < 0.8:
+            yield from self._pass(me, cluster)
         self.lock = None
         me.is_through = True
 
-    def _apply(self, action: Action, cluster: str, history: History, me: object) -> Iterator[None]:
+    def _pass(self, me: Launcher, cluster: str) -> Iterator[None]:
+        me.ledger.refresh()
+        queue = self.squeue(cluster)
+        yield
+        for action in self.planned(cluster, me.ledger.history, queue):
+            self._check_lock(me)
+            yield from self._apply(action, cluster, me)
+
+    def _apply(self, action: Action, cluster: str, me: Launcher) -> Iterator[None]:
+        ledger = me.ledger
         match action:
             case Submit():
-                yield from self._submit(action, cluster, history, me)
-            case NoteCancelled(keys=keys):
-                self._note(history, Act.cancelled, items=keys)
+                yield from self._submit(action, cluster, me)
+            case NoteCancelled(keys=keys, asked_at=at):
+                self._note(ledger, Act.cancelled, items=keys, time=at)
+                self.noted.update(keys)
             case Cancel(unwanted=unwanted):
                 self.stopping.append((unwanted.job_id, cluster))
             case Adopt(submission=name, job_id=job_id):
-                self._note(history, Act.adopted, submission=name, job_id=job_id)
+                self._note(ledger, Act.adopted, submission=name, job_id=job_id)
             case NoteUnlisted(submission=name, asked_at=at):
-                self._note(history, Act.unlisted, submission=name, time=at)
+                self._note(ledger, Act.unlisted, submission=name, time=at)
             case GiveUp(submission=name):
-                self._note(history, Act.lost, submission=name)
+                self._note(ledger, Act.lost, submission=name)
             case NoteEnded() | NoteLeft():
-                self._note_ends(action, history)
+                self._note_ends(action, ledger)
         yield
 
-    def _note_ends(self, action: NoteEnded | NoteLeft, history: History) -> None:
+    def _note_ends(self, action: NoteEnded | NoteLeft, ledger: Writer) -> None:
         name = action.submission
-        items = history.submissions[name].items
+        items = ledger.history.submissions[name].items
         indices = action.indices if isinstance(action, NoteLeft) else tuple(range(len(items)))
         lines = action.told or [None] * len(indices)
         ends = [
@@ -207,7 +238,7 @@ class World:
             for index, line in zip(indices, lines, strict=True)
         ]
         self._note(
-            history,
+            ledger,
             Act.left if isinstance(action, NoteLeft) else Act.ended,
             submission=name,
             indices=indices if isinstance(action, NoteLeft) else (),
@@ -215,13 +246,13 @@ class World:
             hours=(NO_HOURS,) * len(indices),
         )
 
-    def _submit(self, action: Submit, cluster: str, history: History, me: object) -> Iterator[None]:
-        items = action.items
+    def _submit(self, action: Submit, cluster: str, me: Launcher) -> Iterator[None]:
+        items, ledger = action.items, me.ledger
         self.num_sbatch += 1
         name = f"s{self.num_sbatch}"
         yield
         self._note(
-            history,
+            ledger,
             Act.submitting,
             submission=name,
             where=cluster,
@@ -231,18 +262,18 @@ class World:
         )
         yield
         self._check_lock(me)
-        after = history.submissions[action.after].job_id if action.after else ""
+        after = ledger.history.submissions[action.after].job_id if action.after else ""
         room = self.room(cluster)
         if room is not None and len(items) > room:
-            self._note(history, Act.deferred, submission=name)
+            self._note(ledger, Act.deferred, submission=name)
             return
         job = self._sbatch(name, items, cluster, after)
         yield
         if job is None:
             return
-        self._note(history, Act.submitted, submission=name, job_id=str(job.job_id))
+        self._note(ledger, Act.submitted, submission=name, job_id=str(job.job_id))
         if action.scores:
-            yield from self._submit(Submit(items=action.scores, after=name), cluster, history, me)
+            yield from self._submit(Submit(items=action.scores, after=name), cluster, me)
 
     def _sbatch(
         self, name: str, items: tuple[WorkItem, ...], cluster: str, after: str
@@ -278,14 +309,10 @@ class World:
         if self.lock is None or self.lock[0] is not me:
             raise Killed
 
-    def _note(self, history: History, act: Act, **given: Any) -> None:
+    def _note(self, ledger: Writer, act: Act, **given: Any) -> None:
         if not self.is_quiet and self.chance.random() < 0.02:
             raise Killed  # the disk is full, or the line is torn and so dropped
-        line = Line(**{"time": self.now, "act": act, **given})
-        self.lines.append(line)
-        history.note(line)
-        if history is not self.known:
-            self.known.note(line)
+        ledger.append(Line(**{"time": self.now, "act": act, **given}))
 
     def die(self, me: object) -> None:
         """End a launcher; another host's lock stands for a while."""
@@ -469,9 +496,15 @@ class World:
 
     # --- the end
 
+    def calm_down(self) -> None:
+        """Let nothing go wrong any more; one who reads the ledger anew does all that is left to do."""
+        self.is_quiet, self.now = True, max(self.now, self.hung_until)
+        self.reader = Writer(self.files)
+
     def release_held(self, cluster: str) -> None:
         """Let the user resume all that is held or cancelled."""
-        world = self.observed(cluster, self.history(), self.squeue(cluster))
+        ledger = Writer(self.files)
+        world = self.observed(cluster, ledger.history, self.squeue(cluster))
         told = Told(world)
         states = segment_states(SWEEP.segments, world, POLICY.fruitless_attempts, told)
         held = {key for key, (state, _) in states.items() if state in (State.held, State.cancelled)}
@@ -481,8 +514,9 @@ class World:
         if held:
             known = [self.leases.get(key) for key in held]
             attempts = tuple(one.attempt.number if one else 0 for one in known)
-            self._note(self.user_writes(), Act.resumed, items=tuple(held), attempts=attempts)
+            self._note(ledger, Act.resumed, items=tuple(held), attempts=attempts)
             self.unwanted = {k: v for k, v in self.unwanted.items() if k not in held}
+            self.noted -= held
 
     @property
     def is_complete(self) -> bool:

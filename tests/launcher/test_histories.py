@@ -31,7 +31,7 @@ def play(seed: int) -> None:
                 world.release_held(CLUSTERS[0])
     for me in launchers.values():
         world.die(me)
-    world.is_quiet, world.now = True, max(world.now, world.hung_until)
+    world.calm_down()
     end_in_peace(world)
 
 
@@ -46,7 +46,9 @@ def problem_of(seed: int) -> str:
 
 def run_some(world: World, launchers: dict[str, Launcher], cluster: str) -> None:
     """Go on with a cluster's launcher, or start one; it may be killed at any step."""
-    me = launchers.setdefault(cluster, world.launcher_of(cluster))
+    if cluster not in launchers:
+        launchers[cluster] = world.launcher_of(cluster)
+    me = launchers[cluster]
     try:
         for _ in range(world.chance.randrange(6)):
             if next(me.steps, StopIteration) is StopIteration:

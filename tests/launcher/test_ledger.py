@@ -93,3 +93,27 @@ def test_the_writer_sees_its_own_acts(tmp_path: Path) -> None:
     ledger.append(SUBMITTING)
     assert "s" in ledger.history.submissions
     ledger.close()
+
+
+def said(act: Act, at: float) -> Line:
+    attempts = (0,) if act is Act.resumed else ()
+    return Line(time=at, act=act, items=("a",), attempts=attempts)
+
+
+def test_of_what_the_user_says_the_latest_holds_whichever_file_it_is_in(tmp_path: Path) -> None:
+    watch = Ledger(tmp_path)
+    watch.append(SUBMITTING)
+    for act, at in ((Act.cancelled, 2.0), (Act.resumed, 3.0)):
+        append(tmp_path, said(act, at))
+        watch.refresh()
+        assert watch.history.cancelled == read_history(tmp_path).cancelled
+    assert watch.history.cancelled == set()
+    watch.append(said(Act.cancelled, 4.0))
+    watch.close()
+    assert watch.history.cancelled == read_history(tmp_path).cancelled == {"a"}
+
+
+def test_the_user_is_obeyed_on_a_machine_whose_clock_is_slow(tmp_path: Path) -> None:
+    for act, cancelled in ((Act.cancelled, {"a"}), (Act.resumed, set()), (Act.cancelled, {"a"})):
+        append(tmp_path, said(act, 9.0 if act is Act.resumed else 5.0))
+        assert read_history(tmp_path).cancelled == cancelled

@@ -65,7 +65,7 @@ def test_a_pending_array_that_the_user_cancels_is_not_submitted_again() -> None:
     line = ended("s", 0, 1)
     world = observed(TWO, known=history(*SUBMITTED), ended=(line,))
     assert planned(work(TWO), world) == [
-        NoteCancelled(keys=(B, A) if B < A else (A, B)),
+        NoteCancelled(keys=(B, A) if B < A else (A, B), asked_at=1000.0),
         NoteEnded(submission="s", told=(line, line)),
     ]
     assert states(history(*SUBMITTED), line) == [State.cancelled, State.cancelled]
@@ -75,7 +75,7 @@ def test_a_task_that_the_user_cancels_is_not_submitted_again_while_others_live()
     line = ended("s", 0)
     world = observed(TWO, job("s", 1), known=history(*SUBMITTED), ended=(line,))
     assert planned(work(TWO), world) == [
-        NoteCancelled(keys=(A,)),
+        NoteCancelled(keys=(A,), asked_at=1000.0),
         NoteLeft(submission="s", indices=(0,), told=(line,)),
     ]
 
