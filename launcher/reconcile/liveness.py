@@ -6,6 +6,10 @@ from enum import Enum
 from launcher.machines.queue import Job
 from launcher.reconcile.observe import Observed
 from launcher.records.ledger import SubmissionRecord, SubmissionState
+from sweeps.work.outcome import ON_REQUEST, Outcome
+
+WITH_ITS_JOB = ON_REQUEST - {Outcome.cancelled}
+"""How an attempt ends when all that share its job are asked to stop."""
 
 
 class Liveness(Enum):
@@ -44,6 +48,22 @@ def scores_in_hand(observed: Observed, over: Container[str] = ()) -> tuple[set[s
     return now, later - now
 
 
+def needs_another_job(record: SubmissionRecord, index: int, observed: Observed) -> bool:
+    """Return whether the user resumed an item that had ended in a job which goes on with others.
+
+    If its supervisor was only between two attempts, the lease keeps a copy from starting.
+    """
+    key = record.items[index]
+    evidence = observed.segments.get(key)
+    if record.pack == 1 or evidence is None or evidence.lease is None:
+        return False
+    attempts = evidence.lease.attempts
+    last = next((a for a in reversed(attempts) if a.holder.submission == record.id), None)
+    if last is None or last.outcome is None or last.outcome in WITH_ITS_JOB:
+        return False
+    return observed.history.was_resumed(key, last.beat_at)
+
+
 def _alive(
     observed: Observed, over: Container[str]
 ) -> Iterator[tuple[SubmissionRecord, int, Liveness]]:
@@ -57,6 +77,8 @@ def _alive(
             continue
         is_known = observed.queue is not None and record.where == observed.where
         for index in range(len(record.items)):
+            if needs_another_job(record, index, observed):
+                continue
             found = [job for job in listed.get(record.id, []) if job.lists(record.task_of(index))]
             if found:
                 is_running = any(job.is_running for job in found)

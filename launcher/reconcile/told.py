@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from launcher.machines.queue import Ended, Job
+from launcher.reconcile.liveness import needs_another_job
 from launcher.reconcile.observe import Observed
 from launcher.records.ledger import SubmissionRecord, SubmissionState
 from sweeps.work.outcome import Outcome
@@ -95,5 +96,6 @@ class Told:
             if (record := submissions.get(name))
             for index in range(len(record.items))
             if any(job.lists(record.task_of(index)) for job in jobs)
+            and not needs_another_job(record, index, self._observed)
             for key in record.covers(index)
         }

@@ -10,12 +10,17 @@ from launcher.machines.queue import Queue
 from launcher.reconcile.actions import Cancel, Submit
 from launcher.reconcile.liveness import live_items
 from launcher.reconcile.observe import SegmentEvidence
+from launcher.reconcile.told import Told
 from launcher.reconcile.unwanted import Unwanted, unwanted_jobs
 from launcher.records.ledger import Act, History
+from sweeps.work.outcome import Outcome
 from tests.launcher.worlds import (
     asked_of,
+    ended,
     history,
     job,
+    keys_of,
+    lease,
     observed,
     planned,
     runs,
@@ -52,6 +57,33 @@ def test_a_whole_node_scores_with_all_its_gpus() -> None:
 def test_the_items_of_a_job_live_as_long_as_it_does() -> None:
     world = observed(SIX, job("s", 1), known=history(*PACKED))
     assert list(live_items(world)) == KEYS[4:]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "resumed_at", "is_submitted"),
+    [
+        (Outcome.cancelled, 2.0, True),
+        (Outcome.bad_data, 2.0, True),
+        (Outcome.crashed, 1.0, False),
+        (Outcome.time_limit, 2.0, False),
+        (None, 2.0, False),
+    ],
+)
+def test_an_item_that_is_resumed_does_not_wait_for_those_that_share_its_old_job(
+    outcome: Outcome | None, resumed_at: float, is_submitted: bool
+) -> None:
+    again = {"act": Act.resumed, "items": KEYS[:1], "attempts": (1,), "time": resumed_at}
+    evidence = {KEYS[0]: SegmentEvidence(lease=lease(outcome))}
+    world = observed(SIX, job("s", 0, 1), evidence=evidence, known=history(*PACKED, again))
+    assert keys_of(planned(work(SIX, cluster=WHOLE), world)) == [KEYS[:1]] * is_submitted
+
+
+def test_its_new_job_may_be_cancelled_in_the_queue() -> None:
+    again = {"act": Act.resumed, "items": KEYS[:1], "attempts": (1,), "time": 2.0}
+    known = history(*PACKED, again, submitting("t", KEYS[0], at=3.0), submitted("t", "2"))
+    evidence = {KEYS[0]: SegmentEvidence(lease=lease(Outcome.cancelled))}
+    world = observed(SIX, job("s", 0, 1), evidence=evidence, known=known, ended=(ended("t"),))
+    assert Told(world).cancelled == {KEYS[0]}
 
 
 def unwanted(known: History, *keys: str, done: str = "") -> list[Unwanted]:
