@@ -28,7 +28,7 @@ from training.checkpoints.saved import saved_samples
 
 log = logging.getLogger(__name__)
 
-CANCELLABLE = set(State) - {State.done, State.trained, State.cancelled}
+CANCELLABLE = set(State) - {State.done, State.cancelled}
 RELEASABLE = {State.held, State.cancelled}
 
 

@@ -102,6 +102,7 @@ def pending(
         for task in lacking
         if task.checkpoint not in now
         and task.checkpoint not in cancelled
+        and task.segment not in cancelled
         and task.checkpoint not in hopeless
         and states[task.segment][0] is not State.cancelled
     ]

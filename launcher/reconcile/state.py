@@ -242,8 +242,8 @@ class _Known:
         if failed:
             why = _why_not_scored(failed[0], self.observed)
             return State.held, f"scoring failed {self.most_fruitless} times: {failed[0]}{why}"
-        if any(checkpoint in self.cancelled for checkpoint in missing):
-            return State.cancelled, "its scoring was cancelled in the queue"
+        if any(c in self.cancelled or segment_of(c) in self.cancelled for c in missing):
+            return State.cancelled, "its scoring was cancelled"
         return (State.trained if missing else State.done), ""
 
     def _progress(self, run: Run) -> float:

@@ -10,6 +10,7 @@ CONSEQUENCES = {
     State.running: "it saves at its next step and ends",
     State.queued: "its job leaves the queue",
     State.waiting: "it is not submitted",
+    State.trained: "it is not scored on",
     State.held: "it stays so",
 }
 """What a cancel does to a run, by the state that it was in."""

@@ -11,6 +11,8 @@ from sweeps.folders import Root
 from sweeps.runs import frozen
 from tests.commands import OWN_CONF
 from tests.configs import launched as a_launched_sweep
+from training.checkpoints.done import done_path
+from training.checkpoints.saved import weights_path
 
 TRUNK = (OWN_CONF, "sweep=trunk")
 
@@ -34,6 +36,16 @@ def cancelled_ends(root: Root) -> list[int]:
     assert known is not None
     keys = read_history(root.ledger).cancelled
     return sorted(known.expansion.segments[key].end for key in keys)
+
+
+def train(root: Root) -> None:
+    """Leave what training leaves: weights that nobody has scored, and the marker."""
+    known = frozen.load(root, "trunk")
+    assert known is not None
+    for key, segment in known.expansion.segments.items():
+        root.segment(key).mkdir()
+        for path in (weights_path(root.segment(key), segment.end), done_path(root.segment(key))):
+            path.touch()
 
 
 def test_what_another_run_needs_goes_on(launched: Root) -> None:
@@ -76,6 +88,20 @@ def test_several_runs_are_cancelled_together(
     assert commands.run(["cancel", *several, f"root={launched.path}", "format=json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"cancelled": several}
     assert cancelled_ends(launched) == [640, 2048, 2560]
+
+
+def test_the_scoring_of_a_run_that_is_trained_is_cancelled_and_resumed(
+    launched: Root, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(launched)
+    for command in ("cancel", "resume"):
+        assert commands.run([command, *TRUNK, "samples_seen=640", f"root={launched.path}"]) == 0
+    run_id = ids(launched)[640]
+    assert capsys.readouterr().out.splitlines() == [
+        f"cancelled {run_id}, which was trained: it is not scored on",
+        f"released {run_id}, which was cancelled (its scoring was cancelled): "
+        "the next launch scores it again",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,11 @@ from evaluation.claims import Claim, Scorer
 from launcher.machines.queue import Job
 from launcher.reconcile.actions import (
     Action,
+    Cancel,
+    NoteEnded,
     Submit,
 )
+from launcher.reconcile.unwanted import Unwanted
 from launcher.records.ledger import Act
 from sweeps.work.items import ScoreItem, eval_id
 from tests.configs import EVAL
@@ -128,6 +131,15 @@ def test_what_is_being_scored_is_left_alone() -> None:
     known = history(scoring("s", f"{A}@640"), submitted("s"))
     world = observed(TWO, job("s"), evidence={A: DONE, B: DONE}, known=known)
     assert planned(work(TWO, asked_of(A, 640)), world) == []
+
+
+def test_scoring_of_what_the_user_cancels_ends_and_does_not_begin() -> None:
+    known = history(scoring("s", f"{A}@640"), submitted("s"), {"act": Act.cancelled, "items": (A,)})
+    evidence, the_work = {A: DONE, B: DONE}, work(TWO, asked_of(A, 640))
+    ending = Cancel(unwanted=Unwanted(job_id="1", submission="s"))
+    assert planned(the_work, observed(TWO, job("s"), evidence=evidence, known=known)) == [ending]
+    again = planned(the_work, observed(TWO, evidence=evidence, known=known))
+    assert again == [NoteEnded(submission="s")]
 
 
 def test_scoring_that_keeps_failing_is_given_up() -> None:
