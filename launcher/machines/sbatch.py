@@ -10,7 +10,6 @@ listens.
 import contextlib
 import io
 import os
-import re
 import shlex
 import sys
 from collections.abc import Collection
@@ -22,23 +21,10 @@ from submitit.slurm.slurm import SlurmExecutor as SubmititExecutor
 
 from conf.schema import ClusterConfig
 from launcher.machines.batch import code_lines, environment_lines, named_options
+from launcher.machines.refusals import failure_of
 from launcher.machines.slurm_client import clean_environment, known_names
 from launcher.records.submission import Submission
 from sweeps.costs.layout import cores_per_rank, gpus_per_node, num_nodes, ranks_per_node
-from sweeps.errors import QueueUnknown, SubmissionDeferred, SubmissionRefused
-
-REFUSALS = (
-    "Access/permission denied", "Invalid account", "Invalid feature specification",
-    "Invalid generic resource", "Invalid job array specification", "Invalid node name",
-    "Invalid partition", "Invalid qos", "Invalid time", "Memory specification can not be satisfied",
-    "More processors requested than permitted", "Node count specification invalid",
-    "Requested node configuration is not available", "Requested time limit is invalid",
-    "Unable to open file", "User's group not permitted", "invalid option", "unrecognized option",
-)  # fmt: skip
-"""sbatch says one of these when no job was made; any other failure leaves it open."""
-
-LIMIT = re.compile(r"\b\w*(?:Max|Grp)Submit\w*Limit\b")
-"""The limit on jobs that a user may have in the queue, of a QOS or an association."""
 
 CHOICES = {"partition": "Invalid partition", "account": "Invalid account", "qos": "Invalid qos"}
 
@@ -64,7 +50,7 @@ def submit(submission: Submission, avoided: Collection[str] = ()) -> str:
     """Hand a submission to sbatch; return the job id. Its jobs run on none of the nodes `avoided`.
 
     Raises:
-        SubmissionDeferred: the user has as many jobs as a limit allows.
+        SubmissionDeferred: it makes no job now, but later.
         SubmissionRefused: sbatch said that it makes no such job.
         QueueUnknown: it failed otherwise or did not answer; the job may exist.
     """
@@ -73,13 +59,9 @@ def submit(submission: Submission, avoided: Collection[str] = ()) -> str:
         with contextlib.redirect_stderr(io.StringIO()):  # submitit prints what it also raises
             job = executor._submit_command(_command(submission))
     except (FailedJobError, FailedSubmissionError) as error:
-        message = " ".join(str(error).split())
-        if limit := LIMIT.search(message):
-            raise SubmissionDeferred(f"the scheduler takes no more jobs now: {limit[0]}") from error
-        if any(refusal in message for refusal in REFUSALS):
-            known = _choices(message, submission.policy.client_timeout_s)
-            raise SubmissionRefused(f"sbatch refuses: {message}{known}") from error
-        raise QueueUnknown(f"sbatch gave no clear answer: {message or 'timed out'}") from error
+        failure = failure_of(" ".join(str(error).split()))
+        known = _choices(str(failure), submission.policy.client_timeout_s)
+        raise type(failure)(f"{failure}{known}") from error
     return str(job.job_id)
 
 

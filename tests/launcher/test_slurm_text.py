@@ -11,11 +11,12 @@ import pytest
 from conf.schema import ClusterConfig, ClusterKind, PolicyConfig, ResourceConfig
 from launcher.machines.accounting import parse_ends
 from launcher.machines.queue import Ended, Job
+from launcher.machines.refusals import failure_of
 from launcher.machines.sbatch import script
 from launcher.machines.slurm_client import clean_environment, client, parse_indices, parse_queue
 from launcher.records.submission import Submission
 from sweeps.composing.compose import compose_request
-from sweeps.errors import QueueUnknown, UsageError
+from sweeps.errors import QueueUnknown, SubmissionDeferred, SubmissionRefused, UsageError
 from sweeps.folders import CONF
 from sweeps.work.outcome import Outcome
 from tests.commands import PATIENCE_S
@@ -155,6 +156,37 @@ def test_a_client_that_fails_is_unknown(
 ) -> None:
     with pytest.raises(error, match=message):
         client(command, timeout_s)
+
+
+FAILED = "sbatch: error: Batch job submission failed: "
+POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        (f"sbatch: error: QOSMaxWallDurationPerJobLimit {FAILED}{POLICY}", SubmissionRefused),
+        (f"sbatch: error: QOSMaxNodePerJobLimit {FAILED}{POLICY}", SubmissionRefused),
+        (f"sbatch: error: No project may submit here {FAILED}Unspecified error", SubmissionRefused),
+        (f"{FAILED}Requested reservation is invalid", SubmissionRefused),
+        (f"{FAILED}Invalid license specification", SubmissionRefused),
+        ("sbatch: error: Invalid --time specification", SubmissionRefused),
+        ("sbatch: unrecognized option '--nope'", SubmissionRefused),
+        (f"sbatch: error: AssocMaxSubmitJobLimit {FAILED}{POLICY}", SubmissionDeferred),
+        (f"{FAILED}Required partition not available (inactive or drain)", SubmissionDeferred),
+        (f"{FAILED}Unable to contact slurm controller (connect failure)", QueueUnknown),
+        (f"{FAILED}Socket timed out on send/recv operation", QueueUnknown),
+        (f"{FAILED}Zero Bytes were transmitted or received", QueueUnknown),
+        (f"{FAILED}Unexpected message received", QueueUnknown),
+        (f"{FAILED}Connection refused", QueueUnknown),
+        ("sbatch: fatal: Unable to process configuration file", QueueUnknown),
+        ("", QueueUnknown),
+    ],
+)
+def test_an_sbatch_that_failed_made_no_job_unless_the_way_to_slurm_failed(
+    message: str, error: type[Exception]
+) -> None:
+    assert type(failure_of(message)) is error
 
 
 def submission(cluster: ClusterConfig, resources: ResourceConfig, num_items: int) -> Submission:

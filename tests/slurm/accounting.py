@@ -36,7 +36,7 @@ StorageLoc=slurm_acct
 ENTITIES = """\
 add cluster lab
 add qos few,urgent
-modify qos few set MaxSubmitJobsPerUser=3 MaxSubmitJobsPerAccount=400
+modify qos few set MaxSubmitJobsPerUser=3 MaxSubmitJobsPerAccount=400 MaxWall=600 Flags=DenyOnLimit
 modify qos urgent set Priority=1000 Preempt=normal PreemptMode=requeue
 add account institute Cluster=lab GrpSubmitJobs=500 Description=institute Organization=lab
 add account lab Cluster=lab Parent=institute Description=lab Organization=lab

@@ -52,18 +52,21 @@ def test_the_limits_of_accounts_above_and_by_account_are_read(
 
 
 @pytest.mark.parametrize(
-    ("option", "choices"),
+    ("options", "message"),
     [
-        ("cluster.qos=nope", "Choose cluster.qos from: few, normal, urgent"),
-        ("cluster.account=nope", "Choose cluster.account from: lab"),
+        (["cluster.qos=nope"], "Choose cluster.qos from: few, normal, urgent"),
+        (["cluster.account=nope"], "Choose cluster.account from: lab"),
+        (["cluster.qos=few", "cluster.time_min=601"], "QOSMaxWallDurationPerJobLimit"),
     ],
+    ids=["an unknown qos", "an unknown account", "longer than the qos allows"],
 )
-def test_an_unknown_name_stops_with_the_choices(
-    slurm_with_limits: SlurmCluster, root: Path, option: str, choices: str
+def test_what_sbatch_refuses_stops_the_launch_with_what_to_change(
+    slurm_with_limits: SlurmCluster, root: Path, options: list[str], message: str
 ) -> None:
-    done = run("launcher", "watch", *SWEEP, option, root=root, env=slurm_with_limits.env)
+    done = run("launcher", "watch", *SWEEP, *options, root=root, env=slurm_with_limits.env)
     assert done.returncode == 1
-    assert choices in done.stderr
+    assert message in done.stderr
+    assert not [*Root(root).submissions.iterdir()]
     records = read_history(Root(root).ledger).submissions.values()
     assert not any(record.was_accepted for record in records)
     assert Act.refused.value in ledger_text(root)
