@@ -24,6 +24,8 @@ from sweeps.errors import DamagedFile
 
 T = TypeVar("T")
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
 WRITERS = 16
 """Files of a folder that are written at once: each waits for the disk most of its time."""
 
@@ -124,6 +126,11 @@ def sweep_temporaries(folder: Path, name: str) -> None:
     """
     for path in folder.glob(f".{name}*"):
         path.unlink(missing_ok=True)
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that a file system, or the user's part of it, is full."""
+    return isinstance(error, OSError) and error.errno in NO_ROOM
 
 
 def _write_temporary(path: Path, *content: bytes | memoryview) -> Path:

@@ -6,17 +6,21 @@ for the others. A rank that lost its peers leaves one too, but it saw a symptom 
 says most is the one that counts.
 """
 
+import logging
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
 from sweeps import durable
 
+log = logging.getLogger(__name__)
+
 
 class RankExit(IntEnum):
     """Exit codes of a rank, out of the way of Python's own and of 128 + signal."""
 
     finished = 0
+    no_room = 79
     stopped = 80
     superseded = 81
     bad_data = 82
@@ -44,6 +48,7 @@ TELLING = (
     RankExit.not_finite,
     RankExit.user_error,
     RankExit.lost_state,
+    RankExit.no_room,
     RankExit.out_of_memory,
     RankExit.device_failure,
     RankExit.port_taken,
@@ -53,8 +58,11 @@ TELLING = (
 
 
 def leave_verdict(path: Path, verdict: Verdict) -> None:
-    """Say why this rank gives up, unless another one said the same before."""
-    durable.publish(_file(path, verdict.code), durable.encode(verdict))
+    """Say why this rank gives up, unless another one said the same, or no file can be written."""
+    try:
+        durable.publish(_file(path, verdict.code), durable.encode(verdict))
+    except OSError as error:
+        log.warning("only the exit code says why this rank gives up: %s", error)
 
 
 def read_verdict(path: Path) -> Verdict | None:

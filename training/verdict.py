@@ -6,6 +6,7 @@ import socket
 import torch
 import torch.distributed
 
+from sweeps import durable
 from sweeps.errors import DataError, LostState, NotFinite, PortTaken, Superseded, UsageError
 from training.exits import RankExit, Verdict
 
@@ -51,6 +52,8 @@ def verdict_of(error: BaseException) -> Verdict | None:
 
 
 def _code(error: BaseException) -> RankExit | None:
+    if durable.is_full(error):
+        return RankExit.no_room
     for kind, code in KINDS:
         if isinstance(error, kind):
             return code

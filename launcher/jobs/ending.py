@@ -17,6 +17,7 @@ FINAL = {
     RankExit.not_finite: Outcome.not_finite,
     RankExit.user_error: Outcome.user_error,
     RankExit.lost_state: Outcome.lost_state,
+    RankExit.no_room: Outcome.no_room,
 }
 FAILURES = {
     RankExit.out_of_memory: Outcome.out_of_memory,

@@ -19,12 +19,13 @@ def why_held(known: Lease, most_fruitless: int, since: int = 0) -> str | None:
     if attempt.number <= since:
         return None
     if attempt.outcome is not None:
+        most, advice = attempt.outcome.treatment.most, attempt.outcome.treatment.advice
+        words = f"{advice}\n{attempt.reason}" if advice else attempt.reason
         if attempt.outcome.is_final:
-            return f"{attempt.outcome.value}: {attempt.reason}"
-        most, times = attempt.outcome.treatment.most, repetitions(known, since)
+            return f"{attempt.outcome.value}: {words}"
+        times = repetitions(known, since)
         if most is not None and times >= most:
-            advice = attempt.outcome.treatment.advice
-            return f"{attempt.outcome.value}, {times} times: {advice}\n{attempt.reason}"
+            return f"{attempt.outcome.value}, {times} times: {words}"
     fruitless = fruitless_attempts(known, since)
     if fruitless >= most_fruitless:
         return f"{fruitless} attempts without new samples; the last: {attempt.reason}"

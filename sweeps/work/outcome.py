@@ -49,6 +49,7 @@ class Outcome(Enum):
     not_finite = "not_finite"
     user_error = "user_error"
     lost_state = "lost_state"
+    no_room = "no_room"
     vanished = "vanished"
 
     @property
@@ -87,6 +88,9 @@ TREATMENTS = {
     Outcome.not_finite: Treatment(Remedy.hold),
     Outcome.user_error: Treatment(Remedy.hold),
     Outcome.lost_state: Treatment(Remedy.hold),
+    Outcome.no_room: Treatment(
+        Remedy.hold, advice="the file system, or your quota on it, is full: make room, then resume"
+    ),
     Outcome.vanished: Treatment(Remedy.here, is_fault=True),
 }
 """Time limits and preemptions are no faults: a run of many jobs meets them as a matter of course."""

@@ -34,6 +34,8 @@ def progressing(*outcomes: Outcome) -> Lease:
         (Outcome.bad_data, Remedy.hold, 0),
         (Outcome.not_finite, Remedy.hold, 0),
         (Outcome.user_error, Remedy.hold, 0),
+        (Outcome.lost_state, Remedy.hold, 0),
+        (Outcome.no_room, Remedy.hold, 0),
         (Outcome.vanished, Remedy.here, 3),
     ],
 )

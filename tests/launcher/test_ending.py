@@ -40,6 +40,7 @@ def ended(
         ([137], RankExit.not_finite, Outcome.not_finite),
         ([1], RankExit.user_error, Outcome.user_error),
         ([143], RankExit.lost_state, Outcome.lost_state),
+        ([RankExit.no_room], None, Outcome.no_room),
         ([137], RankExit.out_of_memory, Outcome.out_of_memory),
         ([137], RankExit.device_failure, Outcome.node_failure),
         ([137], RankExit.communication, Outcome.communication),

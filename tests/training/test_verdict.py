@@ -1,5 +1,6 @@
 """What a rank says of why it gives up."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ ECC = "CUDA error: uncorrectable ECC error encountered"
         (NotFinite("x"), RankExit.not_finite),
         (UsageError("x"), RankExit.user_error),
         (LostState("x"), RankExit.lost_state),
+        (OSError(errno.ENOSPC, "x"), RankExit.no_room),
+        (OSError(errno.EDQUOT, "x"), RankExit.no_room),
         (PortTaken("x"), RankExit.port_taken),
         (MemoryError(), RankExit.out_of_memory),
         (torch.OutOfMemoryError("CUDA out of memory."), RankExit.out_of_memory),
@@ -80,3 +83,4 @@ def test_the_verdict_that_says_most_counts_whoever_came_first(tmp_path: Path) ->
     assert read_verdict(path) == verdict(RankExit.out_of_memory, host="n2")
     forget_verdicts(path)
     assert list(tmp_path.iterdir()) == []
+    leave_verdict(tmp_path / "no folder" / "verdict-1", verdict(RankExit.no_room))
