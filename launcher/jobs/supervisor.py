@@ -21,6 +21,7 @@ from launcher.records import submission
 from launcher.records.budget import why_held
 from launcher.records.orders import OrderPaths, forget_old_attempts, num_done
 from launcher.records.submission import Submission
+from sweeps import durable
 from sweeps.errors import Superseded
 from sweeps.logs import configure_logging
 from sweeps.work.items import TrainItem
@@ -74,26 +75,32 @@ class Supervisor:
 
     def _attempts(self) -> Departure:
         while True:
-            outcome = self._attempt()
-            number = self._tenure.attempt.number
-            log.info("%s: attempt %d ended: %s", self._item.key, number, outcome.value)
-            departure = self._departure(outcome)
+            ending = self._attempt()
+            number, name = self._tenure.attempt.number, ending.outcome.value
+            log.info("%s: attempt %d ended: %s", self._item.key, number, name)
+            if not self._tenure.end(self._num_done(), ending.outcome, ending.reason):
+                log.error("leaving, and no lease tells why: %s: %s", name, ending.reason)
+                return Departure.gave_up
+            departure = self._departure(ending.outcome)
             if departure is not None:
                 return departure
             self._tenure.begin_next()
 
-    def _attempt(self) -> Outcome:
-        """Make one attempt, and note in the lease how it ended."""
+    def _attempt(self) -> Ending:
+        """Make one attempt; return how it ended."""
         forget_old_attempts(self._folder, self._tenure.attempt.number)
         # Whoever held the lease while this process waited for it may have finished.
         ending = DONE if self._is_trained() else self._watched()
         nodes = self._tenure.attempt.holder.nodes
-        ending = blame_nodes(ending, self._submission, self._item.key, nodes)
-        self._tenure.end(self._num_done(), ending.outcome, ending.reason)
-        return ending.outcome
+        return blame_nodes(ending, self._submission, self._item.key, nodes)
 
     def _watched(self) -> Ending:
-        return Watch(self._submission, self._index, self._tenure, self._stop).run()
+        try:
+            return Watch(self._submission, self._index, self._tenure, self._stop).run()
+        except OSError as error:
+            if not durable.is_full(error):
+                raise
+            return Ending(outcome=Outcome.no_room, reason=str(error))
 
     def _departure(self, outcome: Outcome) -> Departure | None:
         """Return how to leave after an attempt, or None if another one follows in this job."""

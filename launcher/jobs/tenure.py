@@ -20,6 +20,8 @@ from sweeps.work.outcome import Outcome
 
 log = logging.getLogger(__name__)
 
+RETRY_S = 1.0
+
 
 class Tenure:
     """Holds the lease of item `index` of a submission, once it is acquired."""
@@ -81,7 +83,7 @@ class Tenure:
         try:
             self.beat(samples)
         except OSError as error:
-            if time.time() - self.attempt.beat_at > self._submission.cluster.stale_s / 2:
+            if time.time() - self.attempt.beat_at > self._patience_s:
                 raise
             log.warning("no heartbeat: %s", error)
 
@@ -89,9 +91,29 @@ class Tenure:
         """Note at once that the user cancelled the job: little time is left until it is killed."""
         self._renew(replace(self._moved_on(samples), is_cancelled=True))
 
-    def end(self, samples: int, outcome: Outcome, reason: str = "") -> None:
-        """Note how the attempt ended."""
-        self._renew(replace(self._moved_on(samples), outcome=outcome, reason=reason))
+    def end(self, samples: int, outcome: Outcome, reason: str = "") -> bool:
+        """Note how the attempt ended; return False if the file system fails too long for that.
+
+        Raises:
+            Superseded: a later attempt holds.
+        """
+        ended = replace(self._moved_on(samples), outcome=outcome, reason=reason)
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                self._renew(ended)
+            except OSError as error:
+                log.warning("it cannot be noted how the attempt ended: %s", error)
+            else:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(RETRY_S)
+
+    @property
+    def _patience_s(self) -> float:
+        """How long the file system may fail: well before the lease may be taken over."""
+        return self._submission.cluster.stale_s / 2
 
     def _moved_on(self, samples: int) -> Attempt:
         return replace(self.attempt, beat_at=time.time(), samples=max(self.attempt.samples, samples))
