@@ -7,7 +7,7 @@ scheduler answers now.
 import contextlib
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from launcher.records.ledger import Act, History, Ledger, Line
 from sweeps.errors import QueueUnknown
 from sweeps.folders import Root, refuse_unusable
 from sweeps.runs import frozen
-from sweeps.runs.expansion import Run
 from sweeps.work import lease
 from training.checkpoints.done import done_path
 from training.checkpoints.saved import saved_samples
@@ -36,12 +35,14 @@ RELEASABLE = {State.held, State.cancelled}
 class Stance:
     """A run as it was before the user spoke, and how far it has safely come.
 
-    `samples`: training goes on from there. `is_trained`: only scores are missing.
+    `samples`: training goes on from there. `is_trained`: only scores are missing. `needed_by`: the
+    sweeps that have other runs which need some unfinished part of it, and are wanted.
     """
 
     status: RunStatus
     samples: int
     is_trained: bool
+    needed_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,14 +70,14 @@ def resume(sweep: Sweep) -> Released:
             attempts = tuple(_last_attempt(sweep.root.segment(key)) for key in keys)
             line = Line(time=time.time(), act=Act.resumed, items=keys, attempts=attempts)
             ledger.append(line)
-    return Released(runs=[_stance(sweep.root, status) for status in held], hooks=hooks)
+    return Released(runs=[_stance(sweep.root, status, {}) for status in held], hooks=hooks)
 
 
 def cancel(sweep: Sweep) -> list[Stance]:
     """End what is alive of runs, and start nothing of them until `resume`; return them as they were.
 
-    What other runs of the sweep need too goes on. A launcher that is at work takes note at its next
-    pass, and ends what it may just have submitted.
+    What other runs of launched sweeps need too goes on. A launcher that is at work takes note at its
+    next pass, and ends what it may just have submitted.
 
     Raises:
         IsogridError: something about the root.
@@ -85,10 +86,11 @@ def cancel(sweep: Sweep) -> list[Stance]:
     if not sweep.root.ledger.is_dir():
         return []
     unfinished = [s for s in current_statuses(sweep) if s.state in CANCELLABLE]
-    stances = [_stance(sweep.root, status) for status in unfinished]
     with contextlib.closing(Ledger(sweep.root.ledger)) as ledger:
-        keys = _only_of([status.run for status in unfinished], sweep, ledger.history.cancelled)
-        if keys:
+        unwanted = {*ledger.history.cancelled, *(status.run.run_id for status in unfinished)}
+        needed = _needed(sweep.root, unwanted)
+        stances = [_stance(sweep.root, status, needed) for status in unfinished]
+        if keys := {key for s in unfinished for key in s.run.segments} - needed.keys():
             ledger.append(Line(time=time.time(), act=Act.cancelled, items=tuple(sorted(keys))))
         _end(keys, ledger.history, sweep)
     return stances
@@ -108,20 +110,28 @@ def _end(keys: Collection[str], history: History, sweep: Sweep) -> None:
         log.warning("%s; the cancel is noted, and the next launch ends what is alive", error)
 
 
-def _only_of(runs: Sequence[Run], sweep: Sweep, cancelled: Collection[str]) -> set[str]:
-    """Return the segments of some runs that no other run needs, of those that are still wanted."""
-    known = frozen.load(sweep.root, sweep.name)
-    unwanted = {*cancelled, *(run.run_id for run in runs)}
-    others = [run for run in known.expansion.runs if run.run_id not in unwanted] if known else []
-    needed = {key for run in others for key in run.segments}
-    return {key for run in runs for key in run.segments} - needed
+def _needed(root: Root, unwanted: Container[str]) -> dict[str, set[str]]:
+    """Return the segments that runs of launched sweeps need, except some runs, and in which sweeps."""
+    needed: dict[str, set[str]] = {}
+    for name in frozen.launched(root):
+        known = frozen.load(root, name)
+        for run in known.expansion.runs if known else ():
+            for key in run.segments if run.run_id not in unwanted else ():
+                needed.setdefault(key, set()).add(name)
+    return needed
 
 
-def _stance(root: Root, status: RunStatus) -> Stance:
+def _stance(root: Root, status: RunStatus, needed: Mapping[str, set[str]]) -> Stance:
     is_trained = done_path(root.segment(status.run.run_id)).exists()
+    shared = [k for k in status.run.segments if k in needed and not done_path(root.segment(k)).exists()]
     states = (saved_samples(root.segment(key), "state") for key in reversed(status.run.segments))
     samples = next((saved[-1] for saved in states if saved), 0)
-    return Stance(status=status, samples=samples, is_trained=is_trained)
+    return Stance(
+        status=status,
+        samples=samples,
+        is_trained=is_trained,
+        needed_by=tuple(sorted({name for key in shared for name in needed[key]})),
+    )
 
 
 def _last_attempt(folder: Path) -> int:

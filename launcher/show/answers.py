@@ -64,4 +64,5 @@ def _next(one: Stance) -> str:
 
 def _cancelled(one: Stance) -> str:
     state = one.status.state
-    return f"cancelled {_name(one)}, which was {state.value}: {CONSEQUENCES[state]}"
+    others = f"; what other runs of {' and '.join(one.needed_by)} need goes on" if one.needed_by else ""
+    return f"cancelled {_name(one)}, which was {state.value}: {CONSEQUENCES[state]}{others}"

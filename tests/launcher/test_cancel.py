@@ -30,9 +30,9 @@ def ids(root: Root) -> dict[int, str]:
     return {run.samples_seen: run.run_id for run in known.expansion.runs}
 
 
-def cancelled_ends(root: Root) -> list[int]:
+def cancelled_ends(root: Root, sweep: str = "trunk") -> list[int]:
     """Return the ends of the cancelled segments, in samples."""
-    known = frozen.load(root, "trunk")
+    known = frozen.load(root, sweep)
     assert known is not None
     keys = read_history(root.ledger).cancelled
     return sorted(known.expansion.segments[key].end for key in keys)
@@ -60,6 +60,19 @@ def test_a_trunk_goes_with_the_last_run_that_needs_it(launched: Root) -> None:
     assert cancelled_ends(launched) == [512, 640, 1024, 1280, 2048, 2560]
 
 
+def test_what_a_run_of_another_sweep_needs_goes_on(
+    launched: Root, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_launched_sweep(launched.path, "sweep=horizons")
+    assert commands.run(["cancel", *TRUNK, f"root={launched.path}"]) == 0
+    assert cancelled_ends(launched) == [640, 1280, 2560]
+    (line, *_) = capsys.readouterr().out.splitlines()
+    assert line.endswith("it is not submitted; what other runs of horizons need goes on")
+    commands.run(["cancel", OWN_CONF, "sweep=horizons", f"root={launched.path}"])
+    every = [512, 640, 1024, 1280, 2048, 2560, 4096, 5120]
+    assert cancelled_ends(launched, "horizons") == every
+
+
 def test_what_is_cancelled_already_is_not_cancelled_again(
     launched: Root, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,7 +89,8 @@ def test_a_run_is_cancelled_and_resumed_by_the_beginning_of_its_id(
         assert commands.run([command, run_id[:-2], f"root={launched.path}"]) == 0
         assert cancelled_ends(launched) == {"cancel": [2048, 2560], "resume": []}[command]
     assert capsys.readouterr().out.splitlines() == [
-        f"cancelled {run_id}, which was waiting: it is not submitted",
+        f"cancelled {run_id}, which was waiting: it is not submitted; "
+        "what other runs of trunk need goes on",
         f"released {run_id}, which was cancelled: the next launch starts it",
     ]
 
