@@ -26,7 +26,7 @@ from evaluation.evaluators.classification import (
 from evaluation.evaluators.labels import learnable, refuse_unlabelled
 from evaluation.sets.layout import CLASSES, TEMPLATES, TRAIN
 from evaluation.sets.testset import TestSet
-from sweeps.errors import StopAsked
+from sweeps.errors import NotFinite, StopAsked
 from sweeps.text import plural
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Layout, Position
@@ -91,6 +91,7 @@ class FineTune:
 
         Raises:
             DataError: as `refuse_unlabelled` and `learnable`.
+            NotFinite: the training diverged.
             StopAsked: this process is to leave; the state is that of the last step.
         """
         refuse_unlabelled(data)
@@ -98,12 +99,14 @@ class FineTune:
         classifier = _Classifier(model, class_features(model, data))
         self._train(classifier, train, state, model.pulse)
         scores = classifier.scores(data.images)
+        if state is not None:  # also of a training that diverged: nobody is to go on from it
+            state.unlink(missing_ok=True)
+        if not np.isfinite(scores).all():
+            raise NotFinite("fine-tuning diverged: the scores of classes are no finite numbers")
         yield "ft_acc1", accuracy(scores, data.labels, 1)
         if len(data.classes) >= 5:
             yield "ft_acc5", accuracy(scores, data.labels, 5)
         yield "ft_mean_per_class_recall", mean_per_class_recall(scores, data.labels)
-        if state is not None:
-            state.unlink(missing_ok=True)
 
     def _train(
         self,

@@ -16,7 +16,7 @@ from evaluation.evaluator import Resumable
 from evaluation.evaluators.finetune import FineTune
 from evaluation.sets.testset import TestSet, load_test_set
 from sweeps.composing.compose import compose_part
-from sweeps.errors import DataError, StopAsked
+from sweeps.errors import DataError, NotFinite, StopAsked
 from training.checkpoints import checkpoint
 from training.distributed import World
 from training.model import build_model, build_tokenizer
@@ -99,6 +99,15 @@ def test_who_is_asked_to_leave_saves_where_it_stands(data: TestSet, tmp_path: Pa
         list(tune.run_from(model, data, state))
     assert checkpoint.read(state)[1].steps == 6
     assert dict(tune.run_from(model, data, state)) == undisturbed
+    assert not state.exists()
+
+
+def test_a_training_that_diverges_gives_no_scores_and_leaves_no_state(
+    data: TestSet, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.safetensors"
+    with pytest.raises(NotFinite, match="fine-tuning diverged"):
+        list(FineTune(epochs=1, batch=100, lr=1e30, save_every_s=0.0).run_from(encoder(), data, state))
     assert not state.exists()
 
 
