@@ -164,6 +164,7 @@ class Encoder:
 
         Raises:
             DataError: the image tower is no vision transformer of open_clip's with a plain pooling.
+            NotFinite: it diverged.
         """
         tower: Any = self._model.visual
         if not hasattr(tower, "forward_intermediates") or getattr(tower, "attn_pool", None) is not None:
@@ -176,7 +177,7 @@ class Encoder:
             )
             tokens = made["image_intermediates"][-1].permute(0, 2, 3, 1)
             projected = tokens if tower.proj is None else tokens @ tower.proj
-        return torch.nn.functional.normalize(projected.float(), dim=-1)
+        return _finite(torch.nn.functional.normalize(projected.float(), dim=-1))
 
     def _of_images(self, stream: ImageStream) -> Iterator[torch.Tensor]:
         if self.device.type == "cuda":
@@ -220,7 +221,7 @@ class Encoder:
                 end += len(batch)
         if is_cuda:
             torch.cuda.synchronize()
-        return _finite(features.numpy())
+        return _finite(features).numpy()
 
 
 def encoder_of(
@@ -241,8 +242,8 @@ def encoder_of(
     return Encoder(model.to(device), tokens or procedure.tokenizer(), device, captions, precision)
 
 
-def _finite(features: Features) -> Features:
+def _finite(features: torch.Tensor) -> torch.Tensor:
     """Return `features`; comparisons with NaN are false, so it would pass for a perfect score."""
-    if not np.isfinite(features).all():
+    if not features.isfinite().all():
         raise NotFinite("the model's features are no finite numbers; its training diverged")
     return features

@@ -33,7 +33,8 @@ class Segmentation:
         """Yield miou, the mean over classes of intersection over union, and the share of right pixels.
 
         Raises:
-            DataError: the set has no masks, classes or templates, or the model no patches.
+            DataError: the set has no masks, classes or templates, all pixels of its masks are
+                background, or the model has no patches.
         """
         if data.masks is None or not data.classes or not data.templates:
             raise DataError("segmentation needs masks, classes and templates, and the test set has not")
@@ -43,8 +44,10 @@ class Segmentation:
             some = slice(first, first + AT_ONCE)
             found = nearest(model.patches(data.images[some]), texts, data.images.shape[1])
             counts += confusion(data.masks[some], found, len(data.classes))
+        if not counts.any():
+            raise DataError(f"no pixel of a mask has the number of one of {len(data.classes)} classes")
         yield "miou", mean_iou(counts)
-        yield "pixel_acc", float(counts.diagonal().sum() / max(counts.sum(), 1))
+        yield "pixel_acc", float(counts.diagonal().sum() / counts.sum())
 
 
 def nearest(patches: torch.Tensor, texts: torch.Tensor, side: int) -> NDArray[np.int64]:
@@ -73,4 +76,4 @@ def mean_iou(counts: NDArray[np.int64]) -> float:
     both = counts.diagonal()
     either = counts.sum(axis=0) + counts.sum(axis=1) - both
     present = either > 0
-    return float((both[present] / either[present]).mean()) if present.any() else 0.0
+    return float((both[present] / either[present]).mean())

@@ -1,5 +1,8 @@
 """What is measured with models themselves: their patches and their captions."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from evaluation.evaluators.losses import HeldOutLoss
 from evaluation.evaluators.segmentation import Segmentation, confusion, mean_iou, nearest
 from evaluation.sets.testset import TestSet
 from sweeps.composing.compose import compose_part
-from sweeps.errors import DataError
+from sweeps.errors import DataError, NotFinite
 from tests.commands import OWN_CONF
 from training.data.loader import Batch
 from training.data.normalize import Normalizer
@@ -129,3 +132,12 @@ def test_an_image_is_segmented_by_what_its_patches_say() -> None:
     }
     with pytest.raises(DataError, match="segmentation needs masks"):
         list(Segmentation().run(model, TestSet(image)))
+    with pytest.raises(DataError, match="no pixel of a mask has the number of one of 3 classes"):
+        list(Segmentation().run(model, replace(data, masks=np.full_like(mask, 255))))
+
+
+def test_patches_of_a_diverged_tower_are_no_perfect_segmentation() -> None:
+    one, built = made("clip", "ViT-w32")
+    torch.nn.init.constant_(built.visual.conv1.weight, math.nan)  # type: ignore[union-attr, arg-type]
+    with pytest.raises(NotFinite, match="its training diverged"):
+        encoder_of(one, built).patches(captioned_images().images)
