@@ -18,7 +18,7 @@ from evaluation.evaluator import Resumable, make_evaluator, refuse_lacking
 from evaluation.results.rows import Row, refuse_taken
 from evaluation.sets.testset import TestSet
 from sweeps import durable
-from sweeps.errors import DamagedFile, DataError, IsogridError, NotFinite, StopAsked
+from sweeps.errors import DamagedFile, DataError, IsogridError, NotFinite, StopAsked, UsageError
 from sweeps.folders import Root
 from sweeps.runs.expansion import Segment
 from sweeps.work.items import checkpoint_id, eval_id
@@ -82,14 +82,17 @@ class Subject:
         Raises:
             NotFinite: a metric is no finite number.
             DataError: the test set lacks what the eval needs.
-            UsageError: a metric is called like another column of the table.
+            UsageError: there is no metric, or one is called like another column of the table.
         """
         evaluator = make_evaluator(spec)
         if isinstance(evaluator, Resumable):
-            metrics = dict(evaluator.run_from(self.model, data, self._state_of(spec)))
+            found = evaluator.run_from(self.model, data, self._state_of(spec))
         else:
-            metrics = dict(evaluator.run(self.model, data))
+            found = evaluator.run(self.model, data)
+        metrics = {name: float(value) for name, value in found}  # of numpy's or torch's numbers, too
         refuse_taken(metrics, eval_id(spec))
+        if not metrics:
+            raise UsageError(f"{eval_id(spec)}: {spec._target_} yields no metric")
         wrong = [name for name, value in metrics.items() if not math.isfinite(value)]
         if wrong:
             raise NotFinite(f"{eval_id(spec)}: {', '.join(wrong)} is no finite number")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -41,6 +42,14 @@ class Fails:
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
         """Raise an error."""
         raise ValueError("own reasons")
+
+
+class FindsNothing(Fails):
+    """An evaluator without a metric."""
+
+    def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:
+        """Yield nothing."""
+        yield from ()
 
 
 class Breaks(Fails):
@@ -83,10 +92,10 @@ class Long(Fails):
     def run_from(
         self, model: Encoder, data: TestSet, state: Path | None
     ) -> Iterator[tuple[str, float]]:
-        """Yield a metric."""
+        """Yield a metric, as numpy has it."""
         assert state is not None
         assert not state.exists()
-        yield "rank", 1.0
+        yield "rank", np.float64(1)
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +216,7 @@ def test_what_fails_or_is_stopped_costs_no_other_eval_its_row(
     classify, loss = task.evals
     own = replace(loss, _target_=f"{__name__}.Fails", name="own")
     stops = replace(own, _target_=f"{__name__}.Stops", options={"stop_file": str(order.stop_file)})
+    empty = replace(own, _target_=f"{__name__}.FindsNothing", name="empty")
     probe = replace(classify, dataset="nowhere")
     unnamed = replace(classify, dataset="unnamed")
     (tmp_path / "unnamed").mkdir()
@@ -232,12 +242,12 @@ def test_what_fails_or_is_stopped_costs_no_other_eval_its_row(
     assert not score_all(given(classify, stops, loss))
     assert (rows(), claims.newest(Root(root).results)) == ({classify.name}, {})
     order.stop_file.unlink()
-    said = r"@32: .*unnamed/v1: there is no .*; .*nowhere/v1: no test set.*; own/.*'own reasons'"
+    said = r"@32: .*unnamed/v1: .*nowhere/v1: no test set.*'own reasons'.*empty/.* no metric"
     with pytest.raises(ScoringFailed, match=said):
-        score_all(given(classify, own, probe, unnamed, loss))
+        score_all(given(classify, own, empty, probe, unnamed, loss))
     assert rows() == {classify.name, loss.name}
     (failed,) = claims.newest(Root(root).results).values()
-    assert failed.failed == (eval_id(unnamed), eval_id(probe), eval_id(own))
+    assert failed.failed == tuple(map(eval_id, (unnamed, probe, own, empty)))
     assert not list(Root(root).decoded.glob("unnamed*")), "what lacks a file is not decoded"
     assert not score_all(given(stops, followable=(failed,)))
     (given_back,) = claims.newest(Root(root).results).values()
