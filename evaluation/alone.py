@@ -37,7 +37,7 @@ from evaluation.sets.layout import RETRIEVAL, is_test_set, kind_of
 from evaluation.sets.testset import load_test_set
 from sweeps.composing.compose import compose_part
 from sweeps.composing.targets import refuse_missing_target
-from sweeps.errors import DataError, UsageError
+from sweeps.errors import DamagedFile, DataError, UsageError
 from sweeps.folders import CONF, Root, refuse_unusable, root_of
 from sweeps.runs.checks import refuse_unknown_sets
 from sweeps.text import plural
@@ -173,7 +173,7 @@ def _scored(
     """Yield what evals on one set find."""
     try:
         data = load_test_set(folder, subject.image_size, kept=kept) if evals else None
-    except DataError as error:
+    except (DataError, DamagedFile) as error:
         yield from (Failed(spec, error) for spec in evals)
     else:
         yield from (subject.attempt(spec, data) for spec in evals if data is not None)

@@ -13,7 +13,7 @@ from evaluation.pulse import Pulse
 from evaluation.results.rows import Row
 from evaluation.sets.decoded import DecodedSets, Source
 from evaluation.sets.testset import TestSet, load_test_set
-from sweeps.errors import DataError
+from sweeps.errors import DamagedFile, DataError, IsogridError
 from sweeps.folders import Root
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Position
@@ -35,7 +35,7 @@ class Scorer:
         self._root, self._pulse = root, pulse
         self._folders = {name: Path(folder) for name, folder in folders.items()}
         self._decoded = DecodedSets(root.decoded, pulse.show_life)
-        self._sets: dict[tuple[str, int], TestSet | DataError] = {}
+        self._sets: dict[tuple[str, int], TestSet | IsogridError] = {}
         self._milestones = _Milestones()
         self._kinds, self._demand = Kinds(), Demand()
 
@@ -56,11 +56,11 @@ class Scorer:
         yield from unfit
         sets = self._test_sets([spec.dataset for spec in fit], subject.image_size)
         found = [(spec, sets[spec.dataset]) for spec in fit]
-        yield from (Failed(spec, data) for spec, data in found if isinstance(data, DataError))
+        yield from (Failed(spec, data) for spec, data in found if isinstance(data, IsogridError))
         work = [(spec, data) for spec, data in found if isinstance(data, TestSet)]
         yield from self._demand.scored(subject, work)
 
-    def _test_sets(self, names: Iterable[str], side: int) -> dict[str, TestSet | DataError]:
+    def _test_sets(self, names: Iterable[str], side: int) -> dict[str, TestSet | IsogridError]:
         """Return test sets, or what is wrong with them, by name."""
         wanted = dict.fromkeys(names)
         new = [name for name in wanted if (name, side) not in self._sets]
@@ -68,10 +68,10 @@ class Scorer:
             self._sets[name, side] = self._loaded(name, side)
         return {name: self._sets[name, side] for name in wanted}
 
-    def _loaded(self, name: str, side: int) -> TestSet | DataError:
+    def _loaded(self, name: str, side: int) -> TestSet | IsogridError:
         try:
             return load_test_set(self._folders[name], side, kept=self._decoded)
-        except DataError as error:
+        except (DataError, DamagedFile) as error:
             log.error("%s: %s", name, error)
             return error
 

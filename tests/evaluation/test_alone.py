@@ -79,6 +79,10 @@ def test_sets_as_they_lie_on_the_hub_are_scored_from_the_command_line(
     (row,) = score_alone(replace(again, weights=str(hidden), dataset=again.dataset[0]))
     assert isinstance(row, Row)
     assert len(results.load(tmp_path, checkpoint=row.checkpoint)) == 1, "whatever weights are called"
+    next((tmp_path / "decoded").glob("wds_shapes-*")).write_bytes(b"damaged")
+    failed, row = score_alone(replace(again, append=False))
+    assert "is damaged; delete it" in str(failed)
+    assert isinstance(row, Row), "the other set is scored all the same"
 
 
 def test_a_suites_sets_are_found_in_another_folder(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Scoring real checkpoints of a tiny model."""
 
 import itertools
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from evaluation.orders import ScoreOrder
 from evaluation.results.arrow import BASE_SCHEMA
 from evaluation.results.rows import Row
 from evaluation.scoring import score_all
+from evaluation.sets.decoded import Source
 from evaluation.sets.testset import TestSet
 from sweeps import durable
 from sweeps.errors import ScoringFailed
@@ -253,6 +255,25 @@ def test_what_fails_or_is_stopped_costs_no_other_eval_its_row(
     (given_back,) = claims.newest(Root(root).results).values()
     assert (given_back.tries, given_back.error) == (1, failed.error)
     claims.release(Root(root).results, given_back)
+
+
+def test_a_decoded_set_that_is_damaged_costs_no_other_one_its_row(
+    trained: tuple[Path, Expansion], tmp_path: Path
+) -> None:
+    root, expansion = trained
+    make_copy_of_weights(root, expansion, 640, 48)
+    order = order_of(trained, tmp_path, 48)
+    (task,), sets = order.item.checkpoints, order.item.datasets
+    other = Path(shutil.copytree(sets["shapes"], tmp_path / "other"))
+    (Root(root).decoded / Source(folder=other, side=32).name).write_bytes(b"damaged")
+    evals = (replace(task.evals[0], dataset="other"), *task.evals)
+    item = replace(
+        order.item, checkpoints=(replace(task, evals=evals),), datasets={**sets, "other": str(other)}
+    )
+    with pytest.raises(ScoringFailed, match="other/v1: .* is damaged; delete it"):
+        score_all(replace(order, item=item))
+    assert len(results.load(root, checkpoint=task.checkpoint)) == len(task.evals)
+    claims.release(Root(root).results, claims.newest(Root(root).results)[task.checkpoint])
 
 
 def test_what_is_corrupt_is_named_after_the_others_are_scored(
