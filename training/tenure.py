@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from conf.schema import ClusterConfig, ResourceConfig
+from sweeps import durable
 from sweeps.costs.cost import hourly_charge
 from sweeps.errors import DataError, LostState, NotFinite, Superseded, UsageError
 from sweeps.host import is_alive, own_start, this_host
@@ -66,7 +67,10 @@ class Tenure:
         if isinstance(error, Superseded):
             return
         outcome = _outcome(error) if error else Outcome.done if self.is_finished else Outcome.stopped
-        self._renew(outcome, str(error) if error else "")
+        try:
+            self._renew(outcome, str(error) if error else "")
+        except OSError as unnoted:
+            log.error("it cannot be noted how this ended (%s): %s", outcome.value, unnoted)
 
     @property
     def attempt(self) -> int:
@@ -74,13 +78,18 @@ class Tenure:
         return self._lease.attempt.number
 
     def _beat(self) -> None:
-        """Renew the lease now and then. Whoever follows is noticed by training, before it writes."""
+        """Renew the lease now and then, though the file system may fail for a while.
+
+        Whoever follows is noticed by training, before it writes.
+        """
         while not self._over.wait(self._beat_s):
             try:
                 self._renew(None)
             except Superseded as error:
                 log.warning("%s", error)
                 return
+            except OSError as error:
+                log.warning("no heartbeat: %s", error)
 
     def _renew(self, outcome: Outcome | None, reason: str = "") -> None:
         attempt = self._lease.attempt
@@ -105,6 +114,8 @@ def _refuse_held(before: Lease | None) -> None:
 
 
 def _outcome(error: BaseException) -> Outcome:
+    if durable.is_full(error):
+        return Outcome.no_room
     return next((outcome for kind, outcome in ENDS if isinstance(error, kind)), Outcome.crashed)
 
 

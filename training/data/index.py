@@ -58,11 +58,15 @@ class Stamp:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Head:
-    """Who makes an index (a process of a host), and with which list of uids, as it looked then."""
+    """Who makes an index (a process of a host), and with which list of uids, as it looked then.
+
+    `pid_start`: tells the process from a later one with its id; heads without it are still read.
+    """
 
     host: str
     pid: int
     uids: Stamp | None
+    pid_start: int = 0
 
     def encode(self) -> bytes:
         """Return the beginning of an index file."""

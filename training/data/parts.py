@@ -6,16 +6,14 @@ with all that the earlier ones hold. A holder that was taken for dead finds its 
 
 import logging
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from sweeps import durable
+from sweeps.host import is_alive, own_start, this_host
 from training.data.index import HEAD_BYTES, Head, Stamp, WalkedShard, unfinished_records
 
 log = logging.getLogger(__name__)
@@ -37,7 +35,7 @@ def claim(file: Path, uids: Stamp | None, waiting: Callable[[], None] = lambda: 
     if number and not _is_left(_part(file, number), waiting):
         return None
     part = _part(file, number + 1)
-    head = Head(host=socket.gethostname(), pid=os.getpid(), uids=uids)
+    head = Head(host=this_host(), pid=os.getpid(), pid_start=own_start(), uids=uids)
     return part if durable.publish(part, head.encode()) else None
 
 
@@ -58,13 +56,20 @@ def remove_earlier(part: Path, file: Path) -> None:
 
 @contextmanager
 def beating(part: Path) -> Iterator[None]:
-    """Touch a part now and then, however long a shard takes; never make it again where it is gone."""
+    """Touch a part now and then, however long a shard takes; never make it again where it is gone.
+
+    A file system that fails for a while does not end that.
+    """
     ended = threading.Event()
 
     def beat() -> None:
-        with suppress(FileNotFoundError):
-            while not ended.wait(BEAT_S):
+        while not ended.wait(BEAT_S):
+            try:
                 os.utime(part)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                log.warning("no sign of life in %s: %s", part, error)
 
     thread = threading.Thread(target=beat)
     thread.start()
@@ -105,9 +110,9 @@ def _is_holder_gone(part: Path) -> bool:
             holder = Head.decode(file.read(HEAD_BYTES))
     except FileNotFoundError:
         return False
-    if holder is None or holder.host != socket.gethostname():
+    if holder is None or holder.host != this_host():
         return False
-    return holder.pid == os.getpid() or not psutil.pid_exists(holder.pid)
+    return holder.pid == os.getpid() or not is_alive(holder.pid, holder.pid_start)
 
 
 def _earlier(part: Path, file: Path) -> list[Path]:

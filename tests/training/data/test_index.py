@@ -1,5 +1,6 @@
 """The index of shards: one file, made once, resumable, shared."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -14,11 +15,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sweeps.errors import DataError
+from sweeps.host import this_host
 from sweeps.runs.sources import SourceFiles
 from tests.commands import CHECKOUT, wait_for
 from tests.training.data.shards import write_shard
 from training.data import parts
-from training.data.index import HEAD_BYTES, RECORD, SAMPLE_BYTES, open_index
+from training.data.index import HEAD_BYTES, RECORD, SAMPLE_BYTES, Head, open_index
 from training.data.indexing import Origin, make_index, up_to_date
 from training.data.sources import FEW_SHARDS, opened, ready
 from training.data.uids import UidList
@@ -149,6 +151,34 @@ def test_a_part_that_was_taken_away_is_not_made_again_by_who_held_it(
         part.unlink()
         wait_for(lambda: threading.active_count() <= num_threads, "the heart to stand still")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_stays_in_hand_though_the_file_system_fails_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(parts, "BEAT_S", 0.01)
+    part = parts.claim(tmp_path / "d.index", None)
+    assert part is not None
+    with parts.beating(part):
+        aside, loop = tmp_path / "aside", tmp_path / "loop"
+        loop.symlink_to(part)
+        os.link(part, aside)
+        loop.replace(part)  # never is there nothing of this name
+        wait_for(lambda: "no sign of life" in caplog.text, "a beat that fails")
+        os.utime(aside, (0, 0))
+        aside.replace(part)
+        wait_for(lambda: part.stat().st_mtime > 0, "a beat that does not fail")
+
+
+def test_a_part_is_not_taken_for_that_of_a_later_process_with_the_same_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(parts, "STALE_S", 0.0)
+    caplog.set_level(logging.INFO)
+    before = Head(host=this_host(), pid=os.getppid(), pid_start=1, uids=None)
+    (tmp_path / "d.index.part.1").write_bytes(before.encode())
+    assert parts.claim(tmp_path / "d.index", None) == tmp_path / "d.index.part.2"
+    assert "waiting for it" not in caplog.text
 
 
 def test_a_run_brings_the_index_of_many_shards_up_to_date(
