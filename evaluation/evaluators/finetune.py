@@ -1,6 +1,7 @@
 """Fine-tuning end to end: image tower and classes learn from a training split, then are tested."""
 
 import copy
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from evaluation.evaluators.classification import (
 from evaluation.evaluators.labels import learnable, refuse_unlabelled
 from evaluation.sets.layout import CLASSES, TEMPLATES, TRAIN
 from evaluation.sets.testset import TestSet
+from sweeps import durable
 from sweeps.errors import NotFinite, StopAsked
 from sweeps.text import plural
 from training.checkpoints import checkpoint
@@ -120,8 +122,9 @@ class FineTune:
         total = an_epoch * self._epochs
         schedule = StageSchedule(shape="cosine", warmup_steps=total // WARMUP, total_steps=total)
         optimizer = make_optimizer(classifier, self._optim)
-        done = _restored(classifier, optimizer, state) if state is not None else 0
-        save, saved_at = partial(_save, classifier, optimizer, state, batch), time.monotonic()
+        key = self._key(len(train.images))
+        done = _restored(classifier, optimizer, state, key) if state is not None else 0
+        save, saved_at = partial(_save, classifier, optimizer, state, key, batch), time.monotonic()
         for step in range(done, total):
             try:
                 pulse()
@@ -140,6 +143,11 @@ class FineTune:
                 saved_at = time.monotonic()
             if place == an_epoch - 1:
                 log.info("fine-tuned %d of %d epochs", epoch + 1, self._epochs)
+
+    def _key(self, num_images: int) -> str:
+        """Return what tells the states of this training from those of one with other options."""
+        options = (self._optim, self._epochs, self._batch, self._seed, num_images)
+        return hashlib.sha256(durable.encode(options)).hexdigest()[:16]
 
     def _cropped(self, images: Pixels, rows: NDArray[np.int64], step: int) -> Pixels:
         uniforms = np.random.default_rng([self._seed, 1, step]).random((len(rows), 4))
@@ -183,14 +191,19 @@ class _Classifier(torch.nn.Module):
 
 
 def _save(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, path: Path | None, batch: int, steps: int
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    path: Path | None,
+    key: str,
+    batch: int,
+    steps: int,
 ) -> None:
     """Write a state after some steps, where there is a file for it."""
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     position = Position(
-        key=path.stem,
+        key=key,
         samples_seen=steps * batch,
         samples_trained=steps * batch,
         steps=steps,
@@ -202,11 +215,14 @@ def _save(
     checkpoint.write(path, tensors, position)
 
 
-def _restored(model: torch.nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> int:
-    """Put a state back; return how many steps it has behind it, 0 if there is none."""
+def _restored(model: torch.nn.Module, optimizer: torch.optim.Optimizer, path: Path, key: str) -> int:
+    """Put a state back; return how many steps it has behind it, 0 if there is none of this training."""
     try:
         tensors, position = checkpoint.read(path)
     except FileNotFoundError:
+        return 0
+    if position.key != key:
+        log.warning("fine-tuning begins anew: what was left to go on from is of other options")
         return 0
     load_state(model, optimizer, tensors)
     log.info("fine-tuning goes on after %s", plural(position.steps, "step"))

@@ -1,6 +1,7 @@
 """Fine-tuning learns, and goes on where it was killed."""
 
 import itertools
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -98,6 +99,9 @@ def test_who_is_asked_to_leave_saves_where_it_stands(data: TestSet, tmp_path: Pa
     with pytest.raises(StopAsked):
         list(tune.run_from(model, data, state))
     assert checkpoint.read(state)[1].steps == 6
+    other = FineTune(epochs=1, batch=20, lr=2e-3)
+    copied = Path(shutil.copy(state, tmp_path / "other.safetensors"))
+    assert dict(other.run_from(model, data, copied)) == dict(other.run(model, data)), "not from there"
     assert dict(tune.run_from(model, data, state)) == undisturbed
     assert not state.exists()
 
