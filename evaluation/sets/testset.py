@@ -111,6 +111,8 @@ def _instances(path: Path, num_images: int) -> tuple[Instance, ...]:
         raise DataError(f"{path}: {error}") from error
     for number, instance in enumerate(found):
         places = range(len(instance.images))
+        if not places:
+            raise DataError(f"{path}, line {number + 1}: it names no images")
         if not _are_among(instance.images, range(num_images)) or not _are_among(
             instance.associated, places
         ):

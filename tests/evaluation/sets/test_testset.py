@@ -141,7 +141,10 @@ def test_a_mask_is_cut_as_its_image_is(tmp_path: Path) -> None:
     assert (found.masks == 1).all()
 
 
-@pytest.mark.parametrize("line", [b'{"images": [2], "captions": ["x"]}', b'{"images": "x"}'])
+@pytest.mark.parametrize(
+    "line",
+    [b'{"images": [2], "captions": ["x"]}', b'{"images": [], "captions": ["x"]}', b'{"images": "x"}'],
+)
 def test_a_bad_instance_is_named(tmp_path: Path, line: bytes) -> None:
     made(tmp_path, {"0.png": IMAGE, "1.png": IMAGE})
     (tmp_path / "test/instances.jsonl").write_bytes(line + b"\n")
