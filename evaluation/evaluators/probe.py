@@ -14,7 +14,7 @@ from evaluation.evaluators.classification import Labels, Scores, accuracy, mean_
 from evaluation.evaluators.labels import learnable
 from evaluation.sets.layout import TRAIN
 from evaluation.sets.testset import TestSet
-from sweeps.errors import DataError
+from sweeps.errors import DataError, UsageError
 from sweeps.text import plural
 
 log = logging.getLogger(__name__)
@@ -46,11 +46,16 @@ class LinearProbe:
     Args:
         shots: images of each class; all without it.
         seed: decides which are shown and which are held out.
+
+    Raises:
+        UsageError: `shots` is less than one.
     """
 
     files = (TRAIN,)
 
     def __init__(self, shots: int | None = None, seed: int = 0) -> None:
+        if shots is not None and shots < 1:
+            raise UsageError(f"shots={shots} are none to learn from; all images are shown without it")
         self._shots, self._seed = shots, seed
 
     def run(self, model: Encoder, data: TestSet) -> Iterator[tuple[str, float]]:

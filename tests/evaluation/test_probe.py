@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from evaluation.encoding.encoder import Features
 from evaluation.evaluators.probe import Examples, LinearProbe, Prober, scores_of, split
 from evaluation.sets.testset import TestSet
-from sweeps.errors import DataError
+from sweeps.errors import DataError, UsageError
 from tests.evaluation.lookup import encoder, numbered_images
 
 CPU = torch.device("cpu")
@@ -85,6 +85,8 @@ def test_the_only_image_of_a_class_is_shown() -> None:
     assert (len(shown), len(held_out)) == (3, 2)
     with pytest.raises(DataError, match="no class has two images"):
         split(np.arange(3), None, seed=0)
+    with pytest.raises(UsageError, match="shots=0 are none to learn from"):
+        LinearProbe(shots=0)
 
 
 @pytest.mark.parametrize("shots", [None, 5])
