@@ -12,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from conf.schema import ResourceConfig, TrainConfig
-from sweeps.errors import DataError, NotFinite
+from sweeps.errors import NotFinite
 from sweeps.runs.duration import steps_of
 from sweeps.runs.expansion import Segment
 from training.checkpoints import keeper
 from training.checkpoints.keeper import Keeper
 from training.checkpoints.restore import restored
 from training.clock import Clock, Wish
+from training.data.index import fingerprint_of
 from training.data.loader import Batch, StepDataset, batches
 from training.data.sources import opened, ready
 from training.distributed import World, first_decides, wait_for_all
@@ -138,22 +139,16 @@ class _Trainer:
         return True
 
     def _open_data(self) -> StepDataset:
-        item = self._order.item
-        if self._world.is_first:
-            ready(item.sources, self._order.index_folder)
-        wait_for_all(self._world)
-        dataset = StepDataset(
+        sources, folder = self._order.item.sources, self._order.index_folder
+        indexes = ready(sources, folder) if self._world.is_first else ()
+        expected = first_decides(fingerprint_of(indexes), self._world)
+        return StepDataset(
             self._train,
-            opened(item.sources, self._order.index_folder),
+            indexes or opened(sources, folder, expected),
             self._procedure.tokenizer(),
             self._procedure.image_size,
             self._world,
         )
-        if first_decides(dataset.fingerprint, self._world) != dataset.fingerprint:
-            raise DataError(
-                f"rank {self._world.rank} sees other indexes of the data than the first one"
-            )
-        return dataset
 
     def _batches(self, steps: range) -> Iterator[Batch]:
         return batches(

@@ -22,13 +22,12 @@ from sweeps import durable
 from sweeps.costs.layout import cores_per_rank, gpus_per_node, num_nodes, ranks_per_node
 from sweeps.errors import QueueUnknown
 from sweeps.folders import Root
+from sweeps.hidden import HIDDEN_S
 from sweeps.text import plural
 
 SUBJECT, FINDINGS, SCRIPT, LOG = "subject.json", "findings.json", "job.sh", "job.log"
 TIME_MIN = 5
 POLL_S = 1.0
-HIDDEN_S = 30.0
-"""A network file system may hide a new file from another host for so long."""
 
 WRONG = re.compile("error|unrecognized|not found|no such|denied|cannot", re.IGNORECASE)
 AFTERWARDS = re.compile("Exited with exit code|Terminating|--help")

@@ -11,7 +11,7 @@ from sweeps.runs.sources import SourceFiles
 from tests.training.segments import expansion_of
 from training.data.loader import Batch, StepDataset
 from training.data.normalize import Normalizer
-from training.data.sources import opened, ready
+from training.data.sources import ready
 from training.distributed import World
 from training.optimizer import make_optimizer
 from training.procedure import Procedure, make_procedure
@@ -77,8 +77,7 @@ def bench(data: Path, *overrides: str, world: World | None = None) -> Bench:
     train = train_config(*overrides)
     procedure = make_procedure(train.procedure, train.model)
     sources = (SourceFiles(name="tiny", shards=f"{data}/tiny/{{00000..00002}}.tar"),)
-    ready(sources, data)
-    indexes = opened(sources, data)
+    indexes = ready(sources, data)
     dataset = StepDataset(train, indexes, procedure.tokenizer(), procedure.image_size, world or World())
     return Bench(train, procedure, procedure.build(train.seed), dataset)
 

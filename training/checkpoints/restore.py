@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from sweeps.errors import CorruptCheckpoint, DataError, LostState
+from sweeps.hidden import read_in_time
 from sweeps.runs.expansion import Segment
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Layout, Position
@@ -102,12 +103,17 @@ def _parents_end(order: TrainOrder) -> tuple[Tensors, Position] | None:
     if order.parent_folder is None:
         return None
     try:
-        return checkpoint.read_state(order.parent_folder, order.item.segment.start)
+        return _read(order.parent_folder, order.item.segment.start)
     except (CorruptCheckpoint, FileNotFoundError) as error:
         raise LostState(
             f"{error}; this segment begins there: delete {done_path(order.parent_folder)} and resume, "
             f"which trains what is lost again"
         ) from error
+
+
+def _read(folder: Path, samples: int, rank: int = 0, num_ranks: int = 1) -> tuple[Tensors, Position]:
+    """Return what a rank needs of a state, which perhaps another host wrote just now."""
+    return read_in_time(lambda: checkpoint.read_state(folder, samples, rank, num_ranks), OSError)
 
 
 def _saved(folder: Path, world: World) -> Iterator[int]:
@@ -121,7 +127,7 @@ def _verified(order: TrainOrder, samples: int, world: World) -> tuple[Tensors, P
     """Return what this rank needs of a state, or None if that does not verify."""
     ranks = (world.rank, world.size) if is_spread(order.item.resources, world) else (0, 1)
     try:
-        return checkpoint.read_state(order.folder, samples, *ranks)
+        return _read(order.folder, samples, *ranks)
     except CorruptCheckpoint as error:
         log.warning("%s; trying the state before it", error)
         return None

@@ -187,6 +187,12 @@ class ShardIndex:
         return os.fsdecode(self._content[self._paths + begin : self._paths + end].tobytes())
 
 
+def fingerprint_of(indexes: Sequence[ShardIndex]) -> int:
+    """Return a number that tells apart data of which another order of samples is made; never 0."""
+    of_each = [index.fingerprint for index in indexes]
+    return zlib.crc32(np.array(of_each, dtype="<u4").tobytes()) or 1
+
+
 def open_index(path: Path) -> ShardIndex | None:
     """Return the index in a file, of which only the table is read; None if there is no whole one."""
     try:

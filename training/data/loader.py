@@ -4,7 +4,6 @@ A batch is a function of its step alone, so any number of workers gives the same
 reads nothing twice.
 """
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from conf.schema import TrainConfig
 from sweeps.errors import DataError
 from sweeps.runs.sources import sources_of
 from training.data.contents import BrokenSample
-from training.data.index import ShardIndex
+from training.data.index import ShardIndex, fingerprint_of
 from training.data.order import SampleOrder
 from training.data.samples import SampleSource
 from training.data.streams import augmentation_uniforms
@@ -82,8 +81,7 @@ class StepDataset(Dataset["Batch | DataError"]):
     @property
     def fingerprint(self) -> int:
         """A number that tells apart data of which another order of samples is made; never 0."""
-        of_each = [index.fingerprint for index in self._indexes]
-        return zlib.crc32(np.array(of_each, dtype="<u4").tobytes()) or 1
+        return fingerprint_of(self._indexes)
 
     def __getitem__(self, step: int) -> "Batch | DataError":
         """Return the batch of a step, counted since the run began."""

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from sweeps.errors import DataError
 from sweeps.folders import CHECKOUT
+from sweeps.hidden import read_in_time
+from sweeps.host import this_host
 from sweeps.runs.sources import SourceFiles
-from training.data.index import ShardIndex, open_index
+from training.data.index import ShardIndex, fingerprint_of, open_index
 from training.data.indexing import Origin, make_index, up_to_date
 from training.data.parts import look
 from training.data.patterns import expand_shards
@@ -58,33 +60,40 @@ def index_command(source: SourceFiles, folder: Path) -> str:
     return f"python {shlex.join(_index_words(source, folder))}"
 
 
-def ready(sources: Sequence[SourceFiles], folder: Path) -> None:
-    """Look at every shard, and bring the sources' indexes in `folder` up to date.
+def ready(sources: Sequence[SourceFiles], folder: Path) -> tuple[ShardIndex, ...]:
+    """Look at every shard, bring the sources' indexes in `folder` up to date, and return them.
 
     Raises:
         DataError: a shard is missing, truncated or holds nothing.
     """
-    for source in sources:
-        file, origin = index_file(source, folder), origin_of(source)
-        if len(origin.paths) > FEW_SHARDS and up_to_date(file, origin) is None:
-            _index_in_processes(source, folder)
-        make_index(file, origin)
+    return tuple(_ready(source, folder) for source in sources)
 
 
-def opened(sources: Sequence[SourceFiles], folder: Path) -> tuple[ShardIndex, ...]:
-    """Return the indexes of sources that are `ready`.
+def opened(sources: Sequence[SourceFiles], folder: Path, expected: int) -> tuple[ShardIndex, ...]:
+    """Return the indexes that are `ready` on another host, and there have a fingerprint.
 
     Raises:
-        DataError: one is not.
+        DataError: there are none here, or others.
     """
-    return tuple(_opened(index_file(source, folder)) for source in sources)
+    return read_in_time(lambda: _opened(sources, folder, expected), DataError)
 
 
-def _opened(file: Path) -> ShardIndex:
-    index = open_index(file)
-    if index is None:
-        raise DataError(f"{file} is no index of shards; python -m training index makes it")
-    return index
+def _ready(source: SourceFiles, folder: Path) -> ShardIndex:
+    file, origin = index_file(source, folder), origin_of(source)
+    if len(origin.paths) > FEW_SHARDS and up_to_date(file, origin) is None:
+        _index_in_processes(source, folder)
+    return make_index(file, origin)
+
+
+def _opened(sources: Sequence[SourceFiles], folder: Path, expected: int) -> tuple[ShardIndex, ...]:
+    files = [index_file(source, folder) for source in sources]
+    indexes = [index for file in files if (index := open_index(file))]
+    if len(indexes) < len(files) or fingerprint_of(indexes) != expected:
+        raise DataError(
+            f"{this_host()} does not see the indexes that the first rank sees, "
+            f"{', '.join(map(str, files))}; put the root where all nodes see the same"
+        )
+    return tuple(indexes)
 
 
 def _index_in_processes(source: SourceFiles, folder: Path) -> None:

@@ -1,12 +1,15 @@
 """From where an attempt goes on if what was saved is damaged or gone."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sweeps import hidden
 from sweeps.errors import LostState
 from sweeps.runs.expansion import Segment
+from tests.commands import PATIENCE_S, wait_for
 from tests.training.segments import expansion_of, order_for, train
 from training.checkpoints.done import done_path
 from training.checkpoints.saved import saved_samples, state_path
@@ -20,8 +23,9 @@ def stages() -> tuple[Segment, Segment]:
 
 
 def test_a_parents_end_that_is_lost_is_named_and_can_be_trained_again(
-    tmp_path: Path, data: Path
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(hidden, "HIDDEN_S", 0.0)
     low, high = stages()
     first, second = order_for(low, tmp_path, data), order_for(high, tmp_path, data)
     digest = train(first).weights_sha256
@@ -35,12 +39,29 @@ def test_a_parents_end_that_is_lost_is_named_and_can_be_trained_again(
         train(second)
     marker.unlink()
     assert train(first).weights_sha256 == digest
-    assert train(second).samples_seen == high.end
+    assert saved_samples(first.folder, "state") == [low.end]
+
+
+def test_a_parents_end_that_another_host_has_just_written_is_waited_for(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(hidden, "POLL_S", 0.01)
+    monkeypatch.setattr(hidden, "HIDDEN_S", PATIENCE_S)
+    low, high = stages()
+    first, second = order_for(low, tmp_path, data), order_for(high, tmp_path, data)
+    train(first)
+    unseen = state_path(first.folder, low.end).rename(tmp_path / "unseen")
+    with ThreadPoolExecutor(1) as pool:
+        trained = pool.submit(train, second)
+        wait_for(lambda: "has no full state at 96 samples; looking again" in caplog.text, "a look")
+        unseen.rename(state_path(first.folder, low.end))
+        assert trained.result(PATIENCE_S).samples_seen == high.end
 
 
 def test_a_state_that_cannot_be_read_is_passed_over_but_never_the_last_one(
-    tmp_path: Path, data: Path
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(hidden, "HIDDEN_S", 0.0)
     low, _ = stages()
     order = order_for(low, tmp_path, data)
     unreadable = state_path(order.folder, 48)

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from sweeps import hidden
 from sweeps.errors import DataError
 from sweeps.host import this_host
 from sweeps.runs.sources import SourceFiles
-from tests.commands import CHECKOUT, wait_for
+from tests.commands import CHECKOUT, PATIENCE_S, wait_for
 from tests.training.data.shards import write_shard
 from training.data import parts
-from training.data.index import HEAD_BYTES, RECORD, SAMPLE_BYTES, Head, open_index
+from training.data.index import HEAD_BYTES, RECORD, SAMPLE_BYTES, Head, fingerprint_of, open_index
 from training.data.indexing import Origin, make_index, up_to_date
 from training.data.sources import FEW_SHARDS, opened, ready
 from training.data.uids import UidList
@@ -186,13 +189,31 @@ def test_a_run_brings_the_index_of_many_shards_up_to_date(
 ) -> None:
     shards(tmp_path, FEW_SHARDS + 1, samples=2)
     source = SourceFiles(name="d", shards=f"{tmp_path}/{{0..{FEW_SHARDS}}}.tar")
-    ready([source], tmp_path)
-    (index,) = opened([source], tmp_path)
+    (index,) = ready([source], tmp_path)
     assert index.num_shards == FEW_SHARDS + 1
     assert f"d: indexed {FEW_SHARDS + 1} of {FEW_SHARDS + 1} shards" in capfd.readouterr().err
     os.truncate(tmp_path / "7.tar", 1024)
     with pytest.raises(DataError, match=r"/7.tar is truncated"):
         ready([source], tmp_path)
+
+
+def test_another_host_sees_an_index_that_was_just_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(hidden, "POLL_S", 0.01)
+    monkeypatch.setattr(hidden, "HIDDEN_S", PATIENCE_S)
+    shards(tmp_path, 2)
+    source = SourceFiles(name="d", shards=f"{tmp_path}/{{0..1}}.tar")
+    made = ready([source], tmp_path / "new")
+    ready([replace(source, shards=f"{tmp_path}/0.tar")], tmp_path / "old")
+    with ThreadPoolExecutor(1) as pool:
+        seen = pool.submit(opened, [source], tmp_path / "old", fingerprint_of(made))
+        wait_for(lambda: "does not see the indexes that the first rank sees" in caplog.text, "a look")
+        (tmp_path / "new" / "d.index").replace(tmp_path / "old" / "d.index")
+        assert [index.num_shards for index in seen.result(PATIENCE_S)] == [2]
+    monkeypatch.setattr(hidden, "HIDDEN_S", 0.0)
+    with pytest.raises(DataError, match="put the root where all nodes see the same"):
+        opened([source], tmp_path / "new", fingerprint_of(made))
 
 
 def write_uids(path: Path, uids: list[int]) -> Path:
