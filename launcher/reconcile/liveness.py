@@ -1,6 +1,7 @@
 """Who may be at work on what: the items of which the queue, or the lack of an answer, says so. Pure."""
 
 from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
 from enum import Enum
 
 from launcher.machines.queue import Job
@@ -36,16 +37,35 @@ def live_items(observed: Observed, over: Container[str] = ()) -> dict[str, Liven
     return live
 
 
-def scores_in_hand(observed: Observed, over: Container[str] = ()) -> tuple[set[str], set[str]]:
-    """Return the checkpoints that scorers may score now, and those whose scorers wait for trainings."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InHand:
+    """Checkpoints that have scorers.
+
+    `now`: those run, or may start. `soon`: those wait for jobs that have trained and are about to end.
+    `late`: those wait for jobs of which some train.
+    """
+
+    now: set[str] = field(default_factory=set)
+    soon: set[str] = field(default_factory=set)
+    late: set[str] = field(default_factory=set)
+
+
+def scores_in_hand(observed: Observed, over: Container[str], ended: Container[str]) -> InHand:
+    """Return the checkpoints that have scorers. `ended`: segments that nobody trains any more."""
+    alive = list(_alive(observed, over))
     listed = {job.name for job in observed.queue.jobs} if observed.queue else set()
-    now: set[str] = set()
-    later: set[str] = set()
-    for record, index, liveness in _alive(observed, over):
-        waits = liveness is Liveness.queued and record.after in listed
+    training = {
+        record.id
+        for record, index, _ in alive
+        if not record.checkpoints and record.items[index] not in ended
+    }
+    found = InHand()
+    for record, index, liveness in alive:
         if record.checkpoints:
-            (later if waits else now).update(record.checkpoints[index])
-    return now, later - now
+            waits = liveness is Liveness.queued and record.after in listed
+            when = found.now if not waits else found.late if record.after in training else found.soon
+            when.update(record.checkpoints[index])
+    return found
 
 
 def needs_another_job(record: SubmissionRecord, index: int, observed: Observed) -> bool:

@@ -21,6 +21,7 @@ Trainings are handed over together with the scorers that start when they are ove
 | its scorer runs, or may start; it failed often; cancelled    | nothing     |
 | else, and there are enough to fill a work item               | Submit      |
 | else, its segment is over, and no scorer waits for that      | Submit      |
+| … or one waits for others too, and none of the sweep runs     | Submit      |
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -2,8 +2,8 @@
 
 Where jobs can wait for each other, each submission of trainings brings a submission of scorers that
 starts when it is over and scores what is there by then, so scoring needs nobody at the login node. A
-pass hands over what such scorers do not: what is there already and fills a work item, and what no
-scorer waits for any more.
+pass hands over what such scorers do not: what is there already and fills a work item, what no scorer
+waits for any more, and what would have to wait for longer trainings beside it.
 """
 
 import math
@@ -91,16 +91,18 @@ def pending(
 ) -> list[CheckpointEvals]:
     """Return the checkpoints that are to be scored now.
 
-    A segment's checkpoints wait for the scorers that come after it, and without any until it is over,
-    so that a job scores many; unless there are enough to fill a work item already.
+    A segment's checkpoints wait until it is over, so that a job scores many; unless there are enough to
+    fill a work item already. Then the scorers that come after it start. Where those wait for others
+    that still train, its checkpoints are scored before, one lot after the other.
     """
-    now, later = scores_in_hand(observed, over)
+    ended = {key for key, (state, _) in states.items() if state in {*OVER, State.cancelled}}
+    in_hand = scores_in_hand(observed, over, ended)
     lacking = unscored(scoring.wanted, observed)
     hopeless = given_up(lacking, observed, most_failures)
     found = [
         task
         for task in lacking
-        if task.checkpoint not in now
+        if task.checkpoint not in in_hand.now
         and task.checkpoint not in cancelled
         and task.segment not in cancelled
         and task.checkpoint not in hopeless
@@ -108,7 +110,13 @@ def pending(
     ]
     if len(found) >= scoring.per_item:
         return found
-    return [t for t in found if t.checkpoint not in later and states[t.segment][0] in OVER]
+    is_busy = any(task.checkpoint in in_hand.now for task in lacking)
+    left_to_others = in_hand.soon | in_hand.late if is_busy else in_hand.soon
+    return [
+        task
+        for task in found
+        if task.checkpoint not in left_to_others and states[task.segment][0] in OVER
+    ]
 
 
 def _is_handed_over(record: SubmissionRecord, over: Collection[str]) -> bool:

@@ -13,6 +13,7 @@ from launcher.reconcile.actions import (
     NoteEnded,
     Submit,
 )
+from launcher.reconcile.observe import SegmentEvidence
 from launcher.reconcile.unwanted import Unwanted
 from launcher.records.ledger import Act
 from sweeps.work.items import ScoreItem, eval_id
@@ -108,6 +109,35 @@ def test_a_checkpoint_is_left_to_the_scorer_that_comes_after_it(
     world = observed(TWO, *jobs, evidence={A: DONE, B: DONE}, known=SCORED_AFTER)
     found = scored(planned(work(TWO, asked_of(A, 640), has_scorers=True), world))
     assert found == ([[f"{A}@640"]] if is_scored_now else [])
+
+
+PAIR_SCORED_AFTER = (
+    submitting("s", A, B),
+    submitted("s"),
+    {**submitting("t", "score-x"), "checkpoints": ((f"{A}@640", f"{B}@640"),), "after": "s"},
+    submitted("t", "2"),
+)
+EARLY = ({**submitting("u", "score-y"), "checkpoints": ((f"{A}@64",),)}, submitted("u", "3"))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "early", "expected"),
+    [
+        ({A: DONE}, [], [[f"{A}@640"]]),
+        ({A: DONE}, [job("u", job_id="3")], []),
+        ({A: DONE, B: DONE}, [], []),
+        ({}, [], []),
+    ],
+    ids=["one of two has ended", "an earlier lot is being scored", "both have ended", "none has"],
+)
+def test_a_run_that_has_ended_is_scored_while_its_scorer_waits_for_another(
+    evidence: dict[str, SegmentEvidence], early: list[Job], expected: list[list[str]]
+) -> None:
+    jobs = [job("s", 0, 1), job("t", is_running=False, job_id="2"), *early]
+    known = history(*PAIR_SCORED_AFTER, *(EARLY if early else ()))
+    world = observed(TWO, *jobs, evidence=evidence, known=known)
+    asked = asked_of(A, 640, *([64] if early else []))
+    assert scored(planned(work(TWO, asked, has_scorers=True), world)) == expected
 
 
 def test_enough_checkpoints_are_scored_before_the_scorer_that_waits_for_the_end() -> None:
