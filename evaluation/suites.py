@@ -45,7 +45,10 @@ def means(frame: "pd.DataFrame", suite: EvalConfig) -> "pd.DataFrame":
     _warn_of_unknown(joined)
     joined = joined.dropna(subset="score")
     grouped = joined.groupby(
-        [name for name in ("run_id", CHECKPOINT) if name in joined], sort=False, observed=True
+        [name for name in ("run_id", CHECKPOINT) if name in joined],
+        sort=False,
+        observed=True,
+        dropna=False,  # what was imported is of no run
     )
     scores = grouped["score"].agg(num_scores="count", mean="mean")
     result = grouped[_known(frame)].first().join(scores).reset_index()

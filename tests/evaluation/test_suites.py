@@ -79,6 +79,8 @@ def test_the_mean_is_there_when_all_members_are(
     assert table["num_scores"].to_dict() == {"whole@1": 2, "half@1": 1}
     assert table.loc["whole@1", "mean"] == pytest.approx(0.4)
     assert table["mean"].isna().to_dict() == {"whole@1": False, "half@1": True}
+    of_no_run = results.load(tmp_path).assign(run_id=None)
+    assert means(of_no_run, suite)["num_scores"].tolist() == table["num_scores"].tolist()
     assert not caplog.messages
     wrong = EvalConfig(name="s", datasets={}, evals=(spec("a", "acc_1"), spec("b", "recall")))
     means(results.load(tmp_path), wrong)
