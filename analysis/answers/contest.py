@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.answers.laws import Answer, Measure
+from analysis.answers.laws import Answer
+from analysis.answers.measures import Measure
 from analysis.arrays import Floats
 from analysis.fitting.fit import Law
 from analysis.fitting.uncertainty import Resampled, Tails

@@ -1,4 +1,4 @@
-"""The laws of a table: one fit for each measure (test set and quantity) and group."""
+"""The laws of a table: one fit for each measure (eval, test set and quantity) and group."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from analysis.answers.measures import Measure, measures
 from analysis.arrays import Floats
 from analysis.fitting.fit import Fit, fit_points
 from analysis.fitting.heldout import Choice, Heldout, best_form, fit_below, fit_jointly_below
@@ -17,22 +18,6 @@ from sweeps.errors import NothingToFit, UsageError
 from sweeps.text import plural
 
 Group = tuple[str | None, pd.DataFrame]
-MAIN_METRICS = ("error:mean", "error:acc1", "error:image_retrieval_recall@5", "contrastive_loss")
-"""What is fitted of each eval where nothing else is asked for: the first of these that it has."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measure:
-    """A quantity on one test set."""
-
-    downstream_dataset: str
-    y: str
-
-    @property
-    def title(self) -> str:
-        """How it is named in text and figures."""
-        where = f" on {self.downstream_dataset}" if self.downstream_dataset else ""
-        return quantity_name(self.y) + where
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,11 +75,6 @@ class Answer:
         return f"{letter} in [{low:.3f}, {high:.3f}] ({level:.0%})"
 
 
-def quantity_name(y: str) -> str:
-    """Return a readable name of a quantity: `1 − acc1` for `error:acc1`."""
-    return f"1 − {y.removeprefix(ERROR)}" if y.startswith(ERROR) else y.replace("_", " ")
-
-
 def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
     """Return a law for each measure and group of a table with one row for each eval of each run.
 
@@ -111,8 +91,8 @@ def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
     frame = _linked(frame, question.x)
     answers = [
         answer
-        for measure, rows in _measures(frame, question.y)
-        for answer in _of_groups(question, measure, rows)
+        for measure, scores in measures(frame, question.y, question.group)
+        for answer in _of_groups(question, measure, scores.rows)
     ]
     if not answers:
         what = f"no row has a value of {question.y}" if question.y else "no row has a metric"
@@ -138,19 +118,6 @@ def _linked(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
             raise UsageError(f"x={column}: a checkpoint has several; say whose by where.COLUMN=[…]")
         frame = frame.assign(**{column: known.transform("first")})
     return frame
-
-
-def _measures(frame: pd.DataFrame, y: str | None) -> Iterator[tuple[Measure, pd.DataFrame]]:
-    """Yield each measure of a test set that a row has, with all rows of that set."""
-    frame = frame.assign(**{c: "" for c in ("downstream_dataset", "eval") if c not in frame.columns})
-    for (dataset, _), rows in frame.groupby(["downstream_dataset", "eval"], sort=True):
-        if "eval_version" in rows.columns:
-            rows = rows[rows["eval_version"] == rows["eval_version"].max()]
-        for name in MAIN_METRICS if y is None else (y,):
-            column = name.removeprefix(ERROR)
-            if column in rows.columns and rows[column].notna().any():
-                yield Measure(downstream_dataset=str(dataset), y=name), rows
-                break
 
 
 def _groups(rows: pd.DataFrame, column: str | None) -> Iterator[Group]:

@@ -7,7 +7,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.answers.laws import Measure, quantity_name
+from analysis.answers.measures import Measure, quantity_name, scores_of
 from analysis.figures.style import STYLE, axis_label, legend_below, log_axes, panels, styles
 from evaluation.results.select import ERROR, quantity
 
@@ -22,7 +22,9 @@ def curves_figure(frame: pd.DataFrame, measures: Sequence[Measure]) -> Figure | 
     """Return one panel a measure of all checkpoints; None where no run has two that were scored."""
     if not {SAMPLES, RUN, GROUP, MODEL, "downstream_dataset"} <= set(frame.columns):
         return None
-    shown = [(measure, rows) for measure in measures if len(rows := _curves(frame, measure))]
+    scored = {(one.downstream_dataset, one.eval): one.rows for one in scores_of(frame)}
+    each = [(measure, scored.get((measure.downstream_dataset, measure.eval))) for measure in measures]
+    shown = [(m, curves) for m, rows in each if rows is not None and len(curves := _curves(rows, m))]
     if not shown:
         return None
     figure, axes = panels(len(shown))
@@ -41,10 +43,9 @@ def curves_figure(frame: pd.DataFrame, measures: Sequence[Measure]) -> Figure | 
     return figure
 
 
-def _curves(frame: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """Return the rows of a measure that belong to runs with several checkpoints."""
-    column = measure.y.removeprefix(ERROR)
-    rows = frame[(frame["downstream_dataset"] == measure.downstream_dataset) & frame[column].notna()]
+def _curves(rows: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """Return the rows with a measure that belong to runs with several checkpoints."""
+    rows = rows[rows[measure.y.removeprefix(ERROR)].notna()]
     return rows[rows.groupby(RUN)[SAMPLES].transform("nunique") > 1]
 
 

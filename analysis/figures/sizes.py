@@ -7,7 +7,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.answers.laws import Answer, quantity_name
+from analysis.answers.laws import Answer
+from analysis.answers.measures import quantity_name
 from analysis.arrays import Floats
 from analysis.figures.style import STYLE, axis_label, log_axes, panels
 

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullLocator
 
-from analysis.answers.laws import Answer, Measure
+from analysis.answers.laws import Answer
+from analysis.answers.measures import Measure
 from analysis.questions.question import DEFAULT_X
 from analysis.questions.units import UNITS
 

@@ -21,6 +21,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     fit = answer.fit
     return {
         "downstream_dataset": answer.measure.downstream_dataset,
+        "eval": answer.measure.eval or None,
         "group": answer.group,
         "x": _one_or_list(answer.question.x),
         "y": answer.measure.y,
@@ -67,6 +68,7 @@ def _contest_json(contest: Contest) -> dict[str, Any]:
     crossing, places = contest.crossing, zip(contest.x.tolist(), contest.differences, strict=True)
     return {
         "downstream_dataset": contest.measure.downstream_dataset,
+        "eval": contest.measure.eval or None,
         "y": contest.measure.y,
         "context": contest.context or None,
         "verdict": contest.winner or "not decided",

@@ -8,7 +8,8 @@ import jinja2
 import pandas as pd
 
 from analysis.answers.compare import Verdict, verdicts
-from analysis.answers.laws import Answer, quantity_name
+from analysis.answers.laws import Answer
+from analysis.answers.measures import quantity_name
 from analysis.figures.comparison import comparison_figure
 from analysis.figures.curves import curves_figure
 from analysis.figures.residuals import residual_figure

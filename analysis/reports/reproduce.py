@@ -12,9 +12,8 @@ OF_THE_REPORT = ("y", "group", "out", "format", "by")
 def fit_command(answer: Answer, words: Sequence[str]) -> str:
     """Return the command that prints one answer of a report that `words` asked for."""
     question, measure = answer.question, answer.measure
-    own = [f"y={measure.y}"]
-    if measure.downstream_dataset:
-        own.append(f"where.downstream_dataset={measure.downstream_dataset}")
+    of = {"downstream_dataset": measure.downstream_dataset, "eval": measure.eval}
+    own = [f"y={measure.y}", *(f"where.{column}={name}" for column, name in of.items() if name)]
     if question.shared:
         own.append(f"group={question.group}")
     elif answer.group is not None:
@@ -26,10 +25,9 @@ def fit_command(answer: Answer, words: Sequence[str]) -> str:
 
 def compare_command(answers: Sequence[Answer], words: Sequence[str]) -> str:
     """Return the command that prints the verdicts of a report."""
-    first = answers[0]
-    measures = {answer.measure.y for answer in answers}
-    own = [f"y={first.measure.y}"] if len(measures) == 1 else []
-    return command("compare", [*_kept(first, words), *own, f"group={first.question.group}"])
+    question = answers[0].question
+    own = [f"y={question.y}"] if question.y is not None else []
+    return command("compare", [*_kept(answers[0], words), *own, f"group={question.group}"])
 
 
 def command(name: str, words: Sequence[str]) -> str:

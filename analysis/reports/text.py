@@ -6,7 +6,8 @@ import pandas as pd
 
 from analysis.answers.compare import Verdict
 from analysis.answers.contest import MATCH_REACH, Contest, Estimate
-from analysis.answers.laws import Answer, quantity_name
+from analysis.answers.laws import Answer
+from analysis.answers.measures import quantity_name
 from analysis.answers.optimal import NoOptimal, Optimal
 from analysis.answers.predict import Prediction
 from analysis.fitting.heldout import Heldout

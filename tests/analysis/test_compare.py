@@ -1,6 +1,7 @@
 """Which group is better with scale, and how a compute is best split."""
 
 import json
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.__main__ import compare, optimal
+from analysis.__main__ import compare, fit, optimal
 from analysis.answers.compare import Verdict, verdicts
 from analysis.answers.laws import laws_of
 from analysis.answers.optimal import NoOptimal, Optimal, best_splits
@@ -16,6 +17,7 @@ from analysis.fitting.fit import fit_points
 from analysis.fitting.recipe import Recipe
 from analysis.questions.flops import constant, flops_law
 from analysis.questions.question import Question
+from analysis.reports.reproduce import fit_command
 from analysis.reports.text import contest_line
 from sweeps.errors import UsageError
 from tests.analysis.points import TRUTHS
@@ -43,9 +45,9 @@ def table(*tasks: dict[str, tuple[float, float]], noise: float = 0.02) -> pd.Dat
     return pd.concat(frames, ignore_index=True)
 
 
-def verdict(frame: pd.DataFrame, shared: tuple[str, ...] = ()) -> Verdict:
+def verdict(frame: pd.DataFrame, shared: tuple[str, ...] = (), group: str = "model") -> Verdict:
     recipe = Recipe(frontier="none", num_resamples=200)
-    answers = laws_of(frame, Question(y="error", group="model", shared=shared, recipe=recipe))
+    answers = laws_of(frame, Question(y="error", group=group, shared=shared, recipe=recipe))
     (found,) = verdicts([("", answer) for answer in answers], 0.95)
     return found
 
@@ -79,6 +81,31 @@ def test_tasks_that_agree_decide_and_tasks_that_disagree_do_not() -> None:
     split = verdict(table(*[STEEP_WINS] * 3, *[swapped] * 3))
     assert split.winner is None
     assert split.wins == {"shallow": 3, "steep": 3}
+
+
+def test_evals_of_one_test_set_are_told_apart(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swapped = {"steep": STEEP_WINS["shallow"], "shallow": STEEP_WINS["steep"]}
+    frames = [table(STEEP_WINS).assign(eval="a"), table(swapped).assign(eval="b")]
+    frame = pd.concat(frames, ignore_index=True)
+    found = verdict(frame)
+    assert [(c.measure.title, c.winner) for c in found.contests] == [
+        ("error of a on task0", "steep"), ("error of b on task0", "shallow"),
+    ]  # fmt: skip
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    for name, contest in zip("ab", found.contests, strict=True):
+        command = fit_command(contest.one, [f"table={tmp_path}/t.csv"])
+        assert fit([*shlex.split(command)[4:], "format=json"]) == 0
+        again = json.loads(capsys.readouterr().out)
+        assert contest.one.fit.law is not None
+        assert (again["eval"], again["params"]) == (name, pytest.approx(contest.one.fit.law.params))
+
+
+def test_evals_can_be_what_is_compared() -> None:
+    frame = table(STEEP_WINS).assign(eval=lambda t: "zero_shot_" + t["model"])
+    (contest,) = verdict(frame, group="eval").contests
+    assert (contest.measure.title, contest.winner) == ("error on task0", "zero_shot_steep")
 
 
 def test_a_group_without_a_law_is_named_and_decides_nothing() -> None:
@@ -116,7 +143,8 @@ def test_the_command_compares_within_each_schedule(
     tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame = pd.concat(
-        [table(STEEP_WINS).assign(lr_scheduler=name) for name in ("cosine", "const")], ignore_index=True
+        [table(STEEP_WINS).assign(lr_scheduler=name) for name in ("cosine", "const")],
+        ignore_index=True,
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
     words = [f"table={tmp_path}/t.csv", "y=error", "group=model", "by=lr_scheduler", "bootstrap=50"]

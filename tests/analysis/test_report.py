@@ -86,7 +86,8 @@ def test_the_report_answers_and_says_how_to_ask_again(files: ReportFiles) -> Non
     assert "Held-out RMSE: " in text
     assert "curves of each" not in text
     again = "python -m analysis fit root=r 'sweep=<test>' rolling=300 bootstrap=40 y=error:acc1"
-    assert f"{again} where.downstream_dataset=shapes where.pretrain_dataset=noisy" in text
+    where = "where.downstream_dataset=shapes where.eval=zeroshot_classification"
+    assert f"{again} {where} where.pretrain_dataset=noisy" in text
     assert set(files.figures) == FIGURES
     for path in files.figures.values():
         assert path.name in text
