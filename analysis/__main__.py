@@ -77,7 +77,7 @@ def compare(words: Sequence[str]) -> int:
         data = {"group": question.group, "verdicts": [verdict_json(one) for one in found], "fits": fits}
         sys.stdout.write(encoded(data))
         return 0
-    print("\n\n".join(verdict_paragraph(one) for one in found))
+    print("\n\n".join([*(verdict_paragraph(one) for one in found), *_left_out(answers)]))
     return 0
 
 
@@ -137,6 +137,15 @@ def _show(arguments: FitArguments, found: Sequence[tuple[Answer, Sequence[Predic
     data = [_json(*one) for one in found]
     is_one = arguments.group is None and len(data) == 1
     sys.stdout.write(encoded(data[0] if is_one else {"fits": data}))
+
+
+def _left_out(answers: Sequence[tuple[str, Answer]]) -> list[str]:
+    """Return of each answer with its context which rows it does not rest on."""
+    return [
+        f"{answer.name}{name and f', {name}'}: {'; '.join(answer.left_out)}"
+        for name, answer in answers
+        if answer.left_out
+    ]
 
 
 def _json(answer: Answer, found: Sequence[Prediction]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.answers.measures import Measure, measures
+from analysis.answers.measures import Measure, Scores, measures
 from analysis.arrays import Floats
 from analysis.fitting.fit import Fit, fit_points
 from analysis.fitting.heldout import Choice, Heldout, best_form, fit_below, fit_jointly_below
@@ -35,7 +35,7 @@ class Answer:
     """The fit of one measure in one group (None: all rows). `points`: the rows that it was offered.
 
     `heldout`: how it does above the threshold below which it was fitted; `rolling`: how such fits do at
-    others. `choice`: how its form was chosen. `warnings`: of the fit, and of what was left out.
+    others. `choice`: how its form was chosen. `left_out`: what is to be said of other rows.
     """
 
     question: Question
@@ -46,12 +46,17 @@ class Answer:
     heldout: Heldout | None
     rolling: tuple[Heldout, ...]
     choice: Choice | None
-    warnings: list[str]
+    left_out: list[str]
 
     @property
     def name(self) -> str:
         """What it is about, in a few words."""
         return self.measure.title + (f", {self.group}" if self.group is not None else "")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be said of what was left out, of held-out points and of the fit."""
+        return [*self.left_out, *self._of_holdout(), *self.fit.warnings]
 
     def sentence(self) -> str:
         """Return the law in one line, with its interval and its warnings."""
@@ -74,6 +79,15 @@ class Answer:
         low, high = intervals[letter]
         return f"{letter} in [{low:.3f}, {high:.3f}] ({level:.0%})"
 
+    def _of_holdout(self) -> Iterator[str]:
+        above = self.question.holdout_above
+        if self.heldout is not None and not len(self.points):
+            yield f"no run has at most {above:g}"
+        if self.heldout is not None and not len(self.heldout.y):
+            yield f"nothing is held out: no run has more than {above:g}"
+        if self.question.chooses_form and self.choice is None:
+            yield "no form could be scored on held-out points: power is taken"
+
 
 def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
     """Return a law for each measure and group of a table with one row for each eval of each run.
@@ -92,7 +106,7 @@ def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
     answers = [
         answer
         for measure, scores in measures(frame, question.y, question.group)
-        for answer in _of_groups(question, measure, scores.rows)
+        for answer in _of_groups(question, measure, scores)
     ]
     if not answers:
         what = f"no row has a value of {question.y}" if question.y else "no row has a metric"
@@ -128,15 +142,16 @@ def _groups(rows: pd.DataFrame, column: str | None) -> Iterator[Group]:
         yield str(name), points
 
 
-def _of_groups(question: Question, measure: Measure, frame: pd.DataFrame) -> list[Answer]:
-    groups = list(_groups(frame, question.group))
-    nameless = len(frame) - sum(len(rows) for _, rows in groups)
-    lost = [f"left out {nameless} of {len(frame)} runs: no {question.group}"] if nameless else []
+def _of_groups(question: Question, measure: Measure, scores: Scores) -> list[Answer]:
+    groups = list(_groups(scores.rows, question.group))
+    nameless = len(scores.rows) - sum(len(rows) for _, rows in groups)
+    lost = f"left out {nameless} of {len(scores.rows)} runs: no {question.group}"
+    said = [*scores.notes, *([lost] if nameless else [])]
     offered = [_offered(question, measure, rows) for _, rows in groups]
     points = [_numbers(question, measure, rows) for rows, _ in offered]
     fitted = _jointly(question, points) if question.shared else [_alone(question, *p) for p in points]
     return [
-        _answer(question, measure, name, rows, [*lost, *notes], found)
+        _answer(question, measure, name, rows, [*said, *notes], found)
         for (name, _), (rows, notes), found in zip(groups, offered, fitted, strict=True)
     ]
 
@@ -180,21 +195,10 @@ def _answer(
     if above is not None:
         # the rows of the fit number those below the threshold
         points = points[points[list(question.x)].prod(axis=1) <= above]
-    notes = [*notes, *_of_holdout(question, points, found), *found.fit.warnings]
     return Answer(
         question=question, measure=measure, group=group, points=points, fit=found.fit,
-        heldout=found.heldout, rolling=found.rolling, choice=found.choice, warnings=notes,
+        heldout=found.heldout, rolling=found.rolling, choice=found.choice, left_out=notes,
     )  # fmt: skip
-
-
-def _of_holdout(question: Question, points: pd.DataFrame, found: Fitted) -> Iterator[str]:
-    """Yield what is to be said of where points were split."""
-    if found.heldout is not None and not len(points):
-        yield f"no run has at most {question.holdout_above:g}"
-    if found.heldout is not None and not len(found.heldout.y):
-        yield f"nothing is held out: no run has more than {question.holdout_above:g}"
-    if question.chooses_form and found.choice is None:
-        yield "no form could be scored on held-out points: power is taken"
 
 
 def _recipe(question: Question, x: Floats, y: Floats) -> tuple[Recipe, Choice | None]:

@@ -25,11 +25,12 @@ class Measure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scores:
-    """The rows of an eval on one test set by its newest version."""
+    """The rows of an eval on one test set by its newest version; `notes`: of what was left out."""
 
     downstream_dataset: str
     eval: str
     rows: pd.DataFrame
+    notes: list[str]
 
     def quantity(self, y: str | None) -> str | None:
         """Return what is fitted: y, or the main metric if y is None; None where no row has it.
@@ -49,8 +50,9 @@ def scores_of(frame: pd.DataFrame) -> list[Scores]:
     """Return the scores of each eval on each test set, both "" where the table does not name them."""
     named = frame.assign(**{name: _text(frame, name) for name in NAMES})
     return [
-        Scores(downstream_dataset=str(dataset), eval=str(name), rows=_newest(rows))
+        Scores(downstream_dataset=str(dataset), eval=str(name), rows=newest, notes=notes)
         for (dataset, name), rows in named.groupby(list(NAMES), sort=True)
+        for newest, notes in [_newest(rows)]
     ]
 
 
@@ -87,9 +89,12 @@ def _text(frame: pd.DataFrame, column: str) -> pd.Series | str:
     return frame[column].astype("str").fillna("") if column in frame.columns else ""
 
 
-def _newest(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows by the newest version of their eval."""
+def _newest(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows by the newest version of their eval, and how many runs have none."""
     if "eval_version" not in rows.columns:
-        return rows
+        return rows, []
     is_old = rows["eval_version"] < rows["eval_version"].max()
-    return rows[~is_old]
+    runs = rows["checkpoint"] if "checkpoint" in rows.columns else rows.index.to_series()
+    lost = runs[is_old & ~runs.isin(runs[~is_old])].nunique()
+    note = f"left out {lost} of {runs.nunique()} runs: scored by an older version of the eval"
+    return rows[~is_old], [note] if lost else []

@@ -80,6 +80,17 @@ def test_only_the_best_of_each_cell_is_offered_to_the_frontier() -> None:
     assert answer.points["acc1"].min() > frame["acc1"].min()
 
 
+def test_runs_that_only_an_older_eval_scored_are_left_out_and_said() -> None:
+    frame = table()[lambda t: t["acc1"].notna()]
+    old, new = frame.assign(eval_version=1), frame.assign(eval_version=2)
+    question = Question(y="error:acc1", recipe=Recipe(frontier="none"))
+    (whole,) = laws_of(pd.concat([old, new], ignore_index=True), question)
+    assert (len(whole.points), whole.left_out) == (18, [])
+    (half,) = laws_of(pd.concat([old, new[:9]], ignore_index=True), question)
+    assert len(half.points) == 9
+    assert half.warnings[0] == "left out 9 of 18 runs: scored by an older version of the eval"
+
+
 @pytest.mark.parametrize(
     ("where", "left"),
     [
