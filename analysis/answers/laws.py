@@ -3,17 +3,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from analysis.answers.measures import Measure, Scores, measures
-from analysis.arrays import Floats
+from analysis.answers.offers import Offer, offer
 from analysis.fitting.fit import Fit, fit_points
 from analysis.fitting.heldout import Choice, Heldout, best_form, fit_below, fit_jointly_below
 from analysis.fitting.recipe import Recipe
-from analysis.fitting.shared import Points, fit_jointly
+from analysis.fitting.shared import fit_jointly
 from analysis.questions.question import Question
-from evaluation.results.select import ERROR, quantity, require_column, require_numbers
+from evaluation.results.select import ERROR, require_column, require_numbers
 from sweeps.errors import NothingToFit, UsageError
 from sweeps.text import plural
 
@@ -103,11 +102,8 @@ def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
     if question.y is not None:
         require_numbers(frame, question.y.removeprefix(ERROR))
     frame = _linked(frame, question.x)
-    answers = [
-        answer
-        for measure, scores in measures(frame, question.y, question.group)
-        for answer in _of_groups(question, measure, scores)
-    ]
+    found = measures(frame, question.y, question.group)
+    answers = [answer for one in found for answer in _of_groups(question, *one)]
     if not answers:
         what = f"no row has a value of {question.y}" if question.y else "no row has a metric"
         if question.group and len(frame) and frame[question.group].isna().all():
@@ -146,84 +142,58 @@ def _of_groups(question: Question, measure: Measure, scores: Scores) -> list[Ans
     groups = list(_groups(scores.rows, question.group))
     nameless = len(scores.rows) - sum(len(rows) for _, rows in groups)
     lost = f"left out {nameless} of {len(scores.rows)} runs: no {question.group}"
-    said = [*scores.notes, *([lost] if nameless else [])]
-    offered = [_offered(question, measure, rows) for _, rows in groups]
-    points = [_numbers(question, measure, rows) for rows, _ in offered]
-    fitted = _jointly(question, points) if question.shared else [_alone(question, *p) for p in points]
+    notes = [*scores.notes, *([lost] if nameless else [])]
+    offers = [offer(question, measure, rows) for _, rows in groups]
+    fitted = _jointly(question, offers) if question.shared else [_alone(question, o) for o in offers]
     return [
-        _answer(question, measure, name, rows, [*said, *notes], found)
-        for (name, _), (rows, notes), found in zip(groups, offered, fitted, strict=True)
+        _answer(name, offered, notes, found)
+        for (name, _), offered, found in zip(groups, offers, fitted, strict=True)
     ]
 
 
-def _numbers(question: Question, measure: Measure, rows: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return the inputs (n, q) and values (n,) of rows."""
-    x = rows[list(question.x)].to_numpy(dtype=np.float64)
-    return x, quantity(rows, measure.y).to_numpy(dtype=np.float64)
-
-
-def _alone(question: Question, x: Floats, y: Floats) -> Fitted:
+def _alone(question: Question, offered: Offer) -> Fitted:
     """Fit one group by itself."""
-    recipe, choice = _recipe(question, x, y)
+    recipe, choice = _recipe(question, offered)
     above, quick = question.holdout_above, replace(recipe, num_resamples=0)
+    x, y = offered.points(above)
     fit, heldout = (fit_points(x, y, recipe), None) if above is None else fit_below(x, y, recipe, above)
-    rolling = tuple(fit_below(x, y, quick, above)[1] for above in question.rolling)
+    rolling = tuple(fit_below(*offered.points(above), quick, above)[1] for above in question.rolling)
     return Fitted(fit=fit, heldout=heldout, rolling=rolling, choice=choice)
 
 
-def _jointly(question: Question, points: Sequence[Points]) -> list[Fitted]:
+def _jointly(question: Question, offers: Sequence[Offer]) -> list[Fitted]:
     """Fit groups that share exponents."""
     recipe, shared, above = question.recipe, question.shared, question.holdout_above
     quick = replace(recipe, num_resamples=0)
+    points = [one.points(above) for one in offers]
     found: Sequence[tuple[Fit, Heldout | None]] = (
         [(fit, None) for fit in fit_jointly(points, recipe, shared)]
         if above is None
         else fit_jointly_below(points, recipe, shared, above)
     )
-    rolling = [fit_jointly_below(points, quick, shared, above) for above in question.rolling]
+    rolling = [
+        fit_jointly_below([one.points(above) for one in offers], quick, shared, above)
+        for above in question.rolling
+    ]
     return [
         Fitted(fit=fit, heldout=heldout, rolling=tuple(each[n][1] for each in rolling), choice=None)
         for n, (fit, heldout) in enumerate(found)
     ]
 
 
-def _answer(
-    question: Question, measure: Measure, group: str | None,
-    points: pd.DataFrame, notes: list[str], found: Fitted,
-) -> Answer:  # fmt: skip
-    above = question.holdout_above
-    if above is not None:
-        # the rows of the fit number those below the threshold
-        points = points[points[list(question.x)].prod(axis=1) <= above]
+def _answer(group: str | None, offered: Offer, lost: Sequence[str], found: Fitted) -> Answer:
+    question = offered.question
     return Answer(
-        question=question, measure=measure, group=group, points=points, fit=found.fit,
-        heldout=found.heldout, rolling=found.rolling, choice=found.choice, left_out=notes,
+        question=question, measure=offered.measure, group=group,
+        points=offered.below(question.holdout_above),  # the rows of the fit number these
+        fit=found.fit, heldout=found.heldout, rolling=found.rolling, choice=found.choice,
+        left_out=[*lost, *offered.notes],
     )  # fmt: skip
 
 
-def _recipe(question: Question, x: Floats, y: Floats) -> tuple[Recipe, Choice | None]:
+def _recipe(question: Question, offered: Offer) -> tuple[Recipe, Choice | None]:
     if not question.chooses_form:
         return question.recipe, None
-    choice = best_form(x, y, question.recipe, question.thresholds)
+    splits = {above: offered.points(above) for above in question.thresholds}
+    choice = best_form(splits, question.recipe)
     return (replace(question.recipe, form=choice.form) if choice else question.recipe), choice
-
-
-def _offered(
-    question: Question, measure: Measure, rows: pd.DataFrame
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return the rows that go into the frontier step, and what is to be said of the others."""
-    x, y = _numbers(question, measure, rows)
-    has_cell = rows[list(question.best_per)].notna().all(axis=1).to_numpy()
-    known = rows[(x > 0).all(axis=1) & np.isfinite(x).all(axis=1) & np.isfinite(y) & has_cell]
-    left_out = len(rows) - len(known)
-    what, column = " and ".join(question.x), measure.y.removeprefix(ERROR)
-    cell = "".join(f", or no {name}" for name in question.best_per)
-    notes = (
-        [f"left out {left_out} of {len(rows)} runs: no {what} above 0, or no finite {column}{cell}"]
-        if left_out
-        else []
-    )
-    if question.best_per:
-        best = quantity(known, measure.y).groupby([known[c] for c in question.best_per]).idxmin()
-        known = known.loc[best]
-    return known, notes

@@ -1,6 +1,6 @@
 """Held-out points: fit below a threshold, score above it, and choose a form by that. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,15 +71,20 @@ def _scored(fit: Fit, far: Points, recipe: Recipe, above: float) -> Heldout:
     return Heldout(above=above, num_fitted=len(fit.y), x=x, y=y, rmse=error)
 
 
-def best_form(x: Floats, y: Floats, recipe: Recipe, thresholds: Sequence[float]) -> Choice | None:
-    """Return the form with the least mean held-out error over thresholds; None where none has one."""
+def best_form(splits: Mapping[float, Points], recipe: Recipe) -> Choice | None:
+    """Return the form with the least mean held-out error; None where none has one.
+
+    Args:
+        splits: thresholds → the runs to be split there.
+        recipe: how each form is fitted.
+    """
     quick = replace(recipe, num_resamples=0)
-    errors = {name: _error(x, y, replace(quick, form=name), thresholds) for name in CANDIDATES}
+    errors = {name: _error(splits, replace(quick, form=name)) for name in CANDIDATES}
     scored = {name: error for name, error in errors.items() if error is not None}
     return Choice(form=min(scored, key=scored.__getitem__), errors=errors) if scored else None
 
 
-def _error(x: Floats, y: Floats, recipe: Recipe, thresholds: Sequence[float]) -> float | None:
-    errors = [fit_below(x, y, recipe, above)[1].rmse for above in thresholds]
+def _error(splits: Mapping[float, Points], recipe: Recipe) -> float | None:
+    errors = [fit_below(x, y, recipe, above)[1].rmse for above, (x, y) in splits.items()]
     known = [error for error in errors if error is not None]
     return float(np.mean(known)) if len(known) == len(errors) else None

@@ -31,7 +31,7 @@ ARGUMENTS = """  root=DIR [sweep=NAME]    our results table; or
   where.COLUMN=value       only these rows; a [list] means any of it; where.COLUMN.min= and .max=
   group=COLUMN             one fit for each value of this column
   shared=alpha             exponents that all groups have in common, fitted jointly
-  best_per=COLUMN,...      only the best run of each cell of these columns
+  best_per=COLUMN,...      only the best run of each cell of these columns, on each side of a threshold
   form=power               power, power_floor, saturating, chinchilla, sigmoid; best, by held-out error
   frontier=pareto          none, bins5, log2bins, pareto
   residuals=log            log or linear; by default log for power, else linear. The objective of

@@ -18,7 +18,8 @@ class Question:
     """A fit for each measure (test set and quantity) and group.
 
     `x`: columns of the inputs. `y`: a column, `error:COLUMN`, or None for the main one of each eval.
-    `best_per`: only the run with the least y in each cell of these columns is offered to the frontier.
+    `best_per`: only the run with the least y in each cell of these columns, on each side of a
+    threshold, is offered to the frontier.
     `shared`: exponents that all groups of a measure have in common. `rolling`: more thresholds at which
     the law is scored. `chooses_form`: of those in `analysis.fitting.heldout`, by held-out error.
     """

@@ -155,7 +155,8 @@ def test_points_above_a_threshold_are_scored_and_not_fitted() -> None:
 
 def test_the_form_with_the_least_heldout_error_is_chosen() -> None:
     x = np.geomspace(1, 1e4, 25)[:, None]
-    choice = best_form(x, (0.8 * x**-0.3 + 0.15)[:, 0], Recipe(frontier="none"), [100.0, 1000.0])
+    points = (x, (0.8 * x**-0.3 + 0.15)[:, 0])
+    choice = best_form({100.0: points, 1000.0: points}, Recipe(frontier="none"))
     assert choice is not None
     assert choice.form in ("power_floor", "saturating")
     assert choice.errors["power"] > 100 * (choice.errors["power_floor"] or 0.0)  # type: ignore[operator]

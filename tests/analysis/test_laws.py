@@ -80,6 +80,25 @@ def test_only_the_best_of_each_cell_is_offered_to_the_frontier() -> None:
     assert answer.points["acc1"].min() > frame["acc1"].min()
 
 
+def test_the_best_of_each_cell_is_found_on_each_side_of_a_threshold() -> None:
+    compute = np.geomspace(1e3, 1e7, 16)
+    frame = pd.DataFrame({"gflops_total": compute, "loss": compute**-0.3, "size": np.arange(16) % 4})
+    question = Question(
+        y="loss",
+        best_per=("size",),
+        holdout_above=1e5,
+        rolling=(1e4, 1e6),
+        recipe=Recipe(frontier="none"),
+    )
+    (answer,) = laws_of(frame, question)
+    assert answer.points.index.tolist() == [4, 5, 6, 7]
+    assert answer.fit.x[:, 0].tolist() == compute[4:8].tolist()
+    assert answer.heldout is not None
+    assert answer.heldout.x[:, 0].tolist() == compute[12:].tolist()
+    assert [(one.num_fitted, len(one.y)) for one in answer.rolling] == [(4, 4), (4, 4)]
+    assert answer.warnings == []
+
+
 def test_runs_that_only_an_older_eval_scored_are_left_out_and_said() -> None:
     frame = table()[lambda t: t["acc1"].notna()]
     old, new = frame.assign(eval_version=1), frame.assign(eval_version=2)
