@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.answers.compare import verdicts
 from analysis.answers.laws import Answer, laws_of
+from analysis.answers.measures import passed_over
 from analysis.answers.optimal import NoOptimal, Optimal, best_splits
 from analysis.answers.predict import Prediction, places, predictions
 from analysis.arrays import Floats
@@ -48,9 +49,9 @@ def main() -> int:
 def fit(words: Sequence[str]) -> int:
     """Fit and print the laws of a table."""
     arguments = read_arguments(words, FitArguments)
-    question = arguments.question()
-    answers = _some_law(laws_of(arguments.read().frame, question))
-    _show(arguments, [(answer, []) for answer in answers])
+    question, frame = arguments.question(), arguments.read().frame
+    answers = _some_law(laws_of(frame, question))
+    _show(arguments, [(answer, []) for answer in answers], passed_over(frame, question.y))
     return 0
 
 
@@ -59,25 +60,30 @@ def predict(words: Sequence[str]) -> int:
     arguments = read_arguments(words, PredictArguments)
     question = arguments.question()
     where = places(numbers("at", arguments.at), question.recipe.shape)
-    answers = _some_law(laws_of(arguments.read().frame, question))
-    _show(arguments, [(answer, predictions(answer.fit, where)) for answer in answers])
+    frame = arguments.read().frame
+    found = [(one, predictions(one.fit, where)) for one in _some_law(laws_of(frame, question))]
+    _show(arguments, found, passed_over(frame, question.y))
     return 0
 
 
 def compare(words: Sequence[str]) -> int:
     """Fit the laws of groups, and say which is better with scale."""
     arguments = read_arguments(words, CompareArguments)
-    question = arguments.question()
-    contexts = arguments.contexts(arguments.read().frame)
+    question, frame = arguments.question(), arguments.read().frame
+    contexts = arguments.contexts(frame)
     answers = [(name, answer) for name, rows in contexts for answer in laws_of(rows, question)]
     _some_law([answer for _, answer in answers])
     found = verdicts(answers, question.recipe.level)
+    warnings = passed_over(frame, question.y)
     if arguments.format is OutputFormat.json:
         fits = [{"context": name or None, **answer_json(answer)} for name, answer in answers]
-        data = {"group": question.group, "verdicts": [verdict_json(one) for one in found], "fits": fits}
+        data = {
+            "group": question.group, "verdicts": [verdict_json(one) for one in found], "fits": fits,
+            "warnings": warnings,
+        }  # fmt: skip
         sys.stdout.write(encoded(data))
         return 0
-    print("\n\n".join([*(verdict_paragraph(one) for one in found), *_left_out(answers)]))
+    print("\n\n".join([*(verdict_paragraph(one) for one in found), *warnings, *_left_out(answers)]))
     return 0
 
 
@@ -89,11 +95,12 @@ def optimal(words: Sequence[str]) -> int:
     found = [(one, _split(one, computes, arguments)) for one in laws_of(frame, question)]
     if all(isinstance(best, NoOptimal) for _, best in found):
         raise NothingToFit(splits_paragraph(*found[0]))
+    warnings = passed_over(frame, question.y)
     if arguments.format is OutputFormat.json:
         data = [{**answer_json(one), "optimal": splits_json(best)} for one, best in found]
-        sys.stdout.write(encoded(data[0] if len(data) == 1 else {"fits": data}))
+        sys.stdout.write(encoded(_joined(data, warnings, is_one=len(data) == 1)))
         return 0
-    print("\n\n".join(splits_paragraph(*one) for one in found))
+    print("\n\n".join([*(splits_paragraph(*one) for one in found), *warnings]))
     return 0
 
 
@@ -103,13 +110,11 @@ def report(words: Sequence[str]) -> int:
 
     arguments = read_arguments(words, ReportArguments)
     question, table = arguments.question(), arguments.read()
-    answers, files = report_table(table, question, words, arguments.folder(table))
+    findings, files = report_table(table, question, words, arguments.folder(table))
     if arguments.format is OutputFormat.json:
         sys.stdout.write(files.json.read_text())
         return 0
-    for answer in answers:
-        print(answer.sentence())
-    print(f"report: {files.html}")
+    print("\n".join([*findings.lines(), f"report: {files.html}"]))
     return 0
 
 
@@ -130,13 +135,17 @@ def _split(answer: Answer, computes: Floats, arguments: OptimalArguments) -> Opt
     return best_splits(answer.fit, computes, arguments.flops_of(answer.points))
 
 
-def _show(arguments: FitArguments, found: Sequence[tuple[Answer, Sequence[Prediction]]]) -> None:
+def _show(
+    arguments: FitArguments,
+    found: Sequence[tuple[Answer, Sequence[Prediction]]],
+    warnings: Sequence[str],
+) -> None:
     if arguments.format is OutputFormat.text:
-        print("\n\n".join(paragraph(*one) for one in found))
+        print("\n\n".join([*(paragraph(*one) for one in found), *warnings]))
         return
     data = [_json(*one) for one in found]
     is_one = arguments.group is None and len(data) == 1
-    sys.stdout.write(encoded(data[0] if is_one else {"fits": data}))
+    sys.stdout.write(encoded(_joined(data, warnings, is_one=is_one)))
 
 
 def _left_out(answers: Sequence[tuple[str, Answer]]) -> list[str]:
@@ -146,6 +155,13 @@ def _left_out(answers: Sequence[tuple[str, Answer]]) -> list[str]:
         for name, answer in answers
         if answer.left_out
     ]
+
+
+def _joined(data: Sequence[dict[str, Any]], warnings: Sequence[str], *, is_one: bool) -> dict[str, Any]:
+    """Return answers as one object, with what is to be said of the whole table."""
+    if is_one:
+        return {**data[0], "warnings": [*data[0]["warnings"], *warnings]}
+    return {"fits": data, "warnings": warnings}
 
 
 def _json(answer: Answer, found: Sequence[Prediction]) -> dict[str, Any]:

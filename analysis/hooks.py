@@ -12,7 +12,7 @@ def report(event: Event) -> str:
     from analysis.reports.sweep_report import report_sweep
 
     try:
-        laws, files = report_sweep(event.root, event.sweep)
+        findings, files = report_sweep(event.root, event.sweep)
     except NothingToFit as error:
         return f"no report: {error}"
-    return "\n".join([*(law.sentence() for law in laws), f"report: {files.html}"])
+    return "\n".join([*findings.lines(), f"report: {files.html}"])

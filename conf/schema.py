@@ -299,7 +299,8 @@ class EvalDatasetConfig:
 class EvalSpec:
     """One eval: an evaluator (`_target_`) on a dataset. A changed protocol is a new version.
 
-    `main_metric`: the one that counts in the suite's mean, to which an eval without one adds nothing.
+    `main_metric`: the one that laws are of, and that counts in the suite's mean, to which an eval
+    without one adds nothing.
     """
 
     _target_: str

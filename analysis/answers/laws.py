@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from analysis.answers.measures import Measure, Scores, measures
+from analysis.answers.measures import Measure, Scores, measures, passed_over
 from analysis.answers.offers import Offer, offer
 from analysis.fitting.fit import Fit, fit_points
 from analysis.fitting.heldout import Choice, Heldout, best_form, fit_below, fit_jointly_below
@@ -105,11 +105,16 @@ def laws_of(frame: pd.DataFrame, question: Question) -> list[Answer]:
     found = measures(frame, question.y, question.group)
     answers = [answer for one in found for answer in _of_groups(question, *one)]
     if not answers:
-        what = f"no row has a value of {question.y}" if question.y else "no row has a metric"
-        if question.group and len(frame) and frame[question.group].isna().all():
-            what = f"no row has a {question.group}"
-        raise NothingToFit(f"there is nothing to fit: {what}")
+        raise NothingToFit(f"there is nothing to fit: {_why_nothing(frame, question)}")
     return answers
+
+
+def _why_nothing(frame: pd.DataFrame, question: Question) -> str:
+    if frame.empty:
+        return "no row has a metric"
+    if question.group and frame[question.group].isna().all():
+        return f"no row has a {question.group}"
+    return "; ".join(passed_over(frame, question.y)) or f"no row has a value of {question.y}"
 
 
 def _linked(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -1,15 +1,16 @@
 """What was measured: a quantity of an eval on a test set, and its scores in a table. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
+from analysis.questions.question import MAIN_METRIC
 from evaluation.results.select import ERROR, require_numbers
 
 MAIN_METRICS = ("error:mean", "error:acc1", "error:image_retrieval_recall@5", "contrastive_loss")
-"""What is fitted of each eval where nothing else is asked for: the first of these that it has."""
+"""What is fitted of an eval whose main metric is not known: the first of these that it has."""
 NAMES = ("downstream_dataset", "eval")
 
 
@@ -38,12 +39,16 @@ class Scores:
         Raises:
             UsageError: it holds no numbers.
         """
-        for name in MAIN_METRICS if y is None else (y,):
+        for name in self._main() if y is None else (y,):
             column = name.removeprefix(ERROR)
             if column in self.rows.columns and self.rows[column].notna().any():
                 require_numbers(self.rows, column)
                 return name
         return None
+
+    def _main(self) -> Sequence[str]:
+        named = self.rows[MAIN_METRIC].dropna() if MAIN_METRIC in self.rows.columns else ()
+        return [_quantity_of(str(name)) for name in named[:1]] or MAIN_METRICS
 
 
 def scores_of(frame: pd.DataFrame) -> list[Scores]:
@@ -76,6 +81,15 @@ def measures(
         yield Measure(downstream_dataset=dataset, eval=own, y=name, title=title), one
 
 
+def passed_over(frame: pd.DataFrame, y: str | None) -> list[str]:
+    """Return what is to be said of evals that have no main metric, if that is what is fitted."""
+    lost = [one for one in scores_of(frame) if y is None and one.quantity(None) is None]
+    if not lost:
+        return []
+    names = [_title(one.eval or "the table", one.downstream_dataset) for one in lost]
+    return [f"no row has a main metric of {', '.join(names)}: say y=COLUMN or y=error:COLUMN"]
+
+
 def quantity_name(y: str) -> str:
     """Return a readable name of a quantity: `1 − acc1` for `error:acc1`."""
     return f"1 − {y.removeprefix(ERROR)}" if y.startswith(ERROR) else y.replace("_", " ")
@@ -87,6 +101,11 @@ def _title(what: str, dataset: str) -> str:
 
 def _text(frame: pd.DataFrame, column: str) -> pd.Series | str:
     return frame[column].astype("str").fillna("") if column in frame.columns else ""
+
+
+def _quantity_of(metric: str) -> str:
+    """Return what is fitted of a main metric: a loss itself, of a share of right answers the rest."""
+    return metric if metric.endswith("loss") else ERROR + metric
 
 
 def _newest(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -27,7 +27,8 @@ ARGUMENTS = """  root=DIR [sweep=NAME]    our results table; or
                            of its scores is missing
   x=gflops_total           column of compute; x=num_params,samples_seen for chinchilla
   y=error:acc1             a column, the lower the better, or error:COLUMN for 1 - COLUMN; without y,
-                           each eval's main one
+                           the main_metric that the suite names of each eval, or in a file the first
+                           of mean, acc1, image_retrieval_recall@5, contrastive_loss
   where.COLUMN=value       only these rows; a [list] means any of it; where.COLUMN.min= and .max=
   group=COLUMN             one fit for each value of this column
   shared=alpha             exponents that all groups have in common, fitted jointly

@@ -7,6 +7,8 @@ from analysis.fitting.recipe import Recipe
 from analysis.fitting.shared import require_exponents
 from sweeps.errors import UsageError
 
+MAIN_METRIC = "main_metric"
+"""The column that says what is fitted of a row's eval unless something else is asked for."""
 DEFAULT_X = "gflops_total"
 BEST = "best"
 REPORT_GROUP = "pretrain_dataset"

@@ -1,12 +1,14 @@
 """Where runs come from: our results table, or any CSV or Parquet file."""
 
 import gzip
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from analysis.questions.question import MAIN_METRIC
 from conf.schema import EvalConfig
 from evaluation import results
 from evaluation.results.rows import OWN
@@ -44,8 +46,7 @@ def read_table(
         UsageError: both or neither are named, or what is named cannot be read.
     """
     if table is None:
-        found = root_of(root)
-        return _with_published(found, sweep) if published else _of_sweep(found, sweep)
+        return _of_root(root_of(root), sweep, published=published)
     if root is not None or sweep is not None or published:
         raise UsageError("give root=DIR (our results table) or table=FILE (a CSV or Parquet file)")
     path = Path(table)
@@ -61,7 +62,8 @@ def averaged(table: Table, suite: str) -> Table:
     config = compose_part("eval", EvalConfig, [f"eval={suite}"])
 
     def mean(frame: pd.DataFrame) -> pd.DataFrame:
-        return means(frame, config).assign(downstream_dataset=suite)
+        own = frame.drop(columns=MAIN_METRIC, errors="ignore")
+        return means(own, config).assign(downstream_dataset=suite)
 
     frame = mean(table.frame)
     if not frame["mean"].notna().any():
@@ -77,28 +79,44 @@ def averaged(table: Table, suite: str) -> Table:
     )  # fmt: skip
 
 
-def _of_sweep(root: Root, sweep: str | None) -> Table:
-    name = sweep or _only_sweep(root)
-    return sweep_table(root, name)
+def sweep_table(root: Root, sweep: str, *, published: bool = False) -> Table:
+    """Return the final checkpoints of a sweep, each row with the main metric of its eval.
 
-
-def sweep_table(root: Root, sweep: str) -> Table:
-    """Return the final checkpoints of a sweep.
+    `published`: the models that were imported into the root's table as well.
 
     Raises:
         UsageError: it was never launched under this root.
     """
     every = results.load(root.path, sweep=sweep)
-    return Table(frame=every[every["final"]], title=sweep, folder=root.report(sweep), checkpoints=every)
+    finals = every[every["final"]]
+    if published:
+        finals = pd.concat([finals, _published(root)], ignore_index=True)
+    named = _main_metrics(finals, frozen.load_suites(root, sweep))
+    return Table(
+        frame=finals.assign(**{MAIN_METRIC: named}),
+        title=sweep,
+        folder=root.report(sweep),
+        checkpoints=every,
+    )
 
 
-def _with_published(root: Root, sweep: str | None) -> Table:
+def _of_root(root: Root, sweep: str | None, *, published: bool) -> Table:
+    if published and sweep is None and not frozen.launched(root):
+        return Table(frame=_published(root), title="published models", folder=root.report("published"))
+    return sweep_table(root, sweep or _only_sweep(root), published=published)
+
+
+def _published(root: Root) -> pd.DataFrame:
     finals = results.load(root.path, final=True)
-    models = finals[finals["source"] != OWN]
-    if sweep is None and not frozen.launched(root):
-        return Table(frame=models, title="published models", folder=root.report("published"))
-    own = _of_sweep(root, sweep)
-    return replace(own, frame=pd.concat([own.frame, models], ignore_index=True))
+    return finals[finals["source"] != OWN]
+
+
+def _main_metrics(frame: pd.DataFrame, suites: Iterable[EvalConfig]) -> pd.Series:
+    """Return of each row the main metric that suites name for its eval, null where they name none."""
+    evals = [one for suite in suites for one in suite.evals if one.main_metric]
+    named = {(one.name, one.dataset): one.main_metric for one in evals}
+    pairs = zip(frame["eval"], frame["downstream_dataset"], strict=True)
+    return pd.Series([named.get(pair) for pair in pairs], index=frame.index, dtype="str")
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -40,12 +40,16 @@ CAPTIONS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Findings:
-    """What a report tells: answers, and all checkpoints of the runs, if known; `words` asked for it."""
+    """What a report tells: answers, and all checkpoints of the runs, if known; `words` asked for it.
+
+    `warnings`: what is to be said of the whole table.
+    """
 
     title: str
     answers: Sequence[Answer]
     checkpoints: pd.DataFrame | None
     words: Sequence[str]
+    warnings: Sequence[str] = ()
 
     @property
     def question(self) -> str:
@@ -57,6 +61,10 @@ class Findings:
         return (
             f"How do{'' if len(what) > 1 else 'es'} {named} change with {' and '.join(asked.x)}{which}?"
         )
+
+    def lines(self) -> list[str]:
+        """Return each law in one line, and what is to be said of the whole table."""
+        return [*(answer.sentence() for answer in self.answers), *self.warnings]
 
     def verdicts(self) -> list[Verdict]:
         """Return the verdict on each pair of groups, if there are two and they were resampled."""
@@ -98,6 +106,7 @@ def write_report(folder: Path, findings: Findings) -> ReportFiles:
     data = {
         "fits": [answer_json(answer) for answer in findings.answers],
         "verdicts": [verdict_json(one) for one in found],
+        "warnings": findings.warnings,
     }
     durable.replace(files.json, encoded(data).encode())
     for path in (files.html, files.markdown):

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.answers.laws import Answer, laws_of
+from analysis.answers.laws import laws_of
+from analysis.answers.measures import passed_over
 from analysis.questions.arguments import ReportArguments
 from analysis.questions.question import REPORT_GROUP, Question
 from analysis.questions.tables import Table, sweep_table
@@ -19,7 +20,7 @@ from sweeps.folders import Root
 HELD_FROM = 2 / 3
 
 
-def report_sweep(root: Path, sweep: str) -> tuple[list[Answer], ReportFiles]:
+def report_sweep(root: Path, sweep: str) -> tuple[Findings, ReportFiles]:
     """Fit the final checkpoints of a sweep and write `law.html` and the rest; return both.
 
     Raises:
@@ -33,7 +34,7 @@ def report_sweep(root: Path, sweep: str) -> tuple[list[Answer], ReportFiles]:
 
 def report_table(
     table: Table, question: Question, words: Sequence[str], folder: Path
-) -> tuple[list[Answer], ReportFiles]:
+) -> tuple[Findings, ReportFiles]:
     """Answer a question of a table and write the report that `words` asked for; return both.
 
     The usual groups are left where the table does not know them.
@@ -52,8 +53,9 @@ def report_table(
         answers=answers,
         checkpoints=table.checkpoints,
         words=words,
+        warnings=passed_over(table.frame, question.y),
     )
-    return answers, write_report(folder, findings)
+    return findings, write_report(folder, findings)
 
 
 def with_threshold(frame: pd.DataFrame, question: Question) -> Question:

@@ -16,7 +16,7 @@ from analysis.questions.question import Question
 from analysis.reports.plain import answer_json, encoded
 from evaluation.results.select import filtered, quantity
 from sweeps.commands import run_command
-from sweeps.errors import UsageError
+from sweeps.errors import NothingToFit, UsageError
 from tests.analysis.points import TRUTHS
 from tests.analysis.tables import two_groups
 from tests.commands import run
@@ -108,6 +108,11 @@ def test_runs_that_only_an_older_eval_scored_are_left_out_and_said() -> None:
     (half,) = laws_of(pd.concat([old, new[:9]], ignore_index=True), question)
     assert len(half.points) == 9
     assert half.warnings[0] == "left out 9 of 18 runs: scored by an older version of the eval"
+
+
+def test_a_table_whose_metrics_are_not_known_is_said_to_need_y() -> None:
+    with pytest.raises(NothingToFit, match="no row has a main metric of the table: say y="):
+        laws_of(pd.DataFrame({"gflops_total": [1.0], "miou": [0.3]}), Question())
 
 
 @pytest.mark.parametrize(
