@@ -74,7 +74,7 @@ def compare(words: Sequence[str]) -> int:
     answers = [(name, answer) for name, rows in contexts for answer in laws_of(rows, question)]
     _some_law([answer for _, answer in answers])
     found = verdicts(answers, question.recipe.level)
-    warnings = passed_over(frame, question.y)
+    warnings = [*passed_over(frame, question.y), *arguments.without_context(frame)]
     if arguments.format is OutputFormat.json:
         fits = [{"context": name or None, **answer_json(answer)} for name, answer in answers]
         data = {

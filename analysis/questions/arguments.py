@@ -169,7 +169,7 @@ class CompareArguments(FitArguments):
         """Return the rows of each value of the columns `by`, and how to call it.
 
         Raises:
-            UsageError: a column does not exist, or there is nothing to resample.
+            UsageError: a column does not exist, no row has a value, or there is nothing to resample.
         """
         if not self.bootstrap:
             raise UsageError("bootstrap=0: a comparison rests on resamples")
@@ -180,7 +180,16 @@ class CompareArguments(FitArguments):
             require_column(frame, column)
         if not columns:
             return [("", frame)]
-        return [(", ".join(map(str, at)), rows) for at, rows in frame.groupby(columns, sort=True)]
+        each = frame.groupby(columns, sort=True, observed=True)
+        if not each.ngroups:
+            raise UsageError(f"by={','.join(columns)}: no row has a value")
+        return [(", ".join(map(str, at)), rows) for at, rows in each]
+
+    def without_context(self, frame: pd.DataFrame) -> list[str]:
+        """Return how many rows have no value of a column of `by`, to be said."""
+        columns = list(names(self.by))
+        lost = int(frame[columns].isna().any(axis=1).sum())
+        return [f"left out {lost} of {len(frame)} rows: no {' or '.join(columns)}"] if lost else []
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

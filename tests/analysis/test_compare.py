@@ -143,7 +143,7 @@ def test_the_command_compares_within_each_schedule(
     tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame = pd.concat(
-        [table(STEEP_WINS).assign(lr_scheduler=name) for name in ("cosine", "const")],
+        [table(STEEP_WINS).assign(lr_scheduler=name) for name in ("cosine", "const", None)],
         ignore_index=True,
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
@@ -155,10 +155,12 @@ def test_the_command_compares_within_each_schedule(
         ("const", "steep"), ("cosine", "steep"),
     ]  # fmt: skip
     assert len(data["fits"]) == 4
+    assert data["warnings"] == ["left out 32 of 96 rows: no lr_scheduler"]
     assert compare(words) == 0
     shown = capsys.readouterr().out
     assert "error on task0, cosine: steep is better; at 1e+07 GFLOPs shallow less steep is 0.0" in shown
     assert "shallow takes" in shown
+    assert shown.endswith("left out 32 of 96 rows: no lr_scheduler\n")
 
 
 @pytest.mark.parametrize("growth", [0.0, 0.25, -0.3])
