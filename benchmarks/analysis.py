@@ -22,7 +22,7 @@ import pandas as pd
 from analysis.answers.compare import Verdict, verdicts
 from analysis.answers.laws import laws_of
 from analysis.arrays import Floats
-from analysis.fitting.fit import fit_points, problem_of
+from analysis.fitting.fit import Law, fit_points, problem_of
 from analysis.fitting.frontier import RULES
 from analysis.fitting.recipe import Recipe, Residuals
 from analysis.questions.question import Question
@@ -65,8 +65,11 @@ def main() -> None:
     ]
     found = {name: value for values, _ in parts for name, value in values.items()}
     bars = [bar.shown() for _, some in parts for bar in some]
+    few = arguments.studies // 10
     print(
-        json.dumps({**found, "frontiers": frontiers(arguments.studies // 10), "bars": bars}, indent=1)
+        json.dumps(
+            {**found, "frontiers": frontiers(few), "floor": at_floor(few), "bars": bars}, indent=1
+        )
     )
 
 
@@ -192,7 +195,8 @@ def covered(num_studies: int) -> tuple[dict[str, Any], list[Bar]]:
 def frontiers(num_studies: int) -> dict[str, Any]:
     """Return how often intervals hold alpha where runs fall short of the law, by rule and method.
 
-    60 runs a study, each worse than β·C^α by an exponential share of 10 % on average.
+    60 runs a study, each worse than β·C^α by an exponential share of 10 % on average. `above`: by how
+    much the fitted curve is above that law at the largest compute, on average, in per cent.
     """
     return {
         f"{rule}, {'bootstrap' if num_resamples else 'delta'}": _through(
@@ -203,18 +207,53 @@ def frontiers(num_studies: int) -> dict[str, Any]:
     }
 
 
-def _through(rule: str, num_resamples: int, num_studies: int) -> float:
+def _through(rule: str, num_resamples: int, num_studies: int) -> dict[str, float]:
     random = np.random.default_rng(2)
     recipe = Recipe(frontier=rule, num_resamples=num_resamples)
-    inside = [_holds_alpha(random, recipe) for _ in range(num_studies)]
-    return 100 * float(np.mean(inside))
+    laws = [law for _ in range(num_studies) if (law := _short_of_law(random, recipe))]
+    found = [_holds(law, "alpha", -0.2) for law in laws]
+    above = [law.at(np.array([1e12]))[0] / (5 * 1e12**-0.2) - 1 for law in laws]
+    return {"alpha": 100 * sum(found) / num_studies, "above": 100 * float(np.mean(above))}
 
 
-def _holds_alpha(random: np.random.Generator, recipe: Recipe) -> bool:
+def _short_of_law(random: np.random.Generator, recipe: Recipe) -> Law | None:
     x: Floats = 10 ** random.uniform(8, 12, 60)
-    law = fit_points(x, 5 * x**-0.2 * np.exp(random.exponential(0.1, 60)), recipe).law
-    low, high = law.interval(0.95)["alpha"] if law else (np.nan, np.nan)
-    return bool(low <= -0.2 <= high)
+    return fit_points(x, 5 * x**-0.2 * np.exp(random.exponential(0.1, 60)), recipe).law
+
+
+def at_floor(num_studies: int) -> dict[str, Any]:
+    """Return how often intervals hold c in those studies whose d is found at its bound, by method.
+
+    The law is 20·C^-0.2 + 0.005, measured down to 0.08. `width`: of the interval, on average.
+    """
+    truth = BY_FORM["power_floor"]
+    studies = replace(truth, held=(*truth.held[:2], 0.005)).measured(NOISE, count=num_studies, seed=1)
+    recipe = Recipe(form="power_floor", frontier="none", residuals=Residuals.log)
+    others = {
+        "bootstrap": replace(recipe, num_resamples=200),
+        "without d": replace(recipe, form="power"),
+    }
+    found: dict[str, Any] = {}
+    for name, asked in {"delta": recipe, **others}.items():
+        laws = [law for y in studies if (law := _at_floor(truth.x, y, recipe, asked))]
+        (letter,) = asked.shape.exponents
+        found[name] = {
+            "studies": len(laws),
+            "c": 100 * float(np.mean([_holds(law, letter, -0.2) for law in laws])),
+            "width": float(np.mean([np.ptp(law.interval(0.95)[letter]) for law in laws])),
+        }
+    return found
+
+
+def _at_floor(x: Floats, y: Floats, recipe: Recipe, asked: Recipe) -> Law | None:
+    """Return the law of a study, as asked, if its floor is at 0."""
+    law = fit_points(x, y, recipe).law
+    return fit_points(x, y, asked).law if law and law.params["d"] == 0 else None
+
+
+def _holds(law: Law, letter: str, truth: float) -> bool:
+    low, high = law.interval(0.95)[letter]
+    return low <= truth <= high
 
 
 if __name__ == "__main__":
