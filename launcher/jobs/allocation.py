@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 
+from launcher.machines.slurm_client import own_job_id
 from sweeps.host import this_host
 
 
@@ -21,15 +22,7 @@ class Allocation:
 def own_allocation() -> Allocation:
     """Return the job in which this process runs."""
     return Allocation(
-        job_id=_own_job_id(),
+        job_id=own_job_id() or str(os.getpid()),
         restart=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
         nodes=os.environ.get("SLURM_JOB_NODELIST", this_host()),
     )
-
-
-def _own_job_id() -> str:
-    """Return the id by which only this job is meant: that of an array's last task names them all."""
-    array = os.environ.get("SLURM_ARRAY_JOB_ID")
-    if array is not None:
-        return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
-    return os.environ.get("SLURM_JOB_ID", str(os.getpid()))

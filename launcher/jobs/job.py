@@ -3,7 +3,7 @@
 Under Slurm it is the batch process itself, on the job's first node. One item is supervised in this
 process. Several share the node: each has a supervisor of its own, with its part of the cores and GPUs,
 and none disturbs another. As its last act the job goes back into the queue if some item needs more
-time, or else may have the sweep go on (`launcher.jobs.relaunch`).
+time. If it may not, or need not, it has the sweep go on (`launcher.jobs.relaunch`).
 """
 
 import argparse
@@ -43,21 +43,24 @@ def main() -> int:
         departures = {Supervisor(given, indices[0], stop).run()}
     else:
         departures = supervise_pack(given, indices, stop)
-    if Departure.out_of_time in departures:
-        _requeue(given)
-    elif stop.signal is None:
+    is_requeued = Departure.out_of_time in departures and _requeue(given)
+    if not is_requeued and stop.leaves_time:
         go_on(given, task)
     return _exit_status(departures)
 
 
-def _requeue(given: Submission) -> None:
-    """Put this job back into the queue, where it is Slurm's: the last act of this process."""
+def _requeue(given: Submission) -> bool:
+    """Put this job back into the queue, where it is Slurm's: then this process is killed at once."""
     if given.cluster.kind is not ClusterKind.slurm:
-        return
+        return False
     try:
         slurm_client.requeue(own_allocation().job_id, given.policy.client_timeout_s)
-    except (QueueUnknown, RequeueRefused) as error:
+    except RequeueRefused as error:
         log.warning("not requeued (%s): the next launch continues", error)
+        return False
+    except QueueUnknown as error:
+        log.warning("perhaps not requeued (%s): the next launch continues, if so", error)
+    return True
 
 
 def _exit_status(departures: Collection[Departure]) -> int:

@@ -23,6 +23,11 @@ class StopRequest:
         """How an attempt ends that is stopped by this request, as far as the signal tells."""
         return Outcome.time_limit if self.signal == signal.SIGUSR1 else Outcome.stopped
 
+    @property
+    def leaves_time(self) -> bool:
+        """Whether nobody asked, or did so that long before the end that more can be done."""
+        return self.signal in (None, signal.SIGUSR1)
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.signal = number

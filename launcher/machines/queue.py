@@ -1,7 +1,7 @@
 """What a scheduler says about the user's jobs, reduced to what reconciling needs."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweeps.work.outcome import Outcome
 
@@ -64,6 +64,10 @@ class Queue:
     asked_at: float
     jobs: tuple[Job, ...]
     ended: tuple[Ended, ...] = ()
+
+    def without(self, job_id: str | None) -> "Queue":
+        """Return it as if a job had ended of which nothing is told."""
+        return replace(self, jobs=tuple(job for job in self.jobs if job.job_id != job_id))
 
     def job_of(self, submission: str, task: int) -> Job | None:
         """Return the line in which a job is alive; a running one before a pending one."""

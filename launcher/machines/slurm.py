@@ -16,7 +16,7 @@ from launcher.machines.limits import (
 )
 from launcher.machines.nodes import nodes_of
 from launcher.machines.queue import Ended, Queue
-from launcher.machines.slurm_client import ask_queue, client
+from launcher.machines.slurm_client import ask_queue, client, own_job_id
 from launcher.records import quarantine
 from launcher.records.submission import Submission
 from sweeps import durable
@@ -67,8 +67,8 @@ class SlurmExecutor:
         return tuple(ask_ends(job_ids, self._timeout_s))
 
     def queue(self) -> Queue:
-        """Return the user's jobs, by one squeue call."""
-        return ask_queue(self._timeout_s)
+        """Return the user's jobs, by one squeue call; but one that launches is about to end."""
+        return ask_queue(self._timeout_s).without(own_job_id())
 
     def submit(self, submission: Submission) -> str:
         """Write a batch script and hand it to sbatch; return the job id."""

@@ -153,6 +153,14 @@ def client(command: Sequence[str], timeout_s: float, env: Mapping[str, str] | No
     return done.stdout
 
 
+def own_job_id() -> str | None:
+    """Return the id that means this process's job alone; SLURM_JOB_ID may name a whole array."""
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
+    if array is not None:
+        return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    return os.environ.get("SLURM_JOB_ID")
+
+
 def clean_environment() -> dict[str, str]:
     """Return the environment without what an enclosing job or step would leak into a new one.
 

@@ -9,7 +9,7 @@ from launcher.records.ledger import read_history
 from sweeps.folders import Root
 from sweeps.work import lease
 from sweeps.work.outcome import Outcome
-from tests.commands import TINY, gated_by, gated_with_states_by, run, wait_for
+from tests.commands import PATIENCE_S, TINY, gated_by, gated_with_states_by, run, wait_for
 from tests.launcher.processes import (
     kill_often,
     refute_difference,
@@ -68,11 +68,12 @@ def test_kills_at_random_moments_change_no_bit_and_no_score(
     refute_difference(root, undisturbed, expansion_of("sweep=tiny"))
 
 
-def test_a_job_at_its_time_limit_that_may_not_be_requeued_is_followed_by_another(
+def test_a_job_at_its_time_limit_that_may_not_be_requeued_has_another_one_follow_it(
     cluster: SlurmCluster, root: Path, undisturbed: Path
 ) -> None:
     gated = gated_with_states_by(root.parent / "gate")
-    words = (*LONG, *gated, "+cluster.sbatch.no-requeue=''")
+    alone = ("+cluster.sbatch.no-requeue=''", "cluster.pass_from_jobs=true")
+    words = (*LONG, *gated, *alone)
     assert run("launcher", *words, root=root, env=cluster.env).returncode == 0
     folder = only_segment(root)
     ((job_id, name, _),) = jobs(cluster)
@@ -81,8 +82,7 @@ def test_a_job_at_its_time_limit_that_may_not_be_requeued_is_followed_by_another
     cluster.client("scancel", "--batch", "--signal=USR1", job_id)
     wait_for((folder / "stop-1").exists, "the request to stop")
     (root.parent / "gate").touch()
-    done = run("launcher", "watch", *words, root=root, env=cluster.env)
-    assert done.returncode == 0, done.stderr
+    wait_for(lambda: [*root.glob("reports/*/law.html")], "the report", timeout_s=2 * PATIENCE_S)
     said = (Root(root).submission(name) / "0.log").read_text()
     assert "not requeued (scontrol failed: Requested operation is presently disabled" in said
     known = lease.newest(folder)
