@@ -1,17 +1,17 @@
 """Two groups against each other: their difference along compute, crossing and efficiency. Pure.
 
-All intervals are percentiles over pairs of resamples, one of each group.
+Each estimate is the median over pairs of resamples, one of each group, and its interval percentiles.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.answers.alike import Pairs, pairs_of
 from analysis.answers.laws import Answer
 from analysis.answers.measures import Measure
-from analysis.arrays import Floats
-from analysis.fitting.fit import Law
-from analysis.fitting.uncertainty import Resampled, Tails
+from analysis.arrays import Floats, Rows
+from analysis.fitting.uncertainty import Tails
 
 NUM_PLACES = 7
 """Along compute, where differences are given."""
@@ -20,6 +20,8 @@ REACH = 10.0
 """A crossing is looked for so many times beyond the points."""
 MATCH_REACH = 1e4
 """A match of the better law is looked for so many times below and above its x."""
+MAY_BE_NONE = "the difference may be 0"
+TINY = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,13 +42,26 @@ class Crossing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ends:
+    """How two laws compare at the largest compute that both have, in resamples.
+
+    `log_ratios`: of y of the first to y of the second, (R,); `places`: which resamples these are.
+    `tails`: the percentiles that bound an interval.
+    """
+
+    log_ratios: Floats
+    places: Rows
+    tails: Tails
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Contest:
     """Two groups, `one` and `other`, on one measure, in one context (the values of `by`).
 
     `differences`: y of `one` less y of `other`, at each of `x`, the computes that both have. `ratio`:
     how many times the x of the better one the worse takes to be as good, at the largest of them.
-    `winner`: whose y is surely lower there, if any; `narrow`: the groups of too few runs to resample,
-    which decide nothing; `why_not`: what is missing for a comparison.
+    `winner`: whose y is surely lower there, if any, else `why_not`. `ends`: None where nothing can be
+    decided. `num_alike`: how many runs of each group were made alike, None where all are.
     """
 
     one: Answer
@@ -56,9 +71,10 @@ class Contest:
     differences: tuple[Estimate, ...]
     crossing: Crossing | None
     ratio: Estimate | None
+    ends: Ends | None
     winner: str | None
-    narrow: tuple[str | None, ...] = ()
-    why_not: str = ""
+    num_alike: int | None
+    why_not: str
 
     @property
     def behind(self) -> str | None:
@@ -71,24 +87,30 @@ class Contest:
         """What is compared."""
         return self.one.measure
 
+    @property
+    def num_runs(self) -> tuple[int, int]:
+        """How many runs each law was offered."""
+        return len(self.one.points), len(self.other.points)
+
 
 def contest(context: str, one: Answer, other: Answer, level: float) -> Contest:
     """Compare two laws of one input along the compute that both have."""
-    laws = (one.fit.law, other.fit.law)
     why_not = _why_not(one, other)
-    if why_not or laws[0] is None or laws[1] is None:
+    pairs = None if why_not else pairs_of(one, other)
+    if pairs is None:
         return Contest(
             one=one, other=other, context=context, x=np.empty(0), differences=(), crossing=None,
-            ratio=None, winner=None, why_not=why_not,
+            ratio=None, ends=None, winner=None, num_alike=None,
+            why_not=why_not or "no resample of the runs has a law of either",
         )  # fmt: skip
-    x = np.geomspace(*_common(one, other), NUM_PLACES)
-    differences = _differences(laws[0], laws[1], x, level)
-    narrow = tuple(answer.group for answer in (one, other) if _is_narrow(answer))
-    winner = None if narrow else _winner(one, other, differences[-1])
+    x, tails = np.geomspace(*_common(one, other), NUM_PLACES), pairs.tails(level)
+    differences = _differences(pairs, x, tails)
+    winner = None if pairs.why_not else _winner(one, other, differences[-1])
     return Contest(
         one=one, other=other, context=context, x=x, differences=differences,
-        crossing=_crossing(laws[0], laws[1], (x[0], REACH * x[-1]), level),
-        ratio=_ratio(laws[0], laws[1], float(x[-1]), level), winner=winner, narrow=narrow,
+        crossing=_crossing(pairs, (x[0], REACH * x[-1]), tails), ratio=_ratio(pairs, x[-1:], tails),
+        ends=None if pairs.why_not else _ends(pairs, x[-1:], tails), winner=winner,
+        num_alike=pairs.num_alike, why_not="" if winner else pairs.why_not or MAY_BE_NONE,
     )  # fmt: skip
 
 
@@ -98,11 +120,6 @@ def _why_not(one: Answer, other: Answer) -> str:
             return f"{answer.group}: {'; '.join(answer.warnings)}"
     low, high = _common(one, other)
     return "" if low < high else "they have no range of compute in common"
-
-
-def _is_narrow(answer: Answer) -> bool:
-    law = answer.fit.law
-    return law is not None and _resampled(law).is_narrow
 
 
 def _common(one: Answer, other: Answer) -> tuple[float, float]:
@@ -117,25 +134,32 @@ def _winner(one: Answer, other: Answer, difference: Estimate) -> str | None:
     return other.group if difference.low is not None and difference.low > 0 else None
 
 
-def _differences(one: Law, other: Law, x: Floats, level: float) -> tuple[Estimate, ...]:
-    values = one.at(x) - other.at(x)
-    first, second = _curves(one, x, other, x)
-    low, high = np.percentile(first - second, _tails(one, other, level), axis=0)
-    each = zip(values.tolist(), low.tolist(), high.tolist(), strict=True)
-    return tuple(Estimate(value=v, low=a, high=b) for v, a, b in each)
+def _curves(pairs: Pairs, x: Floats) -> tuple[Floats, Floats]:
+    """Return the curves of either law in each pair, at x (n,): (R, n)."""
+    return pairs.one.curves(x[:, None]), pairs.other.curves(x[:, None])
 
 
-def _crossing(one: Law, other: Law, ends: tuple[float, float], level: float) -> Crossing | None:
+def _differences(pairs: Pairs, x: Floats, tails: Tails) -> tuple[Estimate, ...]:
+    one, other = _curves(pairs, x)
+    each = np.percentile(one - other, (50, *tails), axis=0).T.tolist()
+    return tuple(Estimate(value=value, low=low, high=high) for value, low, high in each)
+
+
+def _ends(pairs: Pairs, x: Floats, tails: Tails) -> Ends:
+    one, other = (np.log(np.maximum(y[:, 0], TINY)) for y in _curves(pairs, x))
+    return Ends(log_ratios=one - other, places=pairs.one.places, tails=tails)
+
+
+def _crossing(pairs: Pairs, ends: tuple[float, float], tails: Tails) -> Crossing | None:
     """Return the last crossing between two computes, or None where there is none in most resamples."""
     x = np.geomspace(*ends, NUM_STEPS)
-    first, second = _curves(one, x, other, x)
-    found = _last_root(np.log(x), first - second)
-    best = _last_root(np.log(x), (one.at(x) - other.at(x))[None])[0]
+    one, other = _curves(pairs, x)
+    found = _last_root(np.log(x), one - other)
     known = np.exp(found[np.isfinite(found)])
-    if not np.isfinite(best) or not len(known):
+    if 2 * len(known) <= len(found):
         return None
-    low, high = np.percentile(known, _tails(one, other, level)).tolist()
-    at = Estimate(value=float(np.exp(best)), low=low, high=high)
+    value, low, high = np.percentile(known, (50, *tails)).tolist()
+    at = Estimate(value=value, low=low, high=high)
     return Crossing(at=at, share=len(known) / len(found))
 
 
@@ -150,20 +174,19 @@ def _last_root(log_x: Floats, values: Floats) -> Floats:
     return np.where(changes.any(axis=1), place, np.nan)
 
 
-def _ratio(one: Law, other: Law, x: float, level: float) -> Estimate:
-    """Return how many times x the worse of two laws takes to be as good as the better one at x.
+def _ratio(pairs: Pairs, x: Floats, tails: Tails) -> Estimate:
+    """Return how many times x (1,) the worse of two laws takes to be as good as the better one there.
 
     Where it is never so within `MATCH_REACH`, the ratio has no upper end.
     """
-    is_better = one.at(np.array([x]))[0] <= other.at(np.array([x]))[0]
-    better, worse = (one, other) if is_better else (other, one)
-    steps = np.geomspace(x / MATCH_REACH, x * MATCH_REACH, NUM_STEPS)
-    targets, curves = _curves(better, np.array([x]), worse, steps)
-    ratios = _first_below(np.log(steps / x), curves, targets[:, 0])
-    best = _first_below(np.log(steps / x), worse.at(steps)[None], better.at(np.array([x])))[0]
-    low, high = np.percentile(ratios, _tails(one, other, level), method="nearest").tolist()
-    ends = (float(np.exp(end)) if np.isfinite(end) else None for end in (best, low, high))
-    return Estimate(**dict(zip(("value", "low", "high"), ends, strict=True)))
+    one, other = (curves[:, 0] for curves in _curves(pairs, x))
+    is_better = np.median(one - other) <= 0
+    targets, worse = (one, pairs.other) if is_better else (other, pairs.one)
+    steps = np.geomspace(x[0] / MATCH_REACH, x[0] * MATCH_REACH, NUM_STEPS)
+    ratios = _first_below(np.log(steps / x), worse.curves(steps[:, None]), targets)
+    each = np.percentile(ratios, (50, *tails), method="nearest").tolist()
+    value, low, high = (float(np.exp(end)) if np.isfinite(end) else None for end in each)
+    return Estimate(value=value, low=low, high=high)
 
 
 def _first_below(log_x: Floats, curves: Floats, targets: Floats) -> Floats:
@@ -176,24 +199,3 @@ def _first_below(log_x: Floats, curves: Floats, targets: Floats) -> Floats:
         part = np.clip((before - targets) / (before - after), 0, 1)
     place = log_x[first - 1] + (log_x[first] - log_x[first - 1]) * part
     return np.where(below.any(axis=1), place, np.inf)
-
-
-def _curves(one: Law, at: Floats, other: Law, there: Floats) -> tuple[Floats, Floats]:
-    """Return the curves of as many resamples of either law, at x (n,) each: (R, n).
-
-    Those of `other` stand backwards, as equal seeds draw alike, unless both were drawn together.
-    """
-    first, second = _resampled(one), _resampled(other)
-    curves, others = first.curves(at[:, None]), second.curves(there[:, None])
-    pairs = min(len(curves), len(others))
-    return curves[:pairs], (others if first.is_joint else others[::-1])[:pairs]
-
-
-def _tails(one: Law, other: Law, level: float) -> Tails:
-    """Return the percentiles of the law with fewer runs, which are further out."""
-    return min(_resampled(law).tails(level) for law in (one, other))
-
-
-def _resampled(law: Law) -> Resampled:
-    assert isinstance(law.uncertainty, Resampled)  # `compare` always resamples
-    return law.uncertainty

@@ -170,32 +170,45 @@ def _uncertainty(
     """Return where intervals come from."""
     if not recipe.num_resamples:
         return delta_of(problems, best.held)
-    draws = resampled(x, y, recipe, problems, best)
-    if not len(draws):
-        return None
+    found = resampled(x, y, recipe, problems, best)
+    return found if len(found.draws) else None
+
+
+def resampled(
+    x: Floats, y: Floats, recipe: Recipe, whole: Problems[Form], best: Optimum,
+    shares: Floats | None = None,
+) -> Resampled:  # fmt: skip
+    """Return the fits of resamples of the runs, x (n, q), but for those of too few points.
+
+    `shares`: how likely a run that is drawn stays in the resample, (n,).
+    """
+    problems = resamples(x, y, recipe, shares)
+    num_params = len(recipe.shape.parameters)
+    places = np.flatnonzero((problems.weights > 0).sum(axis=1) >= num_params)
+    num_runs = len(y) if shares is None else round(float(shares.sum()))
     return Resampled(
-        form=recipe.shape, draws=draws, num_asked=recipe.num_resamples,
-        num_runs=len(y), degrees=len(y) - len(best.held), num_own=len(y),
+        form=recipe.shape, draws=optima(problems.taken(places), whole, best.held)[0], places=places,
+        num_asked=recipe.num_resamples, num_runs=num_runs, degrees=num_runs - num_params,
+        num_own=num_runs,
     )  # fmt: skip
 
 
-def resampled(x: Floats, y: Floats, recipe: Recipe, whole: Problems[Form], best: Optimum) -> Floats:
-    """Return the held parameters of resamples of the runs, x (n, q), that can be fitted: (≤ R, p)."""
-    problems = resamples(x, y, recipe)
-    enough = (problems.weights > 0).sum(axis=1) >= len(recipe.shape.parameters)
-    return optima(problems.taken(np.flatnonzero(enough)), whole, best.held)[0]
+def resamples(x: Floats, y: Floats, recipe: Recipe, shares: Floats | None = None) -> Problems[Form]:
+    """Draw runs with replacement, and take each resample through the frontier step.
 
-
-def resamples(x: Floats, y: Floats, recipe: Recipe) -> Problems[Form]:
-    """Draw runs with replacement, and take each resample through the frontier step."""
+    Equal seeds draw equal places of as many runs.
+    """
     random = np.random.default_rng(recipe.seed)
     drawn = random.integers(len(y), size=(recipe.num_resamples, len(y)))
     counts = np.zeros(drawn.shape)
     np.add.at(counts, (np.arange(len(drawn))[:, None], drawn), 1)
+    if shares is not None:
+        counts *= random.random(counts.shape) < shares
     form, cost = recipe.shape, recipe.cost
     if form.num_inputs > 1:
         every = np.broadcast_to(y, counts.shape)
         return Problems(form=form, x=x[None], y=every, weights=counts, cost=cost)
-    kept = selected(recipe.frontier, x[:, 0], y, counts)
+    with np.errstate(invalid="ignore"):  # of resamples of which no run is left
+        kept = selected(recipe.frontier, x[:, 0], y, counts)
     used = np.broadcast_to(y[kept.rows], kept.weights.shape)
     return Problems(form=form, x=kept.x[..., None], y=used, weights=kept.weights, cost=cost)

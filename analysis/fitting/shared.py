@@ -72,7 +72,7 @@ def _uncertainty(
     draws, _ = descend(every, np.broadcast_to(best.held, (len(enough), len(best.held))))
     num_runs = sum(len(y) for _, y in groups)
     return Resampled(
-        form=form, draws=draws, num_asked=recipe.num_resamples, num_runs=num_runs,
+        form=form, draws=draws, places=enough, num_asked=recipe.num_resamples, num_runs=num_runs,
         degrees=num_runs - len(best.held), num_own=num_runs, is_joint=True,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from analysis.arrays import Floats
+from analysis.arrays import Floats, Rows
 from analysis.forms import Model
 from analysis.forms.form import Parameter
 from analysis.solve.problem import Cost, M, Problems
@@ -86,13 +86,14 @@ class Resampled:
 
     Resamples of few runs differ too little. So their percentiles are taken as far out as t quantiles
     with n−p = `degrees` degrees of freedom are beyond normal ones (Hesterberg 2015, who calls these
-    expanded percentiles). `num_asked`: with the resamples that had too few points for a fit.
-    `is_joint`: equal draws of several groups belong to one resample of all of them; `num_runs` and
-    `degrees` are those of all groups, `num_own` are the runs of this one.
+    expanded percentiles). `places`: which they are of the `num_asked` resamples, (R,), of which some
+    had too few points for a fit. `is_joint`: equal ones of several groups belong to one resample of all
+    of them; `num_runs` and `degrees` are those of all groups, `num_own` are the runs of this one.
     """
 
     form: Model
     draws: Floats
+    places: Rows
     num_asked: int
     num_runs: int
     degrees: int

@@ -73,6 +73,8 @@ def _contest_json(contest: Contest) -> dict[str, Any]:
         "context": contest.context or None,
         "verdict": contest.winner or "not decided",
         "why_not": contest.why_not or None,
+        "num_runs": list(contest.num_runs),
+        "num_alike": contest.num_alike,
         "difference": [{"x": x, **asdict(one)} for x, one in places],
         "crossing": {**asdict(crossing.at), "share": crossing.share} if crossing else None,
         "efficiency": _efficiency(contest),

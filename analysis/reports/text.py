@@ -68,13 +68,12 @@ def verdict_paragraph(verdict: Verdict) -> str:
 def contest_line(contest: Contest) -> str:
     """Return one comparison in words."""
     where = contest.measure.title + (f", {contest.context}" if contest.context else "")
-    if contest.why_not:
+    if not contest.differences:
         return f"{where}: no comparison. {contest.why_not}"
     (column,) = contest.one.question.x
     x = unit(column)
     last = contest.differences[-1]
-    few = f", {' and '.join(map(str, contest.narrow))} having too few runs" if contest.narrow else ""
-    lead = f"{contest.winner} is better" if contest.winner else f"not decided{few}"
+    lead = f"{contest.winner} is better" if contest.winner else f"not decided, as {contest.why_not}"
     parts = [
         f"{where}: {lead}; at {contest.x[-1]:.3g}{x} {contest.one.group} less {contest.other.group} is "
         f"{_estimate(last)}"
@@ -84,7 +83,14 @@ def contest_line(contest: Contest) -> str:
     if contest.crossing is not None:
         share = f"in {contest.crossing.share:.0%} of resamples"
         parts.append(f"they cross at {_estimate(contest.crossing.at)}{x}, {share}")
+    parts.append(_runs(contest))
     return "; ".join(parts)
+
+
+def _runs(contest: Contest) -> str:
+    runs = f"{contest.num_runs[0]} and {contest.num_runs[1]} runs"
+    alike = contest.num_alike
+    return runs if alike is None else f"{runs}, resampled as {alike} each"
 
 
 def splits_paragraph(answer: Answer, optimal: Optimal | NoOptimal) -> str:

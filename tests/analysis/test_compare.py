@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import compare, fit, optimal
+from analysis.answers.alike import alike_shares
 from analysis.answers.compare import Verdict, verdicts
 from analysis.answers.laws import laws_of
 from analysis.answers.optimal import NoOptimal, Optimal, best_splits
@@ -45,8 +46,10 @@ def table(*tasks: dict[str, tuple[float, float]], noise: float = 0.02) -> pd.Dat
     return pd.concat(frames, ignore_index=True)
 
 
-def verdict(frame: pd.DataFrame, shared: tuple[str, ...] = (), group: str = "model") -> Verdict:
-    recipe = Recipe(frontier="none", num_resamples=200)
+def verdict(
+    frame: pd.DataFrame, shared: tuple[str, ...] = (), frontier: str = "none", group: str = "model"
+) -> Verdict:
+    recipe = Recipe(frontier=frontier, num_resamples=200)
     answers = laws_of(frame, Question(y="error", group=group, shared=shared, recipe=recipe))
     (found,) = verdicts([("", answer) for answer in answers], 0.95)
     return found
@@ -54,6 +57,7 @@ def verdict(frame: pd.DataFrame, shared: tuple[str, ...] = (), group: str = "mod
 
 STEEP_WINS = {"steep": (4.0, -0.3), "shallow": (1.0, -0.15)}
 """They cross at 4^(1/0.15), about 1e4; at 1e7 the shallow one is a factor of 2.8 behind."""
+SAME = {"one": (4.0, -0.3), "same": (4.0, -0.3)}
 
 
 def test_curves_that_cross_are_won_by_the_one_that_is_better_with_scale() -> None:
@@ -70,9 +74,13 @@ def test_curves_that_cross_are_won_by_the_one_that_is_better_with_scale() -> Non
 
 
 def test_equal_groups_are_not_decided() -> None:
-    found = verdict(table({"one": (4.0, -0.3), "same": (4.0, -0.3)}))
+    found = verdict(table(*[SAME] * 8))
     assert found.winner is None
     assert found.sentence().startswith("one or same: not decided")
+    assert {one.why_not for one in found.contests if one.winner is None} == {"the difference may be 0"}
+    crossings = [one.crossing for one in found.contests]
+    assert None in crossings
+    assert all(one.share > 0.5 for one in crossings if one is not None)
 
 
 def test_tasks_that_agree_decide_and_tasks_that_disagree_do_not() -> None:
@@ -108,6 +116,41 @@ def test_evals_can_be_what_is_compared() -> None:
     assert (contest.measure.title, contest.winner) == ("error on task0", "zero_shot_steep")
 
 
+def unlike(random: np.random.Generator, sizes: tuple[int, int] = (600, 60)) -> pd.DataFrame:
+    """Many runs and few short of one law."""
+    frame = pd.DataFrame({"model": np.repeat(["many", "few"], sizes)})
+    frame["gflops_total"] = 10 ** random.uniform(8, 12, len(frame))
+    short = np.exp(random.exponential(0.1, len(frame)))
+    return frame.assign(error=5 * frame["gflops_total"] ** -0.2 * short)
+
+
+def test_the_larger_of_two_groups_of_one_law_does_not_win_by_its_size() -> None:
+    random = np.random.default_rng(0)
+    found = [verdict(unlike(random), frontier="pareto") for _ in range(10)]
+    assert sum(one.winner is not None for one in found) <= 2  # 8 if none were left out
+    (contest,) = found[0].contests
+    assert (contest.num_runs, contest.num_alike) == ((60, 600), 60)
+    assert contest_line(contest).endswith("; 60 and 600 runs, resampled as 60 each")
+
+
+def test_laws_with_shared_exponents_are_not_made_alike_and_decide_nothing() -> None:
+    (contest,) = verdict(unlike(np.random.default_rng(0)), ("alpha",), "pareto").contests
+    assert contest.winner is None
+    assert "laws with shared exponents keep all" in contest.why_not
+
+
+def test_groups_are_made_alike_in_each_stretch_of_compute_that_both_have() -> None:
+    low, high = np.geomspace(1, 1e4, 90), np.geomspace(1e2, 1e5, 30)
+    shares = alike_shares(low, high)
+    assert not shares[0][low < 0.99e2].any()
+    assert not shares[1][high > 1.01e4].any()
+    assert shares[0].sum() == pytest.approx(shares[1].sum())
+    assert all((share == 1).all() for share in alike_shares(low, low))
+    fewer, all_few = alike_shares(low, low[::3])
+    assert fewer == pytest.approx(np.full(90, 1 / 3))
+    assert (all_few == 1).all()
+
+
 def test_a_group_without_a_law_is_named_and_decides_nothing() -> None:
     frame = table(STEEP_WINS)
     found = verdict(frame[(frame["model"] == "steep") | (frame["gflops_total"] < 3e3)])
@@ -118,10 +161,10 @@ def test_a_group_without_a_law_is_named_and_decides_nothing() -> None:
 def test_groups_of_too_few_runs_to_resample_decide_nothing() -> None:
     frame = table(STEEP_WINS)
     (contest,) = verdict(frame.iloc[::5]).contests
-    assert contest.why_not == ""
+    assert contest.why_not == "shallow and steep have too few runs to resample"
     assert contest.differences[-1].low > 0  # type: ignore[operator]
     assert contest.winner is None
-    assert "not decided, shallow and steep having too few runs" in contest_line(contest)
+    assert f"not decided, as {contest.why_not}" in contest_line(contest)
 
 
 def test_groups_that_share_an_exponent_are_resampled_together() -> None:
