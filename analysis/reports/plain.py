@@ -54,6 +54,8 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "groups": [verdict.one, verdict.other],
         "verdict": verdict.winner or "not decided",
         "evidence": verdict.sentence(),
+        "ratio": asdict(verdict.ratio) if verdict.ratio else None,
+        "num_averaged": verdict.num_averaged,
         "wins": verdict.wins,
         "comparisons": [_contest_json(contest) for contest in verdict.contests],
     }

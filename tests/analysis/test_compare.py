@@ -76,7 +76,9 @@ def test_curves_that_cross_are_won_by_the_one_that_is_better_with_scale() -> Non
 def test_equal_groups_are_not_decided() -> None:
     found = verdict(table(*[SAME] * 8))
     assert found.winner is None
-    assert found.sentence().startswith("one or same: not decided")
+    assert found.sentence().startswith(
+        "one or same: not decided. At the largest compute of both one has "
+    )
     assert {one.why_not for one in found.contests if one.winner is None} == {"the difference may be 0"}
     crossings = [one.crossing for one in found.contests]
     assert None in crossings
@@ -85,7 +87,10 @@ def test_equal_groups_are_not_decided() -> None:
 
 def test_tasks_that_agree_decide_and_tasks_that_disagree_do_not() -> None:
     swapped = {"steep": STEEP_WINS["shallow"], "shallow": STEEP_WINS["steep"]}
-    assert verdict(table(*[STEEP_WINS] * 7)).winner == "steep"
+    few = verdict(table(*[STEEP_WINS] * 2))
+    assert few.winner == "steep"
+    assert few.ratio.low < 2.8 < few.ratio.high  # type: ignore[operator, union-attr]
+    assert "in geometric mean over 2 comparisons" in few.sentence()
     split = verdict(table(*[STEEP_WINS] * 3, *[swapped] * 3))
     assert split.winner is None
     assert split.wins == {"shallow": 3, "steep": 3}
@@ -114,6 +119,15 @@ def test_evals_can_be_what_is_compared() -> None:
     frame = table(STEEP_WINS).assign(eval=lambda t: "zero_shot_" + t["model"])
     (contest,) = verdict(frame, group="eval").contests
     assert (contest.measure.title, contest.winner) == ("error on task0", "zero_shot_steep")
+
+
+def test_tasks_that_share_their_runs_share_their_errors() -> None:
+    one = table(SAME)
+    again = pd.concat([one, one.assign(downstream_dataset="again")])
+    shuffled = pd.concat([one, one[::-1].assign(downstream_dataset="shuffled")])
+    alone, copied, other = (verdict(frame.reset_index()).ratio for frame in (one, again, shuffled))
+    assert alone == copied
+    assert np.log(other.high / other.low) == pytest.approx(np.log(alone.high / alone.low), rel=0.2)  # type: ignore[operator, union-attr]
 
 
 def unlike(random: np.random.Generator, sizes: tuple[int, int] = (600, 60)) -> pd.DataFrame:

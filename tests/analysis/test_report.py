@@ -76,7 +76,7 @@ def test_a_browser_shows_the_page_without_error_or_request(files: ReportFiles) -
     assert (page.console, page.requests) == ([], [])
     assert "Laws of &lt;test&gt;" in page.dom
     assert page.dom.count("</svg>") == len(FIGURES)
-    assert "clean is better than noisy" not in page.dom  # one test set in two measures proves little
+    assert "clean is better than noisy with scale" in page.dom
     assert "python -m analysis report root=r 'sweep=&lt;test&gt;' rolling=300" in page.dom
 
 
