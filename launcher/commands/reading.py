@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from conf.schema import Natural
 from launcher.show.logs import log_text
-from launcher.show.named import run_named, split_names
+from launcher.show.named import split_names, sweeps_of_runs
 from sweeps.commands import read_arguments
 from sweeps.errors import UsageError
 from sweeps.folders import root_of
@@ -26,8 +26,7 @@ def logs(arguments: Sequence[str]) -> int:
     if len(names) != 1:
         raise UsageError("say whose log: logs RUN [lines=40] [follow=true] [root=DIR]")
     given = read_arguments(others, LogArguments)
-    root = root_of(given.root)
-    run = run_named(root, names[0])
-    for text in log_text(root, run, given.lines, follow=given.follow):
+    (sweep,) = sweeps_of_runs(root_of(given.root), names)
+    for text in log_text(sweep, given.lines, follow=given.follow):
         print(text, flush=True)
     return 0

@@ -54,20 +54,11 @@ def split_names(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return names, [word for word in arguments if word not in names]
 
 
-def run_named(root: Root, name: str) -> Run:
-    """Return the run of any launched sweep whose id begins with `name`.
-
-    Raises:
-        UsageError: no run's id does, or several do.
-    """
-    return _find(_launched(root), name)[1]
-
-
 def sweeps_of_runs(root: Root, names: Sequence[str]) -> list[Sweep]:
     """Return the sweeps of the runs whose ids begin with some names, each with those runs only.
 
     Raises:
-        UsageError: as `run_named`.
+        UsageError: no run's id does, or several do.
     """
     launched = _launched(root)
     found = [_find(launched, name) for name in names]

@@ -12,6 +12,7 @@ import pytest
 
 from evaluation import results
 from launcher.show.logs import log_text
+from launcher.show.named import sweeps_of_runs
 from sweeps.folders import CHECKOUT, Root
 from sweeps.runs import frozen
 from sweeps.work import lease
@@ -89,14 +90,16 @@ def test_a_log_is_followed_over_attempts_to_the_end(root: Path, tmp_path: Path) 
 
 def test_a_later_attempt_is_followed_once_it_has_a_log(undisturbed: Path, tmp_path: Path) -> None:
     root = Root(shutil.copytree(undisturbed, tmp_path / "root", symlinks=True))
-    (run,) = expansion_of("sweep=tiny", "samples_seen=1280").runs
+    (sweep,) = sweeps_of_runs(root, ["ViT-w32_tiny_1280"])
+    (run,) = sweep.expansion.runs
     first_log = root.segment(run.run_id) / "log-1.txt"
     first_log.write_text("begun\nhalf a li")
     held = lease.newest(root.segment(run.run_id))
     assert held is not None
-    second = replace(held.attempt, number=2, outcome=None)
+    holder = replace(held.attempt.holder, submission="another")
+    second = replace(held.attempt, number=2, outcome=None, holder=holder)
     assert lease.take(root.segment(run.run_id), Lease(attempt=second, history=(held.attempt,)))
-    shown = log_text(root, run, 40, follow=True)
+    shown = log_text(sweep, 40, follow=True)
     assert [", attempt 1, " in next(shown), next(shown)] == [True, "begun"]
     first_log.write_text("begun\nhalf a line\nand")
     assert next(shown) == "half a line"
