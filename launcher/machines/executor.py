@@ -56,8 +56,12 @@ class Executor(Protocol):
         """
         ...
 
-    def stop(self, job_id: str) -> None:
-        """Ask a job to save a checkpoint and leave."""
+    def stop(self, job_ids: Collection[str]) -> None:
+        """Ask jobs to save a checkpoint and leave.
+
+        Raises:
+            QueueUnknown: there was no clear answer; some may not have been asked.
+        """
         ...
 
     @property

@@ -78,10 +78,11 @@ class LocalExecutor:
         self._children.append(child)
         return str(child.pid)
 
-    def stop(self, job_id: str) -> None:
-        """Ask a supervisor to save a checkpoint and leave."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(job_id), signal.SIGTERM)
+    def stop(self, job_ids: Collection[str]) -> None:
+        """Ask supervisors to save a checkpoint and leave."""
+        for job_id in job_ids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(job_id), signal.SIGTERM)
 
     def free_cores(self, queue: Queue) -> int:
         """Return the cores that no live supervisor's item takes, whichever root it belongs to."""

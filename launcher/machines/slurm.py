@@ -85,9 +85,9 @@ class SlurmExecutor:
             entries, self.where, nodes_of(self._cluster.partition, self._timeout_s)
         )
 
-    def stop(self, job_id: str) -> None:
-        """Cancel a job; its supervisor has it saved while Slurm waits to kill it."""
-        client(["scancel", job_id], self._timeout_s)
+    def stop(self, job_ids: Collection[str]) -> None:
+        """Cancel jobs; their supervisors have them saved while Slurm waits to kill them."""
+        client(["scancel", *job_ids], self._timeout_s)
 
     def free_cores(self, queue: Queue) -> None:
         """Return None: Slurm sees to what fits."""

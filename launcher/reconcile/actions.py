@@ -60,9 +60,9 @@ class NoteCancelled:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cancel:
-    """A job, or some of the items that share it, work on what the user has cancelled."""
+    """Jobs, or some of the items that share them, work on what the user has cancelled."""
 
-    unwanted: Unwanted
+    unwanted: tuple[Unwanted, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -122,12 +122,22 @@ def _submit_what_fits(action: Submit, site: Site, jobs: list[Job]) -> bool:
     return _submit_what_fits(Submit(items=action.scores, after=job.name), site, jobs)
 
 
-def end(unwanted: Unwanted, root: Root, executor: Executor) -> None:
-    """End a job, or tell the supervisors of some of its items to leave."""
-    if not unwanted.items:
-        executor.stop(unwanted.job_id)
-    for index in unwanted.items:
-        submission.cancel_mark(root.submission(unwanted.submission), index).touch()
+def end(unwanted: Iterable[Unwanted], root: Root, executor: Executor) -> None:
+    """End jobs, or tell the supervisors of some of their items to leave.
+
+    A scheduler that does not answer is told again by the next pass.
+    """
+    whole = []
+    for job in unwanted:
+        for index in job.items:
+            submission.cancel_mark(root.submission(job.submission), index).touch()
+        if not job.items:
+            whole.append(job.job_id)
+    try:
+        if whole:
+            executor.stop(whole)
+    except QueueUnknown as error:
+        log.warning("%s; the next pass ends what is cancelled and alive", error)
 
 
 def _submit(action: Submit, site: Site) -> Job | None:

@@ -104,10 +104,11 @@ def _end(keys: Collection[str], history: History, sweep: Sweep) -> None:
         return done_path(sweep.root.segment(key)).exists()
 
     try:
-        for unwanted in unwanted_jobs(keys, history, executor.queue(), is_done):
-            end(unwanted, sweep.root, executor)
+        queue = executor.queue()
     except QueueUnknown as error:
         log.warning("%s; the cancel is noted, and the next launch ends what is alive", error)
+        return
+    end(unwanted_jobs(keys, history, queue, is_done), sweep.root, executor)
 
 
 def _needed(root: Root, unwanted: Container[str]) -> dict[str, set[str]]:

@@ -80,10 +80,11 @@ def plan(work: Work, observed: Observed, policy: PolicyConfig, max_array_size: i
         observed.queue,
         lambda key: key in observed.segments and observed.segments[key].is_done,
     )
+    cancels = [Cancel(unwanted=jobs)] if (jobs := tuple(unwanted)) else []
     states = segment_states(work.segments, observed, policy.fruitless_attempts, told, over)
     ready = _Ready(work, observed, policy, over, cancelled, states)
     submissions = _that_fit(_submissions(ready, max_array_size), observed.room, work.cluster)
-    return [*settled, *(Cancel(unwanted=job) for job in unwanted), *submissions]
+    return [*settled, *cancels, *submissions]
 
 
 class _Room:

@@ -164,8 +164,7 @@ class Reconciler:
         """Have everything of this root that runs on this machine save a checkpoint and leave."""
         ours = self._our_jobs()
         log.info("stopping %s at the next step", plural(len(ours), "work item"))
-        for job in ours:
-            self._executor.stop(job.job_id)
+        self._executor.stop([job.job_id for job in ours])
         deadline = time.monotonic() + STOP_PATIENCE_S
         while self._our_jobs() and time.monotonic() < deadline:
             time.sleep(LOCAL_POLL_S)

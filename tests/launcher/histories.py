@@ -217,7 +217,7 @@ class World:
                 self._note(ledger, Act.cancelled, items=keys, time=at)
                 self.noted.update(keys)
             case Cancel(unwanted=unwanted):
-                self.stopping.append((unwanted.job_id, cluster))
+                self.stopping += [(job.job_id, cluster) for job in unwanted]
             case Adopt(submission=name, job_id=job_id):
                 self._note(ledger, Act.adopted, submission=name, job_id=job_id)
             case NoteUnlisted(submission=name, asked_at=at):

@@ -103,7 +103,7 @@ def test_a_plan_ends_single_items() -> None:
     known = history(*PACKED, {"act": Act.cancelled, "items": (KEYS[0],)})
     world = observed(SIX, job("s", 0, 1), known=known)
     expected = Unwanted(job_id="1_0", submission="s", items=(0,))
-    assert planned(work(SIX, cluster=WHOLE), world) == [Cancel(unwanted=expected)]
+    assert planned(work(SIX, cluster=WHOLE), world) == [Cancel(unwanted=(expected,))]
 
 
 @pytest.mark.parametrize(

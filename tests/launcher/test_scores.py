@@ -166,7 +166,7 @@ def test_what_is_being_scored_is_left_alone() -> None:
 def test_scoring_of_what_the_user_cancels_ends_and_does_not_begin() -> None:
     known = history(scoring("s", f"{A}@640"), submitted("s"), {"act": Act.cancelled, "items": (A,)})
     evidence, the_work = {A: DONE, B: DONE}, work(TWO, asked_of(A, 640))
-    ending = Cancel(unwanted=Unwanted(job_id="1", submission="s"))
+    ending = Cancel(unwanted=(Unwanted(job_id="1", submission="s"),))
     assert planned(the_work, observed(TWO, job("s"), evidence=evidence, known=known)) == [ending]
     again = planned(the_work, observed(TWO, evidence=evidence, known=known))
     assert again == [NoteEnded(submission="s")]

@@ -1,12 +1,18 @@
 """What the user ends in the queue themselves: it stays ended until they resume it."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from conf.schema import ClusterConfig, ClusterKind, PolicyConfig
 from launcher.machines.accounting import ask_ends
+from launcher.machines.slurm import SlurmExecutor
 from launcher.machines.slurm_client import ask_queue
+from launcher.reconcile.apply import end
+from launcher.reconcile.unwanted import Unwanted
+from sweeps.folders import Root
 from sweeps.work.outcome import Outcome
 from tests.commands import TINY, run, wait_for
 from tests.slurm.cluster import SlurmCluster
@@ -25,6 +31,12 @@ def closed(slurm: SlurmCluster) -> Iterator[SlurmCluster]:
     slurm.client("scancel", "--me")
     slurm.client("scontrol", "update", "partitionname=main", "state=up")
     wait_for(lambda: not slurm.client("squeue", "--me", "--noheader"), "the queue to be empty")
+
+
+def slurm_of(root: Root, timeout_s: float) -> SlurmExecutor:
+    """Return the cluster as it is seen by a launcher with so much patience."""
+    cluster = ClusterConfig(name="slurm", kind=ClusterKind.slurm)
+    return SlurmExecutor(cluster, PolicyConfig(client_timeout_s=timeout_s), root)
 
 
 def trainings(cluster: SlurmCluster) -> list[str]:
@@ -48,6 +60,24 @@ def test_what_is_cancelled_while_it_waits_stays_cancelled_until_resume(
     run("launcher", "resume", *SWEEP, root=root, env=closed.env)
     assert "2 queued" in run("launcher", *SWEEP, root=root, env=closed.env).stdout
     assert len(trainings(closed)) == 2
+
+
+def test_a_scheduler_that_does_not_answer_is_told_to_end_jobs_by_the_next_pass(
+    closed: SlurmCluster, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SLURM_CONF", closed.env["SLURM_CONF"])
+    words = ("--parsable", "--wrap=true", "--output=/dev/null")
+    ids = [closed.client("sbatch", *words).strip() for _ in range(2)]
+    unwanted = [Unwanted(job_id=job_id, submission="s") for job_id in ids]
+    controller = closed.daemon("slurmctld")
+    controller.send_signal(signal.SIGSTOP)
+    try:
+        end(unwanted, Root(root), slurm_of(Root(root), timeout_s=1))
+    finally:
+        controller.send_signal(signal.SIGCONT)
+    assert "scancel did not answer in 1 s; the next pass ends" in caplog.text
+    end(unwanted, Root(root), slurm_of(Root(root), timeout_s=30))
+    wait_for(lambda: not ask_queue(30).jobs, "the jobs to end")
 
 
 def test_accounting_still_knows_what_the_controller_forgets(
