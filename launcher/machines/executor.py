@@ -47,10 +47,19 @@ class Executor(Protocol):
         """Return how jobs ended that the queue has forgotten, or None where nobody knows."""
         ...
 
-    def submit(self, submission: Submission) -> str:
-        """Hand a submission over; return its job id.
+    def avoided(self) -> tuple[str, ...]:
+        """Return the nodes on which no job should run now.
 
         Raises:
+            QueueUnknown: the scheduler could not be asked.
+        """
+        ...
+
+    def submit(self, submission: Submission, avoided: Collection[str]) -> str:
+        """Hand a submission over whose jobs run on none of the nodes `avoided`; return its job id.
+
+        Raises:
+            SubmissionDeferred: the scheduler makes no job now, but later.
             SubmissionRefused: the scheduler said no, for good.
             QueueUnknown: there was no clear answer; the job may exist.
         """

@@ -60,11 +60,16 @@ class LocalExecutor:
     def ends(self, job_ids: Collection[str]) -> None:
         """Return None: only a supervisor itself says how it ended."""
 
-    def submit(self, submission: Submission) -> str:
+    def avoided(self) -> tuple[str, ...]:
+        """Return no node: there is one."""
+        return ()
+
+    def submit(self, submission: Submission, avoided: Collection[str]) -> str:
         """Start a supervisor; the job id is its process id.
 
         Python finds the code in the current folder first, unless PYTHONSAFEPATH is set.
         """
+        del avoided
         with output_path(submission.folder, 0).open("ab") as output:
             child = subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(submission.folder)],

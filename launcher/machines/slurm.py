@@ -70,13 +70,13 @@ class SlurmExecutor:
         """Return the user's jobs, by one squeue call; but one that launches is about to end."""
         return ask_queue(self._timeout_s).without(own_job_id())
 
-    def submit(self, submission: Submission) -> str:
+    def submit(self, submission: Submission, avoided: Collection[str]) -> str:
         """Write a batch script and hand it to sbatch; return the job id."""
         from launcher.machines.sbatch import submit  # `status` needs no submitit
 
-        return submit(submission, self._avoided())
+        return submit(submission, avoided)
 
-    def _avoided(self) -> tuple[str, ...]:
+    def avoided(self) -> tuple[str, ...]:
         """Return the nodes of this cluster that are in quarantine."""
         entries = quarantine.in_force(self._root.quarantine, time.time())
         if not entries:

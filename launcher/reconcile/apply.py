@@ -3,7 +3,7 @@
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +106,10 @@ def _submit_what_fits(action: Submit, site: Site, jobs: list[Job]) -> bool:
     The scorers of trainings follow them at once.
     """
     try:
-        job = _submit(action, site)
+        job = _submit(action, site, site.executor.avoided())
+    except QueueUnknown as error:
+        log.warning("nothing is submitted now: %s", error)
+        return False
     except SubmissionDeferred as error:
         if len(action.items) == 1:
             log.info("%s; what is left waits for the next pass", error)
@@ -140,7 +143,7 @@ def end(unwanted: Iterable[Unwanted], root: Root, executor: Executor) -> None:
         log.warning("%s; the next pass ends what is cancelled and alive", error)
 
 
-def _submit(action: Submit, site: Site) -> Job | None:
+def _submit(action: Submit, site: Site, avoided: Collection[str]) -> Job | None:
     train = tuple(item for item in action.items if isinstance(item, TrainItem))
     score = tuple(item for item in action.items if isinstance(item, ScoreItem))
     known = site.ledger.history.submissions
@@ -177,7 +180,7 @@ def _submit(action: Submit, site: Site) -> Job | None:
     )
     site.lock.check()
     try:
-        job_id = site.executor.submit(given)
+        job_id = site.executor.submit(given, avoided)
     except (SubmissionDeferred, SubmissionRefused) as error:
         is_deferred = isinstance(error, SubmissionDeferred)
         _note(site, Act.deferred if is_deferred else Act.refused, given.id, detail=str(error))

@@ -1,4 +1,4 @@
-"""Put something of ours between the launcher and sbatch: what happens to it at that very moment."""
+"""Put something of ours between the launcher and Slurm: what happens to it at that very moment."""
 
 import os
 import shlex
@@ -10,22 +10,25 @@ KILL_LAUNCHER = "kill -KILL $(ps -o ppid= -p $PPID)"
 """The shim's parent is `timeout`, whose parent is the launcher."""
 
 
-def shimmed(folder: Path, script: str, env: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which the first sbatch is a shell script instead.
+def shimmed(
+    folder: Path, script: str, env: Mapping[str, str], client: str = "sbatch"
+) -> dict[str, str]:
+    """Return an environment in which the first call of a Slurm client runs a shell script instead.
 
     Args:
         folder: where the script lies.
-        script: its lines; `sbatch` is the real one, `"$@"` its arguments.
+        script: its lines; the client's name is the real one, `"$@"` its arguments.
         env: of a Slurm client.
+        client: which one.
     """
-    real = shutil.which("sbatch", path=env["PATH"])
+    real = shutil.which(client, path=env["PATH"])
     assert real is not None
-    shim, used = folder / "bin/sbatch", folder / "bin/used"
+    shim, used = folder / "bin" / client, folder / "bin/used"
     shim.parent.mkdir(parents=True)
     shim.write_text(
         f"#!/bin/sh\n"
         f"mkdir {shlex.quote(str(used))} 2>/dev/null || exec {real} \"$@\"\n"
-        f"sbatch() {{ {real} \"$@\"; }}\n"
+        f"{client}() {{ {real} \"$@\"; }}\n"
         f"{script}\n"
     )  # fmt: skip
     shim.chmod(0o755)

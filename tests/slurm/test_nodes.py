@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from launcher.records import quarantine
+from launcher.records.ledger import read_history
 from sweeps.folders import Root
 from sweeps.work.outcome import Outcome
 from tests.commands import TINY, gated_with_states_by, run, wait_for
@@ -21,6 +22,7 @@ from tests.launcher.processes import (
     refute_repetition,
 )
 from tests.slurm.cluster import SlurmCluster
+from tests.slurm.shims import shimmed
 from tests.training.segments import expansion_of
 from training.checkpoints.saved import saved_samples
 
@@ -75,7 +77,9 @@ def test_a_power_cut_of_the_batch_host_quarantines_it_and_loses_only_what_was_no
     assert f"{node} of slurm@lab" in run("launcher", *status, root=root).stdout
 
 
-def test_what_is_submitted_avoids_a_node_in_quarantine(cluster: SlurmCluster, root: Path) -> None:
+def test_what_is_submitted_avoids_a_node_in_quarantine(
+    cluster: SlurmCluster, root: Path, tmp_path: Path
+) -> None:
     root.mkdir()
     now = time.time()
     entry = quarantine.Entry(
@@ -89,7 +93,11 @@ def test_what_is_submitted_avoids_a_node_in_quarantine(cluster: SlurmCluster, ro
     )
     quarantine.put(Root(root).quarantine, entry)
     held_back = (*LONG, "+cluster.sbatch.begin=now+1hour")
-    assert run("launcher", *held_back, root=root, env=cluster.env).returncode == 0
+    env = shimmed(tmp_path, "exit 1", cluster.env, client="sinfo")
+    unasked = run("launcher", *held_back, root=root, env=env)
+    assert "nothing is submitted now: sinfo failed" in unasked.stderr
+    assert not read_history(Root(root).ledger).submissions
+    assert run("launcher", *held_back, root=root, env=env).returncode == 0
     shown = cluster.client("scontrol", "show", "job", "--oneliner").splitlines()
     avoided = [line for line in shown if "JobState=PENDING" in line]
     assert len(avoided) == 2
