@@ -52,7 +52,10 @@ def acquire(
         is_stale = time.monotonic() - seen_at >= stale_s
         if is_stale:
             state = _state(seen, state_of)  # the last time was `stale_s` ago
-        if state is HolderState.gone or (state is HolderState.silent and is_stale):
+        if (current := lease.newest(folder)) != seen:
+            # What a holder wrote before it was found to be gone belongs to the history.
+            seen, seen_at, state = current, time.monotonic(), _state(current, state_of)
+        elif state is HolderState.gone or (state is HolderState.silent and is_stale):
             following = successor(seen)
             if lease.take(folder, following):
                 return following
@@ -60,8 +63,6 @@ def acquire(
             return None
         else:
             time.sleep(POLL_S)
-        if (current := lease.newest(folder)) != seen:
-            seen, seen_at, state = current, time.monotonic(), _state(current, state_of)
 
 
 def holder_state(

@@ -103,6 +103,18 @@ def test_a_silent_holder_must_stay_silent_before_it_is_followed(
     assert time.monotonic() - beats[-1] >= 0.5
 
 
+def test_what_a_holder_wrote_at_last_stays_in_the_history(tmp_path: Path) -> None:
+    mine = taken(tmp_path)
+
+    def ending(_: Holder) -> HolderState:
+        ended(tmp_path, mine, Outcome.crashed)
+        return HolderState.gone
+
+    found = acquire(tmp_path, next_lease, ending, stale_s=60)
+    assert found is not None
+    assert found.history[0].outcome is Outcome.crashed
+
+
 def _rival(folder: Path, results: Path, number: int) -> None:
     me = replace(HOLDER, pid=number)
     found = acquire(
