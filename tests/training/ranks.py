@@ -1,6 +1,7 @@
 """Ranks as processes of their own, forked from one that has torch imported already."""
 
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -12,12 +13,15 @@ from pathlib import Path
 
 import torch
 
-from launcher.jobs.ranks import free_port
+from launcher.jobs.ranks import LAST_PORT
 from sweeps import durable
 from sweeps.folders import CHECKOUT
 from tests.commands import PATIENCE_S
 from training.distributed import World, join_world, leave_world
 from training.orders import TrainOrder
+
+_PORTS = itertools.cycle(range(LAST_PORT + 1, 32_768))
+"""Above those on which jobs meet, and below those that the kernel gives to clients."""
 
 _FORKS = get_context("forkserver")
 _FORKS.set_forkserver_preload(["training.rank"])
@@ -66,12 +70,22 @@ def on_ranks(task: Callable[[World], None], num_ranks: int, folder: Path) -> Non
     assert codes == [0] * num_ranks, (folder / "log.txt").read_text()
 
 
+def meeting_place() -> tuple[str, int]:
+    """Return a loopback address, which no other process uses, and a port of it where nobody listens.
+
+    A free port of an address that all share may be taken before the ranks come to it.
+    """
+    pid = os.getpid()
+    return f"127.{1 + (pid >> 16)}.{pid >> 8 & 255}.{pid & 255}", next(_PORTS)
+
+
 def _start(task: Callable[[], int], num_ranks: int, folder: Path, **env: str) -> list[RankProcess]:
     """Start ranks with the environment that a supervisor would give them."""
+    address, port = meeting_place()
     meeting = {
         "WORLD_SIZE": str(num_ranks),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(free_port()),
+        "MASTER_ADDR": address,
+        "MASTER_PORT": str(port),
         "GLOO_SOCKET_IFNAME": "lo",
         **env,
     }
