@@ -1,5 +1,6 @@
 """One run without a sweep, from the command line."""
 
+import contextlib
 import os
 import pty
 import signal
@@ -37,6 +38,18 @@ def begun(root: Path, *words: str) -> "tuple[subprocess.Popen[bytes], int]":
     return process, terminal
 
 
+def wait_until_shown(terminal: int, words: bytes) -> None:
+    os.set_blocking(terminal, False)
+    shown = bytearray()
+
+    def are_shown() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            shown.extend(os.read(terminal, 4096))
+        return words in shown
+
+    wait_for(are_shown, f"{words!r} on the terminal")
+
+
 def test_a_run_is_interrupted_goes_on_and_counts_in_a_sweep(
     root: Path, data: Path, tmp_path: Path
 ) -> None:
@@ -44,9 +57,7 @@ def test_a_run_is_interrupted_goes_on_and_counts_in_a_sweep(
     (segment,) = expansion_of("sweep=tiny", *words).segments.values()
     folder = Root(root).segment(segment.key)
     process, terminal = begun(root, *words)
-    shown = b""
-    while b"samples/s" not in shown:
-        shown += os.read(terminal, 4096)
+    wait_until_shown(terminal, b"samples/s")
     process.send_signal(signal.SIGINT)
     wait_for((folder / "stop-1").exists, "the request to stop")
     (tmp_path / "gate").touch()
